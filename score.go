@@ -1,0 +1,40 @@
+package tidemill
+
+// Answer is one question with its truth: what scores see.
+type Answer struct {
+	Kind       ModelKind
+	Prediction []float64 // padded to one probability per class for classifiers
+	Class      int       // the predicted class (of binary tasks: by the threshold); -1 if the prediction is NaN
+	Truth      float64   // the true class's index, or the true value
+	Unseen     bool      // the true class was unknown when the question was asked
+	Weight     float64
+	Positive   int      // the positive class's index; -1 if there is none
+	Labels     []string // the classes' labels by index; must not be changed
+	X          *Vector  // the question's raw vector
+}
+
+// Score is a running figure over answers. One goroutine updates it; Value may run beside other reads.
+type Score interface {
+	// Name is the figure's name in results: "accuracy".
+	Name() string
+	// New is an empty score of the same settings.
+	New() Score
+	Update(a *Answer)
+	// Value is NaN until it is defined.
+	Value() float64
+	State
+}
+
+// Confuser is an upgrade of Score: the counts [truth][predicted].
+type Confuser interface{ Confusion() [][]uint64 }
+
+// Detailed is an upgrade of Score: further named figures (precision per class, …) in a fixed order.
+type Detailed interface {
+	Details(labels []string) []NamedValue
+}
+
+// NamedValue is a figure with its name.
+type NamedValue struct {
+	Name  string
+	Value float64
+}

@@ -1,0 +1,96 @@
+package tidemill
+
+import (
+	"context"
+	"strconv"
+	"time"
+)
+
+// OutputKind says what an Output is.
+type OutputKind uint8
+
+// The kinds of outputs.
+const (
+	Predicted   OutputKind = iota // a prediction
+	Truth                         // the truth about an earlier prediction: same Task and ID
+	RowPassed                     // a change passed on
+	RowRejected                   // a row that cannot be used
+	EventRaised                   // drift, promotion, …
+	Retracted                     // the row of the prediction moved to another key (ID is the old one, NewID the new)
+)
+
+var outputNames = [...]string{"prediction", "truth", "row", "reject", "event", "moved"}
+
+// String is the kind's name in JSON.
+func (k OutputKind) String() string { return outputNames[k] }
+
+// Version names the model that answered: after the Start-th fresh start, Learned rows learned. It is the same on replay.
+type Version struct {
+	Start   uint32
+	Learned uint64
+}
+
+// String is "3.60000".
+func (v Version) String() string {
+	return strconv.FormatUint(uint64(v.Start), 10) + "." + strconv.FormatUint(v.Learned, 10)
+}
+
+// Output is one thing that a flow says. It shares memory with the batch it came from and must not be changed; a sink
+// that keeps one past Flush copies it.
+type Output struct {
+	Kind       OutputKind
+	Seq        uint64  // the flow's ordinal of outputs, from 1; the same on replay
+	Change     *Change // the change that caused it; nil where there is none
+	Task       string
+	ID         string // the row's id in the task
+	NewID      string
+	Model      ModelKind
+	Label      string    // the predicted class, the value as text, the nearest centre
+	Score      float64   // its probability, the value, the distance, the anomaly score
+	Prediction []float64 // as the model gave it
+	Labels     []string  // the classes of Prediction; nil unless a classifier
+	Version    Version
+	Asked      time.Time // the flow's clock at the ask
+	Position   string    // of the change, as the source prints it
+	Truth      string    // Truth: the label
+	Answered   time.Time // Truth: the flow's clock at the answer
+	Corrected  bool      // Truth: not the first answer
+	Reason     string    // RowRejected, EventRaised
+}
+
+// Key is the output's id that is the same on every replay: for idempotency keys.
+func (o *Output) Key() string {
+	return o.Task + "/" + o.ID + "/" + o.Position + "/" + o.Kind.String()
+}
+
+// Mark is how far a sink is: the term of the writer, the Seq of the last output, and the sink's own note of the place
+// (a file's length).
+type Mark struct {
+	Term, Seq uint64
+	Place     string
+}
+
+// Resumption is what a sink is told when a flow starts.
+type Resumption struct {
+	Flow string
+	Term uint64 // above every term before
+	// After is the mark in the checkpoint that the flow resumes from. The zero Mark means that no checkpoint exists: the
+	// sink must hold no mark of this flow with Seq > 0, else ErrUnknownMark.
+	After Mark
+	// Adopt takes the sink over whatever mark it holds (a fresh start, said by the user): rows stay and are overwritten as ids come again.
+	Adopt bool
+}
+
+// Sink tells the world. One goroutine calls it. Rows and the mark commit together where the sink can; rows beyond
+// Resumption.After are overwritten by the replay (same Task and ID) or cut off (files).
+type Sink interface {
+	// Resume makes what the sink needs (tables), takes the term, and checks the mark: ErrFenced if a higher term was
+	// seen, ErrUnknownMark if the mark is not one that this state folder can have given.
+	Resume(ctx context.Context, r Resumption) error
+	// Write commits the outputs, in order; visible at once. Kinds that the sink does not tell are skipped.
+	// ErrFenced when a higher term has taken over. Other errors are retried by the engine with the same outputs.
+	Write(ctx context.Context, out []Output) error
+	// Flush returns when all written outputs are durable, with their mark.
+	Flush(ctx context.Context) (Mark, error)
+	Close() error
+}
