@@ -1,0 +1,6 @@
+//go:build !linux
+
+package store
+
+// volatile is known on Linux only.
+func volatile(string) string { return "" }
