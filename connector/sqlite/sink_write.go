@@ -1,0 +1,231 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tidemill/tidemill"
+)
+
+// writeChunk is how many outputs one transaction takes at most, so that other writers of the file get their turn.
+const writeChunk = 4096
+
+// errNotResumed is what a call before Resume, or after a failed one, gives.
+var errNotResumed = errors.New("sqlite: the sink is not open: Resume comes first")
+
+func (p *Predictions) prepare() (err error) {
+	t := "main." + quote(p.name)
+	var names, marks, sets []string
+	for _, c := range sinkColumns {
+		switch {
+		case c.truth && p.truth:
+			sets = append(sets, c.name+"=NULL") // a new question has no answer yet
+		case c.truth:
+		default:
+			names, marks = append(names, c.name), append(marks, "?")
+			if c.name != "task" && c.name != "id" {
+				sets = append(sets, c.name+"=excluded."+c.name)
+			}
+		}
+	}
+	for _, st := range []struct {
+		to  **stmt
+		sql string
+	}{
+		{&p.upsert, fmt.Sprintf("INSERT INTO %s(%s) VALUES(%s) ON CONFLICT(task, id) DO UPDATE SET %s", t,
+			strings.Join(names, ", "), strings.Join(marks, ", "), strings.Join(sets, ", "))},
+		{&p.move, fmt.Sprintf("UPDATE OR REPLACE %s SET id=? WHERE task=? AND id=?", t)},
+		{&p.commit, "UPDATE main." + marksTable + " SET seq=? WHERE flow=? AND target=? AND term=?"},
+	} {
+		if *st.to, err = p.d.prepare(st.sql); err != nil {
+			return err
+		}
+	}
+	if p.truth {
+		p.answer, err = p.d.prepare(fmt.Sprintf("UPDATE %s SET truth=?, answered_at=? WHERE task=? AND id=?", t))
+	}
+	return err
+}
+
+// Write commits the outputs with their mark, some thousands in one transaction.
+func (p *Predictions) Write(ctx context.Context, out []tidemill.Output) error {
+	if p.d == nil {
+		return errNotResumed
+	}
+	defer context.AfterFunc(ctx, p.d.interrupt)()
+	for len(out) > 0 {
+		n := min(len(out), writeChunk)
+		seq := out[n-1].Seq
+		err := p.d.write(ctx, func() error {
+			for i := range out[:n] {
+				if err := p.row(&out[i]); err != nil {
+					return err
+				}
+			}
+			return p.setMark(seq)
+		})
+		if err != nil {
+			return explain(p.path, err)
+		}
+		p.mark.Seq, p.flushed = seq, false
+		out = out[n:]
+	}
+	return nil
+}
+
+// setMark moves the mark, unless a higher term has taken the table.
+func (p *Predictions) setMark(seq uint64) error {
+	s := p.commit
+	s.bindInt(1, int64(seq))
+	s.bindText(2, p.flow)
+	s.bindText(3, p.target())
+	s.bindInt(4, int64(p.mark.Term))
+	if err := s.run(); err != nil {
+		return err
+	}
+	if p.d.changes() == 0 {
+		return fmt.Errorf("sqlite: %s: table %s, term %d of flow %s: %w", p.path, p.name, p.mark.Term, p.flow, tidemill.ErrFenced)
+	}
+	return nil
+}
+
+func (p *Predictions) row(o *tidemill.Output) error {
+	switch o.Kind {
+	case tidemill.Predicted:
+		s := p.upsert
+		s.bindText(1, o.Task)
+		s.bindText(2, o.ID)
+		if o.Label == "" && math.IsNaN(o.Score) {
+			s.bindNull(3)
+		} else {
+			s.bindText(3, o.Label)
+		}
+		s.bindFloat(4, o.Score) // NaN is NULL to SQLite
+		if p.scratch = appendProbabilities(p.scratch[:0], o); len(p.scratch) > 0 {
+			s.bindTextBytes(5, p.scratch)
+		} else {
+			s.bindNull(5)
+		}
+		p.scratch = strconv.AppendUint(p.scratch[:0], uint64(o.Version.Start), 10)
+		p.scratch = strconv.AppendUint(append(p.scratch, '.'), o.Version.Learned, 10)
+		s.bindTextBytes(6, p.scratch)
+		p.bindTime(s, 7, o.Asked)
+		s.bindText(8, o.Position)
+		return s.run()
+	case tidemill.Truth:
+		if p.answer == nil {
+			return nil
+		}
+		s := p.answer
+		s.bindText(1, o.Truth)
+		p.bindTime(s, 2, o.Answered)
+		s.bindText(3, o.Task)
+		s.bindText(4, o.ID)
+		return s.run()
+	case tidemill.Retracted:
+		s := p.move
+		s.bindText(1, o.NewID)
+		s.bindText(2, o.Task)
+		s.bindText(3, o.ID)
+		return s.run()
+	}
+	return nil
+}
+
+// bindTime binds a time as text of one length, which SQLite's date functions read and which sorts as times do.
+func (p *Predictions) bindTime(s *stmt, i int, t time.Time) {
+	if t.IsZero() {
+		s.bindNull(i)
+		return
+	}
+	p.scratch = t.UTC().AppendFormat(p.scratch[:0], "2006-01-02T15:04:05.000000Z")
+	s.bindTextBytes(i, p.scratch)
+}
+
+// appendProbabilities appends the prediction as JSON: an object by class for a classifier, else an array where there are
+// several numbers. Nothing where the score says it all. JSON has no NaN and no infinities: null.
+func appendProbabilities(b []byte, o *tidemill.Output) []byte {
+	open, end := byte('['), byte(']')
+	if o.Labels != nil {
+		open, end = '{', '}'
+	} else if len(o.Prediction) < 2 {
+		return b
+	}
+	b = append(b, open)
+	for i, v := range o.Prediction {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if o.Labels != nil {
+			if i >= len(o.Labels) {
+				break
+			}
+			b = appendString(b, o.Labels[i])
+			b = append(b, ':')
+		}
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			b = append(b, "null"...)
+		} else {
+			b = strconv.AppendFloat(b, v, 'g', -1, 64)
+		}
+	}
+	return append(b, end)
+}
+
+// appendString appends a JSON string; plain ones, which labels nearly always are, without the detour.
+func appendString(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c > '~' {
+			q, err := json.Marshal(s)
+			if err != nil {
+				return append(b, `""`...)
+			}
+			return append(b, q...)
+		}
+	}
+	b = append(b, '"')
+	b = append(b, s...)
+	return append(b, '"')
+}
+
+// Flush makes all that was written durable. In WAL mode commits are not synced one by one; one small commit with a sync
+// makes the WAL durable up to there.
+func (p *Predictions) Flush(ctx context.Context) (tidemill.Mark, error) {
+	if p.d == nil {
+		return tidemill.Mark{}, errNotResumed
+	}
+	if p.flushed {
+		return p.mark, nil
+	}
+	defer context.AfterFunc(ctx, p.d.interrupt)()
+	if err := p.sync(ctx); err != nil {
+		return tidemill.Mark{}, explain(p.path, err)
+	}
+	p.flushed = true
+	return p.mark, nil
+}
+
+func (p *Predictions) sync(ctx context.Context) error {
+	if err := p.d.exec("PRAGMA synchronous=FULL"); err != nil {
+		return err
+	}
+	err := p.d.write(ctx, func() error { return p.setMark(p.mark.Seq) })
+	return errors.Join(err, p.d.exec("PRAGMA synchronous="+p.synchronous()))
+}
+
+// Close lets go of the file.
+func (p *Predictions) Close() error {
+	for _, s := range []*stmt{p.upsert, p.answer, p.move, p.commit} {
+		s.close()
+	}
+	p.upsert, p.answer, p.move, p.commit = nil, nil, nil, nil
+	d := p.d
+	p.d = nil
+	return d.close()
+}

@@ -1,0 +1,236 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/tidemill/tidemill"
+)
+
+// stream reads the log of one run of Changes.
+type stream struct {
+	c       *Capture
+	d       *db
+	path    string
+	meta    *meta
+	shapes  map[int64]*shape
+	noRowid map[int64]bool
+	rows    *stmt
+	version *stmt
+	schema  int64 // PRAGMA schema_version under which the triggers are known to be right
+	safe    int64 // the last log row that was read under it
+	seq     int64 // the last log row read
+	at      int64 // its time, ms since 1970; 0 for a continuation
+	last    int   // changes in the last batch
+}
+
+func (st *stream) close() {
+	st.rows.close()
+	st.version.close()
+}
+
+// here is the position after the last log row read.
+func (st *stream) here() tidemill.Position {
+	return place{st.meta.ID, st.seq, st.at}.position()
+}
+
+// open reads what the log says about itself and prepares the statements. The log exists.
+func (st *stream) open() (err error) {
+	d := st.d
+	if st.meta, err = d.meta(st.c.log); err != nil {
+		return err
+	}
+	if st.meta == nil {
+		return fmt.Errorf("sqlite: %s has no change log %s: another file, or somebody dropped it; run with --fresh: %w", st.path, st.c.log, tidemill.ErrGap)
+	}
+	if st.shapes, err = d.shapes(st.meta, nil); err != nil {
+		return err
+	}
+	st.noRowid = map[int64]bool{}
+	for id, sh := range st.shapes {
+		wr, err := d.one(`SELECT wr FROM pragma_table_list WHERE schema='main' AND name=?`, sh.Name)
+		if err != nil {
+			return err
+		}
+		st.noRowid[id] = wr != 0
+	}
+	if st.rows == nil {
+		var cols strings.Builder
+		for i := range st.meta.Width {
+			fmt.Fprintf(&cols, ", c%d", i)
+		}
+		st.rows, err = d.prepare(fmt.Sprintf("SELECT seq, code, at%s FROM main.%s WHERE seq>? ORDER BY seq", cols.String(), quote(st.meta.log)))
+		if err != nil {
+			return err
+		}
+		if st.version, err = d.prepare("PRAGMA main.schema_version"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// latest is the newest shape of the table that the flow calls name.
+func (st *stream) latest(name string) (sh *shape) {
+	for _, s := range st.shapes {
+		if strings.EqualFold(s.Name, name) && (sh == nil || s.id > sh.id) {
+			sh = s
+		}
+	}
+	return sh
+}
+
+// resume stands at the place, or says why the log cannot be read from there.
+func (st *stream) resume(at place) error {
+	if err := st.open(); err != nil {
+		return err
+	}
+	gap := func(format string, a ...any) error {
+		return fmt.Errorf("sqlite: %s: %s; run with --fresh to start over: %w", st.path, fmt.Sprintf(format, a...), tidemill.ErrGap)
+	}
+	if st.meta.ID != at.log {
+		return gap("the change log %s is another one (%s) than the checkpoint's (%s): the file was replaced or the log made anew", st.meta.log, st.meta.ID, at.log)
+	}
+	log := quote(st.meta.log)
+	low, err := st.d.one("SELECT seq FROM main." + log + " ORDER BY seq LIMIT 1")
+	if err != nil {
+		return err
+	}
+	high, err := st.d.one("SELECT seq FROM main." + log + " ORDER BY seq DESC LIMIT 1")
+	if err != nil {
+		return err
+	}
+	if at.seq > high {
+		return gap("the change log %s ends at %d, before the checkpoint's %d: the file is an older copy, or somebody deleted from the log", st.meta.log, high, at.seq)
+	}
+	if at.seq < low {
+		return gap("the change log %s begins at %d, after the checkpoint's %d: its rows were deleted", st.meta.log, low, at.seq)
+	}
+	found := false
+	err = st.d.query("SELECT at FROM main."+log+" WHERE seq=?", func(s *stmt) error {
+		found = true
+		st.at = 0
+		if s.kind(0) != sqliteNull {
+			st.at = unixMilli(s.float(0))
+		}
+		return nil
+	}, at.seq)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return gap("row %d of the change log %s is gone: somebody deleted it", at.seq, st.meta.log)
+	}
+	if st.at != at.at {
+		return gap("row %d of the change log %s is another one than the checkpoint's: the file is a copy that went another way", at.seq, st.meta.log)
+	}
+	st.seq, st.safe = at.seq, at.seq
+	// The flow may have gone on with a schema that changed while it was away: the triggers are looked at once.
+	st.schema = -1
+	return nil
+}
+
+// run yields the stream until ctx ends or the consumer has had enough.
+func (st *stream) run(ctx context.Context, yield func(tidemill.Batch, error) bool, behind bool) error {
+	// Watching begins before the first look, so that no commit falls between.
+	w := newWatcher(st.path)
+	defer w.close()
+	target := int64(0)
+	if behind {
+		if err := st.d.retry(ctx, func() (err error) {
+			target, err = st.d.one("SELECT seq FROM main." + quote(st.meta.log) + " ORDER BY seq DESC LIMIT 1")
+			return err
+		}); err != nil {
+			return err
+		}
+	} else {
+		st.safe = st.seq
+	}
+	var delay time.Duration
+	for {
+		var b *builder
+		err := st.d.retry(ctx, func() (err error) {
+			b, err = st.read()
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if err := st.follow(ctx); err != nil {
+			return err
+		}
+		caught := behind && st.seq >= target
+		if len(b.changes) > 0 || caught {
+			behind = behind && !caught
+			if !yield(tidemill.Batch{Changes: b.changes, Upto: st.here(), Live: true, CaughtUp: caught}, nil) {
+				return nil
+			}
+		}
+		if len(b.changes) > 0 {
+			delay = 0
+			continue
+		}
+		if delay, err = w.wait(ctx, delay); err != nil {
+			return err
+		}
+	}
+}
+
+// read reads one batch of the log. The read transaction ends before the batch is yielded: nothing of ours keeps a writer
+// or a checkpoint waiting while the flow learns.
+func (st *stream) read() (*builder, error) {
+	b := newBuilder(st.last)
+	seq, at := st.seq, st.at
+	defer st.rows.reset()
+	st.rows.bindInt(1, st.seq)
+	for !b.full() {
+		ok, err := st.rows.step()
+		if err == nil && ok {
+			err = st.decode(st.rows, b)
+		}
+		if err != nil {
+			if isBusy(err) { // read again from where the batch began
+				st.seq, st.at = seq, at
+			}
+			return b, st.lost(err)
+		}
+		if !ok {
+			break
+		}
+	}
+	st.last = len(b.changes)
+	return b, nil
+}
+
+// lost tells a log that somebody dropped from other errors.
+func (st *stream) lost(err error) error {
+	if codeOf(err) == sqliteError {
+		if have, e := st.d.exists(st.meta.log); e == nil && !have {
+			return fmt.Errorf("sqlite: %s: somebody dropped the change log %s; run with --fresh: %w", st.path, st.meta.log, tidemill.ErrGap)
+		}
+	}
+	return err
+}
+
+// follow looks whether the schema changed since the triggers were made.
+func (st *stream) follow(ctx context.Context) error {
+	var v int64
+	err := st.d.retry(ctx, func() error {
+		defer st.version.reset()
+		ok, err := st.version.step()
+		if ok {
+			v = st.version.int(0)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if v == st.schema {
+		st.safe = st.seq
+		return nil
+	}
+	return st.adapt(ctx)
+}

@@ -1,0 +1,53 @@
+package sqlite
+
+import (
+	"context"
+	"time"
+)
+
+// watcher waits for somebody to write to the database file.
+type watcher struct {
+	wake <-chan struct{} // nil where the system cannot tell
+	stop func()
+	most time.Duration // between two looks
+	base time.Duration // the first pause after an event or a batch
+}
+
+// The pauses between looks. Where the system tells of writes, a look soon after one is still needed several times: a
+// commit in WAL mode becomes visible by a write to shared memory, which nobody tells of, a moment after the write to the
+// file. The rare looks without an event are for file systems that tell nothing.
+const (
+	firstPause   = 200 * time.Microsecond
+	toldPause    = time.Second
+	pollPause    = 5 * time.Millisecond
+	longestPause = 100 * time.Millisecond
+)
+
+func newWatcher(path string) *watcher {
+	wake, stop := watchFile(path)
+	if wake == nil {
+		return &watcher{most: longestPause, base: pollPause}
+	}
+	return &watcher{wake: wake, stop: stop, most: toldPause, base: firstPause}
+}
+
+func (w *watcher) close() {
+	if w.stop != nil {
+		w.stop()
+	}
+}
+
+// wait pauses until somebody writes, or for the pause that follows delay; it gives the pause to go on with.
+func (w *watcher) wait(ctx context.Context, delay time.Duration) (time.Duration, error) {
+	delay = min(max(2*delay, w.base), w.most)
+	t := time.NewTimer(delay)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	case <-w.wake:
+		return 0, nil
+	case <-t.C:
+		return delay, nil
+	}
+}
