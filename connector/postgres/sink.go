@@ -1,0 +1,264 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/tidemill/tidemill"
+)
+
+// Writer is the sink: the table of predictions and the mark. Sink and SinkConfig make it. One goroutine uses it.
+type Writer struct {
+	url     string
+	table   tableName
+	truth   bool
+	problem error // of the arguments
+
+	flow   string
+	term   uint64
+	seq    uint64 // of the last output that is committed
+	unsure bool   // a commit's outcome is not known: ask the mark
+	conn   *pgconn.PgConn
+	groups []*group // scratch of Write
+}
+
+// Sink writes predictions to table ("predictions" or "schema.predictions") of the database at url. The table is made on
+// start where it is missing:
+//
+//	task text, id text, prediction text, score double precision, probabilities json, model_version text,
+//	asked_at timestamptz, position text, truth text, answered_at timestamptz, PRIMARY KEY (task, id)
+//
+// and beside it tidemill_marks, which holds how far each flow is.
+func Sink(url, table string) *Writer {
+	c := NewSinkConfig()
+	c.URL, c.Table = url, table
+	return c.writer()
+}
+
+func (c *SinkConfig) writer() *Writer {
+	w := &Writer{url: c.URL, truth: c.Truth}
+	_, err := parseURL(c.URL)
+	var err2 error
+	w.table, err2 = parseTable(c.Table)
+	if err2 == nil && w.table.name == marksName {
+		err2 = fmt.Errorf("postgres: table %s holds the marks; name another table for the predictions", w.table)
+	}
+	w.problem = errors.Join(err, err2)
+	return w
+}
+
+// Describe names the table.
+func (w *Writer) Describe() string {
+	return fmt.Sprintf("postgres table=%s truth=%t", w.table, w.truth)
+}
+
+// TableNames names the tables that are written, in the form of the source's.
+func (w *Writer) TableNames() []string {
+	cfg, err := parseURL(w.url)
+	if err != nil {
+		return nil
+	}
+	db := databaseName(cfg)
+	return []string{db + w.table.String(), db + w.marks().String()}
+}
+
+// The prepared statements of a connection.
+const (
+	stmtMark   = "tidemill_mark"
+	stmtUpsert = "tidemill_upsert"
+	stmtTruth  = "tidemill_truth"
+	stmtMove   = "tidemill_move"
+)
+
+// open makes the connection and its statements.
+func (w *Writer) open(ctx context.Context) error {
+	if w.conn != nil && !w.conn.IsClosed() {
+		return nil
+	}
+	cfg, err := parseURL(w.url)
+	if err != nil {
+		return tidemill.Fatal(err)
+	}
+	delete(cfg.RuntimeParams, "replication")
+	conn, err := pgconn.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return connectError(ctx, err)
+	}
+	w.conn = conn
+	return nil
+}
+
+func (w *Writer) prepare(ctx context.Context) error {
+	for _, s := range []struct{ name, sql string }{
+		{stmtMark, w.markSQL()}, {stmtUpsert, w.upsertSQL()}, {stmtTruth, w.truthSQL()}, {stmtMove, w.moveSQL()},
+	} {
+		if _, err := w.conn.Prepare(ctx, s.name, s.sql, nil); err != nil {
+			return w.broken(ctx, err)
+		}
+	}
+	return nil
+}
+
+// upsertSQL takes one array per column; a row replaces what the key had, with the truth still open unless it is known.
+func (w *Writer) upsertSQL() string {
+	return `INSERT INTO ` + w.table.sql() + ` (task, id, prediction, score, probabilities, model_version, asked_at, position, truth, answered_at)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::json[], $6::text[], $7::timestamptz[], $8::text[], $9::text[], $10::timestamptz[])
+		ON CONFLICT (task, id) DO UPDATE SET prediction = excluded.prediction, score = excluded.score, probabilities = excluded.probabilities,
+			model_version = excluded.model_version, asked_at = excluded.asked_at, position = excluded.position,
+			truth = excluded.truth, answered_at = excluded.answered_at`
+}
+
+func (w *Writer) truthSQL() string {
+	return `UPDATE ` + w.table.sql() + ` p SET truth = u.truth, answered_at = u.answered_at
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) u(task, id, truth, answered_at) WHERE p.task = u.task AND p.id = u.id`
+}
+
+// moveSQL takes the row at the new key away only if there is one to come: a replay must not lose a row that has moved.
+func (w *Writer) moveSQL() string {
+	return `WITH moved AS (DELETE FROM ` + w.table.sql() + ` WHERE task = $1 AND id = $2 RETURNING *)
+		INSERT INTO ` + w.table.sql() + ` SELECT task, $3, prediction, score, probabilities, model_version, asked_at, position, truth, answered_at FROM moved
+		ON CONFLICT (task, id) DO UPDATE SET prediction = excluded.prediction, score = excluded.score, probabilities = excluded.probabilities,
+			model_version = excluded.model_version, asked_at = excluded.asked_at, position = excluded.position,
+			truth = excluded.truth, answered_at = excluded.answered_at`
+}
+
+// Write commits the outputs and the mark in one transaction, sent in one round trip. After an error it may be called
+// again with the same outputs: if they were committed after all, the mark says so.
+func (w *Writer) Write(ctx context.Context, out []tidemill.Output) error {
+	if w.term == 0 {
+		return tidemill.Fatalf("postgres: sink %s: Write before Resume", w.table)
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	last := out[len(out)-1].Seq
+	if w.conn == nil || w.conn.IsClosed() {
+		if err := w.open(ctx); err != nil {
+			return err
+		}
+		if err := w.prepare(ctx); err != nil {
+			return err
+		}
+	}
+	if w.unsure {
+		m, err := w.readMark(ctx)
+		if err != nil {
+			return err
+		}
+		if m == nil || m.Term > w.term {
+			return w.fenced(m)
+		}
+		w.unsure = false
+		if m.Term == w.term && m.Seq >= last && last > w.seq {
+			w.seq = m.Seq
+			return nil
+		}
+	}
+	groups := w.arrange(out)
+	p := w.conn.StartPipeline(ctx)
+	// Everything up to the Sync is one transaction; the mark comes first, and its statement fails for a fenced writer.
+	p.SendQueryPrepared(stmtMark, [][]byte{text(w.flow), text(w.table.String()), decimal(w.term), decimal(last)}, nil, nil)
+	sent := 1
+	for _, g := range groups {
+		sent += g.send(p)
+	}
+	err := p.Sync()
+	for err == nil {
+		var r any
+		if r, err = p.GetResults(); err != nil {
+			break
+		}
+		if reader, ok := r.(*pgconn.ResultReader); ok {
+			_, err = reader.Close()
+		} else {
+			break // *pgconn.PipelineSync
+		}
+	}
+	if err2 := p.Close(); err == nil {
+		err = err2
+	}
+	if err != nil {
+		w.unsure = true
+		if code(err) == divisionByZero {
+			m, err2 := w.readMark(ctx)
+			if err2 != nil {
+				return err2
+			}
+			return w.fenced(m)
+		}
+		return w.broken(ctx, err)
+	}
+	w.seq = last
+	return nil
+}
+
+// broken closes a connection that cannot be used any more and says why.
+func (w *Writer) broken(ctx context.Context, err error) error {
+	c := code(err)
+	switch {
+	case c == "": // the connection itself
+		w.drop()
+		return fmt.Errorf("postgres: sink %s: %w", w.table, lost(ctx, err))
+	case c == "26000" || c[:2] == "57": // the statements are gone; the server ends
+		w.drop()
+	case c == "42501":
+		return tidemill.Fatalf("postgres: sink %s: %w; run GRANT SELECT, INSERT, UPDATE, DELETE ON %s, %s TO …", w.table, err, w.table.sql(), w.marks().sql())
+	case c[:2] == "42":
+		return tidemill.Fatalf("postgres: sink %s: %w; the table has another shape than predictions are written in: rename it, or name another", w.table, err)
+	}
+	return fmt.Errorf("postgres: sink %s: %w", w.table, err)
+}
+
+func (w *Writer) drop() {
+	if w.conn != nil {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel() // close without a farewell
+		w.conn.Close(ctx)
+		w.conn = nil
+	}
+}
+
+// Flush returns the mark: Write has committed already.
+func (w *Writer) Flush(context.Context) (tidemill.Mark, error) {
+	return tidemill.Mark{Term: w.term, Seq: w.seq}, nil
+}
+
+// Close closes the connection.
+func (w *Writer) Close() error {
+	if w.conn == nil {
+		return nil
+	}
+	conn := w.conn
+	w.conn = nil
+	s := session{PgConn: conn}
+	s.shut()
+	return nil
+}
+
+// arrange turns outputs into groups of rows: one in fact, more where a row moves to another key in between.
+func (w *Writer) arrange(out []tidemill.Output) []*group {
+	w.groups = w.groups[:0]
+	g := &group{}
+	for i := range out {
+		o := &out[i]
+		switch o.Kind {
+		case tidemill.Predicted:
+			g.predict(o)
+		case tidemill.Truth:
+			if w.truth {
+				g.answer(o)
+			}
+		case tidemill.Retracted:
+			if o.NewID != "" && o.NewID != o.ID {
+				g.task, g.from, g.to = o.Task, o.ID, o.NewID
+				w.groups = append(w.groups, g)
+				g = &group{}
+			}
+		}
+	}
+	w.groups = append(w.groups, g)
+	return slices.Clip(w.groups)
+}
