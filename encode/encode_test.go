@@ -1,0 +1,254 @@
+package encode
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/tidemilltest"
+)
+
+func kinds() []tidemill.Encoder {
+	small, _ := (&OneHotConfig{Max: 12}).Build("")
+	return []tidemill.Encoder{Standard(), MinMax(), OneHot(), small, OneHotDense(5)}
+}
+
+func TestLaws(t *testing.T) {
+	for _, k := range kinds() {
+		t.Run(k.(tidemill.Describer).Describe(), func(t *testing.T) { tidemilltest.Encoder(t, k.New) })
+	}
+}
+
+func FuzzStates(f *testing.F) {
+	bound := func(i uint) tidemill.Encoder {
+		ks := kinds()
+		e := ks[i%uint(len(ks))]
+		if _, err := e.Bind(tidemilltest.EncoderColumns()); err != nil {
+			f.Fatal(err)
+		}
+		return e
+	}
+	xs, ys := tidemilltest.EncoderVectors(30)
+	for i := range kinds() {
+		e := bound(uint(i))
+		for k, x := range xs {
+			e.Learn(x, ys[k])
+		}
+		f.Add(uint(i), tidemilltest.StateBytes(f, e))
+	}
+	f.Fuzz(func(t *testing.T, i uint, b []byte) {
+		e := bound(i)
+		if e.UnmarshalBinary(b) != nil {
+			return
+		}
+		got := tidemilltest.StateBytes(t, e)
+		next := bound(i)
+		if err := next.UnmarshalBinary(got); err != nil {
+			t.Fatalf("a state that was read does not restore: %v", err)
+		}
+		if again := tidemilltest.StateBytes(t, next); string(again) != string(got) {
+			t.Fatal("restored bytes differ")
+		}
+		var dst tidemill.Vector
+		next.Learn(xs[0], ys[0])
+		next.Apply(&dst, xs[1])
+	})
+}
+
+func bind(t *testing.T, e tidemill.Encoder, in ...tidemill.FeatureColumn) []tidemill.FeatureColumn {
+	t.Helper()
+	out, err := e.Bind(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestStandardIsThePopulationScore(t *testing.T) {
+	e := Standard()
+	bind(t, e, tidemill.FeatureColumn{Name: "a"}, tidemill.FeatureColumn{Name: "b"})
+	for _, v := range []float64{2, 4, 4, 4, 5, 5, 7, 9} { // mean 5, population deviation 2
+		e.Learn(&tidemill.Vector{Dense: []float64{v, 3}}, nil)
+	}
+	e.Learn(&tidemill.Vector{Dense: []float64{math.NaN(), 3}}, nil)
+	var z tidemill.Vector
+	e.Apply(&z, &tidemill.Vector{Dense: []float64{9, 4}})
+	if math.Abs(z.Dense[0]-2) > 1e-15 || z.Dense[1] != 0 {
+		t.Errorf("9 and 4 became %v, not 2 and 0", z.Dense)
+	}
+	e.Apply(&z, &tidemill.Vector{Dense: []float64{math.NaN(), math.NaN()}})
+	if z.Dense[0] != 0 || z.Dense[1] != 0 {
+		t.Errorf("NaN became %v", z.Dense)
+	}
+}
+
+func TestMinMaxIsTheRange(t *testing.T) {
+	e := MinMax()
+	bind(t, e, tidemill.FeatureColumn{Name: "a"})
+	var z tidemill.Vector
+	e.Apply(&z, &tidemill.Vector{Dense: []float64{9}})
+	if z.Dense[0] != 0 {
+		t.Errorf("before anything was learned 9 is %v", z.Dense[0])
+	}
+	for _, v := range []float64{2, 10, math.NaN()} {
+		e.Learn(&tidemill.Vector{Dense: []float64{v}}, nil)
+	}
+	for _, c := range [][2]float64{{2, 0}, {10, 1}, {4, .25}, {12, 1.25}, {math.NaN(), 0}} {
+		e.Apply(&z, &tidemill.Vector{Dense: []float64{c[0]}})
+		if z.Dense[0] != c[1] {
+			t.Errorf("%v became %v, not %v", c[0], z.Dense[0], c[1])
+		}
+	}
+}
+
+func TestScalersLeaveScaledAndNominalAlone(t *testing.T) {
+	for _, e := range []tidemill.Encoder{Standard(), MinMax()} {
+		bind(t, e, tidemill.FeatureColumn{Name: "pixel", Scaled: true}, tidemill.FeatureColumn{Name: "colour", Nominal: true})
+		for _, v := range []float64{1, 2, 3} {
+			e.Learn(&tidemill.Vector{Dense: []float64{v, v}}, nil)
+		}
+		var z tidemill.Vector
+		e.Apply(&z, &tidemill.Vector{Dense: []float64{.5, 7}})
+		if z.Dense[0] != .5 || z.Dense[1] != 7 {
+			t.Errorf("%v, not .5 and 7", z.Dense)
+		}
+		e.Apply(&z, &tidemill.Vector{Dense: []float64{math.NaN(), math.NaN()}})
+		if z.Dense[0] != 0 || z.Dense[1] == z.Dense[1] {
+			t.Errorf("unknown became %v; a scaled column's is 0, a category's stays unknown", z.Dense)
+		}
+	}
+}
+
+func carriers() []tidemill.FeatureColumn {
+	return []tidemill.FeatureColumn{{Name: "x"}, {Name: "carrier", Nominal: true, OneHot: true}}
+}
+
+func carrier(name string) *tidemill.Vector {
+	return &tidemill.Vector{Dense: []float64{1, tidemill.Code([]byte(name))}}
+}
+
+func TestOneHotAddsOnlyWhatItLearned(t *testing.T) {
+	e, err := (&OneHotConfig{Max: 2}).Build("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out := bind(t, e, carriers()...); len(out) != 1 || out[0].Name != "x" {
+		t.Fatalf("columns that go out: %v", out)
+	}
+	terms := func(name string) []tidemill.Term {
+		var z tidemill.Vector
+		e.Apply(&z, carrier(name))
+		if len(z.Dense) != 1 {
+			t.Fatalf("dense is %v", z.Dense)
+		}
+		return z.Terms
+	}
+	if got := terms("UA"); len(got) != 0 {
+		t.Errorf("a category never learned adds %v", got)
+	}
+	for _, name := range []string{"UA", "AA", "UA", "DL", "B6", "DL"} {
+		e.Learn(carrier(name), nil)
+	}
+	ua, aa := terms("UA"), terms("AA")
+	if len(ua) != 1 || len(aa) != 1 || ua[0].Value != 1 || ua[0].Hash == aa[0].Hash {
+		t.Errorf("learned categories add %v and %v", ua, aa)
+	}
+	if got := terms("DL"); len(got) != 0 {
+		t.Errorf("a category beyond the bound adds %v", got)
+	}
+	if got := e.(*onehot).Refused(); got != 3 {
+		t.Errorf("%d refused, not 3", got)
+	}
+}
+
+func TestOneHotNamesTheColumn(t *testing.T) {
+	e := OneHot()
+	bind(t, e, tidemill.FeatureColumn{Name: "from", Nominal: true, OneHot: true}, tidemill.FeatureColumn{Name: "to", Nominal: true, OneHot: true})
+	code := tidemill.Code([]byte("JFK"))
+	x := &tidemill.Vector{Dense: []float64{code, code}}
+	e.Learn(x, nil)
+	var z tidemill.Vector
+	e.Apply(&z, x)
+	if len(z.Terms) != 2 || z.Terms[0].Hash == z.Terms[1].Hash {
+		t.Errorf("one value in two columns is %v", z.Terms)
+	}
+}
+
+func TestOneHotDenseFirstCome(t *testing.T) {
+	e := OneHotDense(2)
+	if out := bind(t, e, carriers()...); len(out) != 3 || out[1].Name != "carrier#0" {
+		t.Fatalf("columns that go out: %v", out)
+	}
+	for _, name := range []string{"UA", "AA", "DL"} {
+		e.Learn(carrier(name), nil)
+	}
+	for name, want := range map[string]string{"UA": "[1 1 0]", "AA": "[1 0 1]", "DL": "[1 0 0]"} {
+		var z tidemill.Vector
+		e.Apply(&z, carrier(name))
+		if got := fmt.Sprint(z.Dense); got != want {
+			t.Errorf("%s is %s, not %s", name, got, want)
+		}
+	}
+	if got := e.(*onehotDense).Refused(); got != 1 {
+		t.Errorf("%d refused", got)
+	}
+}
+
+func TestStateOfOtherColumnsIsRefused(t *testing.T) {
+	for _, e := range []tidemill.Encoder{Standard(), MinMax()} {
+		bind(t, e, tidemill.FeatureColumn{Name: "a"}, tidemill.FeatureColumn{Name: "b"})
+		b := tidemilltest.StateBytes(t, e)
+		other := e.New()
+		bind(t, other, tidemill.FeatureColumn{Name: "a"})
+		if err := other.UnmarshalBinary(b); err == nil {
+			t.Error("a state of two columns was read into one")
+		}
+	}
+}
+
+func ExampleStandard() {
+	scale := Standard()
+	if _, err := scale.Bind([]tidemill.FeatureColumn{{Name: "distance"}}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, miles := range []float64{100, 300} {
+		scale.Learn(&tidemill.Vector{Dense: []float64{miles}}, nil)
+	}
+	var z tidemill.Vector
+	scale.Apply(&z, &tidemill.Vector{Dense: []float64{400}})
+	fmt.Println(z.Dense)
+	// Output: [2]
+}
+
+func BenchmarkStandard(b *testing.B) {
+	e := Standard()
+	in := make([]tidemill.FeatureColumn, 8)
+	for i := range in {
+		in[i].Name = fmt.Sprint(i)
+	}
+	if _, err := e.Bind(in); err != nil {
+		b.Fatal(err)
+	}
+	x := &tidemill.Vector{Dense: []float64{1, 2, 3, 4, 5, 6, 7, 8}}
+	var z tidemill.Vector
+	for b.Loop() {
+		x.Dense[3] += .25
+		e.Learn(x, nil)
+		e.Apply(&z, x)
+	}
+}
+
+func BenchmarkOneHot(b *testing.B) {
+	e := OneHot()
+	if _, err := e.Bind(carriers()); err != nil {
+		b.Fatal(err)
+	}
+	x := carrier("UA")
+	var z tidemill.Vector
+	for b.Loop() {
+		e.Learn(x, nil)
+		e.Apply(&z, x)
+	}
+}

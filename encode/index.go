@@ -1,0 +1,90 @@
+package encode
+
+import (
+	"encoding/binary"
+	"errors"
+)
+
+// index is a set of 64-bit hashes in the order in which they came; a hash's place is its number. The order is part of the
+// state, so that the bytes are canonical without sorting and a checkpoint is little more than a copy.
+type index struct {
+	keys  []uint64
+	slots []uint32 // open addressing: place+1 in keys, 0 is free; a power of two, at most three quarters full
+}
+
+// find is the place of key, or -1.
+func (x *index) find(key uint64) int {
+	if len(x.slots) == 0 {
+		return -1
+	}
+	mask := uint64(len(x.slots) - 1)
+	for i := key & mask; ; i = (i + 1) & mask {
+		p := x.slots[i]
+		if p == 0 {
+			return -1
+		}
+		if x.keys[p-1] == key {
+			return int(p - 1)
+		}
+	}
+}
+
+// add gives a key that is not there the next place.
+func (x *index) add(key uint64) int {
+	if 4*(len(x.keys)+1) > 3*len(x.slots) {
+		size := max(16, 2*len(x.slots))
+		x.slots = make([]uint32, size)
+		for p, k := range x.keys {
+			x.put(k, uint32(p+1))
+		}
+	}
+	x.keys = append(x.keys, key)
+	x.put(key, uint32(len(x.keys)))
+	return len(x.keys) - 1
+}
+
+func (x *index) put(key uint64, place uint32) {
+	mask := uint64(len(x.slots) - 1)
+	i := key & mask
+	for x.slots[i] != 0 {
+		i = (i + 1) & mask
+	}
+	x.slots[i] = place
+}
+
+func (x *index) appendBinary(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(len(x.keys)))
+	for _, k := range x.keys {
+		b = binary.LittleEndian.AppendUint64(b, k)
+	}
+	return b
+}
+
+// read reads what appendBinary wrote; size is the bytes that at least belong to each key.
+func (x *index) read(r *reader, size, most int) {
+	n := r.count(size)
+	if n > most {
+		r.fail(errors.New("it has more categories than the bound allows"))
+		return
+	}
+	*x = index{keys: make([]uint64, 0, n)}
+	for range n {
+		k := r.u64()
+		if r.err != nil {
+			return
+		}
+		if x.find(k) >= 0 {
+			r.fail(errors.New("a category is in it twice"))
+			return
+		}
+		x.add(k)
+	}
+}
+
+// termHash names a category within a column: seed is the hash of the column's name, code the category's code.
+func termHash(seed uint64, code float64) uint64 {
+	h := seed + uint64(int64(code))*0x9e3779b97f4a7c15
+	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
+	h = (h ^ h>>27) * 0x94d049bb133111eb
+	return h ^ h>>31
+}

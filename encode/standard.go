@@ -1,0 +1,134 @@
+package encode
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/tidemill/tidemill"
+)
+
+// standard is the online z-score; see Standard.
+type standard struct {
+	cols  []int // the columns that are scaled
+	rest  []int // number columns that are scaled already: only NaN becomes 0
+	stats []moments
+}
+
+// moments are one column's: the count, the mean, the population variance and its root (kept, as Apply is the hot path).
+type moments struct{ n, mean, variance, std float64 }
+
+// tooLarge is where squares come near the end of float64: one such value would spoil a column's moments for good.
+const tooLarge = 1e150
+
+// StandardConfig scales each number column to mean 0 and deviation 1, learned online (Welford).
+type StandardConfig struct{}
+
+// NewStandardConfig is the config with its defaults.
+func NewStandardConfig() *StandardConfig { return &StandardConfig{} }
+
+// Build makes the encoder; it never fails.
+func (c *StandardConfig) Build(string) (tidemill.Encoder, error) { return Standard(), nil }
+
+// Standard scales each number column to (x-mean)/deviation with the running mean and the running population deviation of
+// all values learned; 0 where the deviation is 0. NaN is not learned and becomes 0. Nominal and already scaled columns
+// and terms pass; NaN in an already scaled column becomes 0 too. A value beyond ±1e150, whose square is near the end of
+// float64, is not learned, and a quotient that is infinite is 0. (Welford, "Note on a method for calculating corrected sums of squares and products", 1962; the recurrence is
+// that of River's StandardScaler.)
+func Standard() tidemill.Encoder { return &standard{} }
+
+// Describe implements tidemill.Describer.
+func (s *standard) Describe() string { return "standard" }
+
+// New implements tidemill.Encoder.
+func (s *standard) New() tidemill.Encoder { return &standard{} }
+
+// Bind implements tidemill.Encoder: the columns stay, and are scaled from now on.
+func (s *standard) Bind(in []tidemill.FeatureColumn) ([]tidemill.FeatureColumn, error) {
+	s.cols, s.rest = nil, nil
+	out := append([]tidemill.FeatureColumn(nil), in...)
+	for i := range in {
+		switch {
+		case scales(&in[i]):
+			s.cols = append(s.cols, i)
+			out[i].Scaled = true
+		case !in[i].Nominal:
+			s.rest = append(s.rest, i)
+		}
+	}
+	s.stats = make([]moments, len(s.cols))
+	return out, nil
+}
+
+// Learn implements tidemill.Encoder.
+func (s *standard) Learn(x *tidemill.Vector, _ []float64) {
+	for k, i := range s.cols {
+		v := x.Dense[i]
+		if !(v > -tooLarge && v < tooLarge) {
+			continue
+		}
+		m := &s.stats[k]
+		n := m.n + 1
+		mean := m.mean + (v-m.mean)/n
+		variance := m.variance + (float64((v-m.mean)*(v-mean))-m.variance)/n
+		m.n, m.mean, m.variance, m.std = n, mean, variance, math.Sqrt(variance)
+	}
+}
+
+// Apply implements tidemill.Encoder.
+func (s *standard) Apply(dst, x *tidemill.Vector) {
+	pass(dst, x)
+	d := dst.Dense
+	for k, i := range s.cols {
+		v := d[i]
+		m := &s.stats[k]
+		if v != v || m.std == 0 {
+			d[i] = 0
+			continue
+		}
+		if v = (v - m.mean) / m.std; !isFinite(v) {
+			v = 0
+		}
+		d[i] = v
+	}
+	for _, i := range s.rest {
+		if d[i] != d[i] {
+			d[i] = 0
+		}
+	}
+}
+
+// AppendBinary implements tidemill.State.
+func (s *standard) AppendBinary(b []byte) ([]byte, error) {
+	b = append(b, 1)
+	b = binary.AppendUvarint(b, uint64(len(s.stats)))
+	for i := range s.stats {
+		m := &s.stats[i]
+		b = appendFloat(appendFloat(appendFloat(b, m.n), m.mean), m.variance)
+	}
+	return b, nil
+}
+
+// UnmarshalBinary implements tidemill.State; Bind comes first.
+func (s *standard) UnmarshalBinary(data []byte) error {
+	r := &reader{b: data}
+	r.version(1)
+	n := r.count(24)
+	if r.err == nil && n != len(s.cols) {
+		r.fail(fmt.Errorf("it is of %d columns, not of the %d bound", n, len(s.cols)))
+	}
+	stats := make([]moments, n)
+	for i := range stats {
+		m := moments{n: r.finite(), mean: r.finite(), variance: r.finite()}
+		if m.n < 0 || m.n != math.Trunc(m.n) || m.variance < 0 {
+			r.fail(fmt.Errorf("column %d has count %v and variance %v", i, m.n, m.variance))
+		}
+		m.std = math.Sqrt(m.variance)
+		stats[i] = m
+	}
+	if err := r.done("standard"); err != nil {
+		return err
+	}
+	s.stats = stats
+	return nil
+}

@@ -1,0 +1,85 @@
+package score
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/tidemill/tidemill"
+)
+
+// Fading is an empty score of s's settings in which an answer's weight is multiplied by keep (0 < keep < 1) at each
+// further answer, so that about the last 1/(1-keep) count (Gama, Sebastião, Rodrigues: "On evaluating stream learning
+// algorithms", 2013). nil if s is not a score of this package, is no sum over answers (AUC), or keep is out of range.
+func Fading(s tidemill.Score, keep float64) tidemill.Score {
+	if w, ok := s.(windowed); ok && keep > 0 && keep < 1 {
+		return w.Fading(keep)
+	}
+	return nil
+}
+
+// rescale is where the growing weight is brought back to the size of 1, by a power of two, which rounds nothing.
+const rescale = 0x1p200
+
+// fading lets the weight of new answers grow instead of multiplying every cell by keep: the figures are quotients, in
+// which the common factor cancels.
+type fading struct {
+	f      figure
+	keep   float64
+	weight float64 // of the next answer
+}
+
+func newFading(f figure, keep float64) *fading { return &fading{f: f, keep: keep, weight: 1} }
+
+// Name implements tidemill.Score.
+func (s *fading) Name() string { return s.f.name() }
+
+// Describe implements tidemill.Describer.
+func (s *fading) Describe() string { return fmt.Sprintf("%s fading=%v", s.f.describe(), s.keep) }
+
+// New implements tidemill.Score.
+func (s *fading) New() tidemill.Score { return newFading(s.f.empty(), s.keep) }
+
+// Update implements tidemill.Score.
+func (s *fading) Update(a *tidemill.Answer) {
+	it, ok := s.f.take(a)
+	if !ok {
+		return
+	}
+	s.f.fold(it, s.weight)
+	s.weight /= s.keep
+	if s.weight >= rescale {
+		_, e := math.Frexp(s.weight)
+		by := math.Ldexp(1, -e)
+		s.f.(sums).scale(by)
+		s.weight *= by
+	}
+}
+
+// Value implements tidemill.Score.
+func (s *fading) Value() float64 { return s.f.value() }
+
+// Details implements tidemill.Detailed where the score has further figures; otherwise it is nil.
+func (s *fading) Details(labels []string) []tidemill.NamedValue { return detailsOf(s.f, labels) }
+
+// AppendBinary implements tidemill.State.
+func (s *fading) AppendBinary(b []byte) ([]byte, error) {
+	return s.f.appendState(appendFloat(append(b, 1), s.weight)), nil
+}
+
+// UnmarshalBinary implements tidemill.State.
+func (s *fading) UnmarshalBinary(data []byte) error {
+	r := &reader{b: data}
+	r.version(1)
+	weight := r.finite()
+	if !(weight > 0) || weight >= rescale {
+		r.fail(errors.New("its weight is out of range"))
+	}
+	f := s.f.empty()
+	f.readState(r)
+	if err := r.done(s.Describe()); err != nil {
+		return err
+	}
+	s.f, s.weight = f, weight
+	return nil
+}
