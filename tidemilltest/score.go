@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/tidemill/tidemill"
@@ -188,3 +189,5 @@ func Answers(kind tidemill.ModelKind, n int) []tidemill.Answer {
 func sameBits(a, b float64) bool {
 	return math.Float64bits(a) == math.Float64bits(b) || a != a && b != b
 }
+
+func sameNumbers(a, b []float64) bool { return slices.EqualFunc(a, b, sameBits) }
