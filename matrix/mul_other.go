@@ -1,0 +1,5 @@
+//go:build purego || !amd64
+
+package matrix
+
+func (p *product) tiles() { p.plain(0, 0) }
