@@ -17,7 +17,7 @@
 // end. For the same reason a term whose a is zero may be left out where all of b is finite: fma(0, b, c) is c but for
 // the sign of a zero, which the last addition settles.
 //
-// Sums over one vector (Dot, Dot64, Sum64) have a fixed shape that fits the vector units: 32 lanes of float32 or 16 of
+// Sums over one vector (Dot, Dot64) have a fixed shape that fits the vector units: 32 lanes of float32 or 16 of
 // float64, added in a fixed tree. It is written down at each function.
 //
 // # Cores

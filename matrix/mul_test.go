@@ -140,9 +140,15 @@ func TestProductOfNonFinite(t *testing.T) {
 
 func TestShortSlicePanics(t *testing.T) {
 	for name, f := range map[string]func(){
-		"short a": func() { Mul(Of(2, 2, make([]float32, 4)), Dense{2, 2, 2, make([]float32, 3)}, Of(2, 2, make([]float32, 4)), false) },
-		"short c": func() { Mul(Dense{2, 2, 3, make([]float32, 4)}, Of(2, 2, make([]float32, 4)), Of(2, 2, make([]float32, 4)), false) },
-		"shape":   func() { TMul(Of(2, 2, make([]float32, 4)), Of(3, 2, make([]float32, 6)), Of(2, 2, make([]float32, 4)), false) },
+		"short a": func() {
+			Mul(Of(2, 2, make([]float32, 4)), Dense{2, 2, 2, make([]float32, 3)}, Of(2, 2, make([]float32, 4)), false)
+		},
+		"short c": func() {
+			Mul(Dense{2, 2, 3, make([]float32, 4)}, Of(2, 2, make([]float32, 4)), Of(2, 2, make([]float32, 4)), false)
+		},
+		"shape": func() {
+			TMul(Of(2, 2, make([]float32, 4)), Of(3, 2, make([]float32, 6)), Of(2, 2, make([]float32, 4)), false)
+		},
 	} {
 		func() {
 			defer func() {

@@ -1,0 +1,7 @@
+//go:build purego || !(amd64 || arm64)
+
+package matrix
+
+import "runtime"
+
+func pause(int) { runtime.Gosched() }

@@ -1,0 +1,326 @@
+//go:build !purego
+
+#include "textflag.h"
+
+// func dotAVX2(x, y *float32, n int) float32
+TEXT ·dotAVX2(SB), NOSPLIT, $0-28
+	MOVQ x+0(FP), SI
+	MOVQ y+8(FP), DI
+	MOVQ n+16(FP), CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	SUBQ $32, CX
+	JLT rest
+
+block:
+	VMOVUPS (SI), Y4
+	VMOVUPS 32(SI), Y5
+	VMOVUPS 64(SI), Y6
+	VMOVUPS 96(SI), Y7
+	VFMADD231PS (DI), Y4, Y0
+	VFMADD231PS 32(DI), Y5, Y1
+	VFMADD231PS 64(DI), Y6, Y2
+	VFMADD231PS 96(DI), Y7, Y3
+	ADDQ $128, SI
+	ADDQ $128, DI
+	SUBQ $32, CX
+	JGE block
+
+rest:
+	ADDQ $32, CX
+	JZ sum
+
+eight:
+	VMOVUPS (SI), Y4
+	VFMADD231PS (DI), Y4, Y0
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ eight
+
+sum:
+	VADDPS Y1, Y0, Y0
+	VADDPS Y3, Y2, Y2
+	VADDPS Y2, Y0, Y0
+	VEXTRACTF128 $1, Y0, X1
+	VADDPS X1, X0, X0
+	VMOVHLPS X0, X0, X1
+	VADDPS X1, X0, X0
+	VMOVSHDUP X0, X1
+	VADDSS X1, X0, X0
+	VMOVSS X0, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func dot64AVX2(x, y *float64, n int) float64
+TEXT ·dot64AVX2(SB), NOSPLIT, $0-32
+	MOVQ x+0(FP), SI
+	MOVQ y+8(FP), DI
+	MOVQ n+16(FP), CX
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	SUBQ $16, CX
+	JLT rest
+
+block:
+	VMOVUPD (SI), Y4
+	VMOVUPD 32(SI), Y5
+	VMOVUPD 64(SI), Y6
+	VMOVUPD 96(SI), Y7
+	VFMADD231PD (DI), Y4, Y0
+	VFMADD231PD 32(DI), Y5, Y1
+	VFMADD231PD 64(DI), Y6, Y2
+	VFMADD231PD 96(DI), Y7, Y3
+	ADDQ $128, SI
+	ADDQ $128, DI
+	SUBQ $16, CX
+	JGE block
+
+rest:
+	ADDQ $16, CX
+	JZ sum
+
+four:
+	VMOVUPD (SI), Y4
+	VFMADD231PD (DI), Y4, Y0
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $4, CX
+	JNZ four
+
+sum:
+	VADDPD Y1, Y0, Y0
+	VADDPD Y3, Y2, Y2
+	VADDPD Y2, Y0, Y0
+	VEXTRACTF128 $1, Y0, X1
+	VADDPD X1, X0, X0
+	VPERMILPD $1, X0, X1
+	VADDSD X1, X0, X0
+	VMOVSD X0, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func axpyAVX2(a float32, x, y *float32, n int)
+TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
+	VBROADCASTSS a+0(FP), Y15
+	MOVQ x+8(FP), SI
+	MOVQ y+16(FP), DI
+	MOVQ n+24(FP), CX
+	SUBQ $32, CX
+	JLT rest
+
+block:
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS 64(DI), Y2
+	VMOVUPS 96(DI), Y3
+	VFMADD231PS (SI), Y15, Y0
+	VFMADD231PS 32(SI), Y15, Y1
+	VFMADD231PS 64(SI), Y15, Y2
+	VFMADD231PS 96(SI), Y15, Y3
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	ADDQ $128, SI
+	ADDQ $128, DI
+	SUBQ $32, CX
+	JGE block
+
+rest:
+	ADDQ $32, CX
+	JZ done
+
+eight:
+	VMOVUPS (DI), Y0
+	VFMADD231PS (SI), Y15, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ eight
+
+done:
+	VZEROUPPER
+	RET
+
+// func axpy64AVX2(a float64, x, y *float64, n int)
+TEXT ·axpy64AVX2(SB), NOSPLIT, $0-32
+	VBROADCASTSD a+0(FP), Y15
+	MOVQ x+8(FP), SI
+	MOVQ y+16(FP), DI
+	MOVQ n+24(FP), CX
+	SUBQ $16, CX
+	JLT rest
+
+block:
+	VMOVUPD (DI), Y0
+	VMOVUPD 32(DI), Y1
+	VMOVUPD 64(DI), Y2
+	VMOVUPD 96(DI), Y3
+	VFMADD231PD (SI), Y15, Y0
+	VFMADD231PD 32(SI), Y15, Y1
+	VFMADD231PD 64(SI), Y15, Y2
+	VFMADD231PD 96(SI), Y15, Y3
+	VMOVUPD Y0, (DI)
+	VMOVUPD Y1, 32(DI)
+	VMOVUPD Y2, 64(DI)
+	VMOVUPD Y3, 96(DI)
+	ADDQ $128, SI
+	ADDQ $128, DI
+	SUBQ $16, CX
+	JGE block
+
+rest:
+	ADDQ $16, CX
+	JZ done
+
+four:
+	VMOVUPD (DI), Y0
+	VFMADD231PD (SI), Y15, Y0
+	VMOVUPD Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $4, CX
+	JNZ four
+
+done:
+	VZEROUPPER
+	RET
+
+// func addAVX2(x, y *float32, n int)
+TEXT ·addAVX2(SB), NOSPLIT, $0-24
+	MOVQ x+0(FP), SI
+	MOVQ y+8(FP), DI
+	MOVQ n+16(FP), CX
+
+eight:
+	VMOVUPS (DI), Y0
+	VADDPS (SI), Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ eight
+	VZEROUPPER
+	RET
+
+// func addReluAVX2(bias, z *float32, n int)
+TEXT ·addReluAVX2(SB), NOSPLIT, $0-24
+	MOVQ bias+0(FP), SI
+	MOVQ z+8(FP), DI
+	MOVQ n+16(FP), CX
+	VXORPS Y15, Y15, Y15
+
+eight:
+	VMOVUPS (DI), Y0
+	VADDPS (SI), Y0, Y0
+	VMAXPS Y0, Y15, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ eight
+	VZEROUPPER
+	RET
+
+// func reluGradAVX2(h, d *float32, n int)
+TEXT ·reluGradAVX2(SB), NOSPLIT, $0-24
+	MOVQ h+0(FP), SI
+	MOVQ d+8(FP), DI
+	MOVQ n+16(FP), CX
+	VXORPS Y15, Y15, Y15
+
+eight:
+	VCMPPS $1, (SI), Y15, Y0 // 0 < h
+	VANDPS (DI), Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ eight
+	VZEROUPPER
+	RET
+
+// func finiteAVX2(x *float32, n int) bool
+TEXT ·finiteAVX2(SB), NOSPLIT, $0-17
+	MOVQ x+0(FP), SI
+	MOVQ n+8(FP), CX
+	VXORPS Y0, Y0, Y0
+
+eight:
+	VMOVUPS (SI), Y1
+	VSUBPS Y1, Y1, Y1
+	VORPS Y1, Y0, Y0
+	ADDQ $32, SI
+	SUBQ $8, CX
+	JNZ eight
+	VCMPPS $3, Y0, Y0, Y0 // unordered
+	VMOVMSKPS Y0, AX
+	TESTL AX, AX
+	SETEQ ret+16(FP)
+	VZEROUPPER
+	RET
+
+// func adamAVX2(a *Adam, w, m, v, grad *float32, n int) bool
+TEXT ·adamAVX2(SB), NOSPLIT, $0-49
+	MOVQ a+0(FP), AX
+	MOVQ w+8(FP), DI
+	MOVQ m+16(FP), R8
+	MOVQ v+24(FP), R9
+	MOVQ grad+32(FP), SI
+	MOVQ n+40(FP), CX
+	VBROADCASTSS 0(AX), Y15  // beta1
+	VBROADCASTSS 4(AX), Y14  // 1 - beta1
+	VBROADCASTSS 8(AX), Y13  // beta2
+	VBROADCASTSS 12(AX), Y12 // 1 - beta2
+	VBROADCASTSS 16(AX), Y11 // rate
+	VBROADCASTSS 20(AX), Y10 // epsilon
+	VXORPS Y9, Y9, Y9
+	XORQ DX, DX
+
+eight:
+	VMOVUPS (SI)(DX*4), Y0
+	VMULPS (R8)(DX*4), Y15, Y1
+	VMULPS Y0, Y14, Y2
+	VADDPS Y2, Y1, Y1
+	VMOVUPS Y1, (R8)(DX*4)
+	VMULPS Y0, Y0, Y3
+	VMULPS (R9)(DX*4), Y13, Y4
+	VMULPS Y3, Y12, Y3
+	VADDPS Y3, Y4, Y4
+	VMOVUPS Y4, (R9)(DX*4)
+	VSQRTPS Y4, Y5
+	VADDPS Y10, Y5, Y5
+	VMULPS Y1, Y11, Y1
+	VDIVPS Y5, Y1, Y1
+	VMOVUPS (DI)(DX*4), Y6
+	VSUBPS Y1, Y6, Y6
+	VMOVUPS Y6, (DI)(DX*4)
+	VSUBPS Y6, Y6, Y7
+	VSUBPS Y4, Y4, Y8
+	VORPS Y7, Y9, Y9
+	VORPS Y8, Y9, Y9
+	ADDQ $8, DX
+	CMPQ DX, CX
+	JLT eight
+	VCMPPS $3, Y9, Y9, Y9 // unordered
+	VMOVMSKPS Y9, AX
+	TESTL AX, AX
+	SETEQ ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func pause(n int)
+TEXT ·pause(SB), NOSPLIT, $0-8
+	MOVQ n+0(FP), CX
+
+again:
+	PAUSE
+	DECQ CX
+	JNZ again
+	RET
