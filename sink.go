@@ -11,7 +11,7 @@ type OutputKind uint8
 
 // The kinds of outputs.
 const (
-	Predicted   OutputKind = iota // a prediction
+	Predicted   OutputKind = iota // a prediction; where the truth was known at once, Truth and Answered are filled too
 	Truth                         // the truth about an earlier prediction: same Task and ID
 	RowPassed                     // a change passed on
 	RowRejected                   // a row that cannot be used
@@ -52,8 +52,8 @@ type Output struct {
 	Version    Version
 	Asked      time.Time // the flow's clock at the ask
 	Position   string    // of the change, as the source prints it
-	Truth      string    // Truth: the label
-	Answered   time.Time // Truth: the flow's clock at the answer
+	Truth      string    // the label; of Truth outputs, and of Predicted ones whose row carried it
+	Answered   time.Time // the flow's clock at the answer; zero where Truth is not known
 	Corrected  bool      // Truth: not the first answer
 	Reason     string    // RowRejected, EventRaised
 }

@@ -1,0 +1,82 @@
+package tidemill
+
+import "fmt"
+
+// classes are a task's labels and their indexes: fixed by the flow, or in the order of first answer. Labels handed out
+// are never changed in place, so outputs may share them.
+type classes struct {
+	labels []string
+	index  map[string]int
+	fixed  bool
+}
+
+func newClasses(fixed []string) *classes {
+	c := &classes{index: map[string]int{}, fixed: len(fixed) > 0}
+	for _, l := range fixed {
+		c.add(l)
+	}
+	return c
+}
+
+func (c *classes) add(label string) int {
+	i := len(c.labels)
+	c.labels = append(c.labels, label)
+	c.index[label] = i
+	return i
+}
+
+func (c *classes) find(label []byte) (int, bool) {
+	i, ok := c.index[string(label)]
+	return i, ok
+}
+
+// learn finds or adds a label; false means that the set is fixed and does not have it.
+func (c *classes) learn(label []byte) (int, bool) {
+	if i, ok := c.index[string(label)]; ok {
+		return i, true
+	}
+	if c.fixed {
+		return -1, false
+	}
+	return c.add(string(label)), true
+}
+
+func (c *classes) appendTo(b []byte) []byte {
+	b = putBool(b, c.fixed)
+	b = putUvarint(b, uint64(len(c.labels)))
+	for _, l := range c.labels {
+		b = putString(b, l)
+	}
+	return b
+}
+
+func (c *classes) read(d *decoder) error {
+	fixed := d.bool()
+	n := d.count(1)
+	labels := make([]string, n)
+	for i := range labels {
+		labels[i] = d.string()
+	}
+	if d.err != nil {
+		return d.err
+	}
+	if fixed != c.fixed {
+		return fmt.Errorf("classes: %w", ErrChanged)
+	}
+	if fixed {
+		if len(labels) != len(c.labels) {
+			return fmt.Errorf("classes: were %v, now %v: %w", labels, c.labels, ErrChanged)
+		}
+		for i := range labels {
+			if labels[i] != c.labels[i] {
+				return fmt.Errorf("classes: were %v, now %v: %w", labels, c.labels, ErrChanged)
+			}
+		}
+		return nil
+	}
+	c.labels, c.index = nil, map[string]int{}
+	for _, l := range labels {
+		c.add(l)
+	}
+	return nil
+}

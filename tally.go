@@ -1,0 +1,301 @@
+package tidemill
+
+import (
+	"math"
+)
+
+// rollingWindow is how many answers a rolling figure looks back on.
+const rollingWindow = 1000
+
+// curvePoints is how many points a learning curve keeps before it doubles its stride.
+const curvePoints = 400
+
+// tally is a task's scores in one phase: the configured scores, the same for the baselines, the newest answers for
+// rolling figures, and the learning curve of the first score.
+type tally struct {
+	phase    Phase
+	scores   []Score
+	majority []Score
+	noChange []Score
+	frozen   []Score // nil where the task has no frozen baseline
+	n        uint64
+	ring     []kept // the newest answers
+	from     int
+	curve    []CurvePoint
+	stride   uint64
+}
+
+// kept is an answer as the ring keeps it.
+type kept struct {
+	pred   []float64
+	class  int
+	truth  float64
+	weight float64
+	unseen bool
+	base   float64 // the majority's class, or the mean
+	last   float64
+}
+
+func newTally(phase Phase, scores []Score, frozen bool) *tally {
+	t := &tally{phase: phase, stride: 1}
+	for _, s := range scores {
+		t.scores = append(t.scores, s.New())
+		t.majority = append(t.majority, s.New())
+		t.noChange = append(t.noChange, s.New())
+		if frozen {
+			t.frozen = append(t.frozen, s.New())
+		}
+	}
+	return t
+}
+
+// others are the baselines' answers to the same question.
+type others struct {
+	base   []float64
+	last   float64
+	frozen []float64
+}
+
+// update scores one answer and its baselines.
+func (t *tally) update(a *Answer, o *others) {
+	for _, s := range t.scores {
+		s.Update(a)
+	}
+	b := Answer{Kind: a.Kind, Truth: a.Truth, Unseen: a.Unseen, Weight: a.Weight, Positive: a.Positive, Labels: a.Labels, X: a.X}
+	baseClass := math.NaN()
+	if a.Kind == Classify || a.Kind == Regress {
+		if len(o.base) > 0 {
+			b.Prediction = o.base
+			if a.Kind == Classify {
+				b.Class = argmax(o.base)
+				baseClass = float64(b.Class)
+			} else {
+				baseClass = o.base[0]
+			}
+			for _, s := range t.majority {
+				s.Update(&b)
+			}
+		}
+		if o.last == o.last {
+			var hot [64]float64
+			if a.Kind == Classify {
+				k := max(len(a.Prediction), int(o.last)+1)
+				p := hot[:0]
+				for range k {
+					p = append(p, 0)
+				}
+				p[int(o.last)] = 1
+				b.Prediction, b.Class = p, int(o.last)
+			} else {
+				b.Prediction = append(hot[:0], o.last)
+			}
+			for _, s := range t.noChange {
+				s.Update(&b)
+			}
+		}
+		if len(o.frozen) > 0 {
+			b.Prediction = o.frozen
+			b.Class = argmax(o.frozen)
+			for _, s := range t.frozen {
+				s.Update(&b)
+			}
+		}
+	}
+	t.n++
+	t.keep(a, baseClass, o.last)
+	if t.n%t.stride == 0 {
+		t.point("")
+	}
+}
+
+func (t *tally) keep(a *Answer, base, last float64) {
+	var k *kept
+	if len(t.ring) < rollingWindow {
+		t.ring = append(t.ring, kept{})
+		k = &t.ring[len(t.ring)-1]
+	} else {
+		k = &t.ring[t.from]
+		t.from = (t.from + 1) % rollingWindow
+	}
+	k.pred = append(k.pred[:0], a.Prediction...)
+	k.class, k.truth, k.weight, k.unseen, k.base, k.last = a.Class, a.Truth, a.Weight, a.Unseen, base, last
+}
+
+// rolling is a score's figure over the newest answers.
+func (t *tally) rolling(s Score, like *Answer) float64 {
+	s = s.New()
+	a := *like
+	for i := range t.ring {
+		k := &t.ring[(t.from+i)%len(t.ring)]
+		a.Prediction, a.Class, a.Truth, a.Weight, a.Unseen = k.pred, k.class, k.truth, k.weight, k.unseen
+		s.Update(&a)
+	}
+	return s.Value()
+}
+
+// point adds one point to the learning curve, and halves it when it is full.
+func (t *tally) point(event string) {
+	if len(t.scores) == 0 {
+		return
+	}
+	p := CurvePoint{N: t.n, Phase: t.phase.String(), Value: figure(t.scores[0].Value()), Event: event,
+		Baseline: figure(t.majority[0].Value()), NoChange: figure(t.noChange[0].Value())}
+	if t.frozen != nil {
+		p.Frozen = figure(t.frozen[0].Value())
+	}
+	t.curve = append(t.curve, p)
+	if len(t.curve) < curvePoints {
+		return
+	}
+	t.stride *= 2
+	half := t.curve[:0]
+	for _, p := range t.curve {
+		if p.N%t.stride == 0 || p.Event != "" {
+			half = append(half, p)
+		}
+	}
+	t.curve = half
+}
+
+// figure is v for JSON: nil where it is not a number.
+func figure(v float64) *float64 {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil
+	}
+	return &v
+}
+
+func unfigure(p *float64) float64 {
+	if p == nil {
+		return math.NaN()
+	}
+	return *p
+}
+
+// argmax is the index of the largest number, the first of equals; -1 if one is NaN or there is none.
+func argmax(p []float64) int {
+	best := -1
+	for i, v := range p {
+		if v != v {
+			return -1
+		}
+		if best < 0 || v > p[best] {
+			best = i
+		}
+	}
+	return best
+}
+
+// argmin is the index of the smallest number, the first of equals; -1 if one is NaN or there is none.
+func argmin(p []float64) int {
+	best := -1
+	for i, v := range p {
+		if v != v {
+			return -1
+		}
+		if best < 0 || v < p[best] {
+			best = i
+		}
+	}
+	return best
+}
+
+func (t *tally) appendTo(b []byte) ([]byte, error) {
+	b = append(b, 1) // version
+	b = putUvarint(b, t.n)
+	b = putUvarint(b, uint64(len(t.scores)))
+	var err error
+	for i, s := range t.scores {
+		b = putString(b, scoreName(s))
+		group := []Score{s, t.majority[i], t.noChange[i]}
+		if t.frozen != nil {
+			group = append(group, t.frozen[i])
+		}
+		b = putUvarint(b, uint64(len(group)))
+		for _, g := range group {
+			var state []byte
+			if state, err = g.AppendBinary(nil); err != nil {
+				return nil, err
+			}
+			b = putBytes(b, state)
+		}
+	}
+	b = putUvarint(b, uint64(len(t.ring)))
+	for i := range t.ring {
+		k := &t.ring[(t.from+i)%len(t.ring)]
+		b = putFloats(b, k.pred)
+		b = putVarint(b, int64(k.class))
+		b = putF64(b, k.truth)
+		b = putF64(b, k.weight)
+		b = putBool(b, k.unseen)
+		b = putF64(b, k.base)
+		b = putF64(b, k.last)
+	}
+	b = putUvarint(b, t.stride)
+	b = putUvarint(b, uint64(len(t.curve)))
+	for _, p := range t.curve {
+		b = putUvarint(b, p.N)
+		for _, v := range []*float64{p.Value, p.Baseline, p.NoChange, p.Frozen} {
+			b = putF64(b, unfigure(v))
+		}
+		b = putString(b, p.Event)
+	}
+	return b, nil
+}
+
+func scoreName(s Score) string {
+	if d, ok := s.(Describer); ok {
+		return d.Describe()
+	}
+	return s.Name()
+}
+
+// read restores the scores that the flow still has, by their description; a new score starts empty.
+func (t *tally) read(b []byte) error {
+	d := decoder{b: b}
+	if v := d.byte(); v != 1 {
+		return ErrNewer
+	}
+	t.n = d.uvarint()
+	for n := d.count(2); n > 0 && d.err == nil; n-- {
+		name := d.string()
+		var states [][]byte
+		for m := d.count(1); m > 0; m-- {
+			states = append(states, d.bytes())
+		}
+		for i, s := range t.scores {
+			if d.err != nil || scoreName(s) != name {
+				continue
+			}
+			group := []Score{s, t.majority[i], t.noChange[i]}
+			if t.frozen != nil {
+				group = append(group, t.frozen[i])
+			}
+			for j := 0; j < len(group) && j < len(states); j++ {
+				if err := group[j].UnmarshalBinary(states[j]); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	n := d.count(8)
+	if n > rollingWindow {
+		return errShort
+	}
+	t.ring, t.from = make([]kept, n), 0
+	for i := range t.ring {
+		t.ring[i] = kept{pred: d.floats(nil), class: int(d.varint()), truth: d.f64(), weight: d.f64(), unseen: d.bool(),
+			base: d.f64(), last: d.f64()}
+	}
+	t.stride = max(d.uvarint(), 1)
+	t.curve = nil
+	for n := d.count(34); n > 0; n-- {
+		p := CurvePoint{N: d.uvarint(), Phase: t.phase.String()}
+		for _, v := range []**float64{&p.Value, &p.Baseline, &p.NoChange, &p.Frozen} {
+			*v = figure(d.f64())
+		}
+		p.Event = d.string()
+		t.curve = append(t.curve, p)
+	}
+	return d.done()
+}
