@@ -11,16 +11,16 @@ import (
 
 // question is a held prediction: what was asked, with the raw vector and the answers of model and baselines as of then.
 type question struct {
-	id      string
-	table   uint64 // Hash of the asked table's name
-	asked   int64  // the row's own time, microseconds
-	weight  float64
-	class   int // the predicted class, or -1
-	pred    []float64
-	base    []float64 // majority's prediction: class shares, or the mean
-	last    float64   // no-change's: the last label learned before the ask; NaN if none
-	frozen  []float64 // the frozen copy's prediction; nil if there is none
-	x       Vector
+	id     string
+	table  uint64 // Hash of the asked table's name
+	asked  int64  // the row's own time, microseconds
+	weight float64
+	class  int // the predicted class, or -1
+	pred   []float64
+	base   []float64 // majority's prediction: class shares, or the mean
+	last   float64   // no-change's: the last label learned before the ask; NaN if none
+	frozen []float64 // the frozen copy's prediction; nil if there is none
+	x      Vector
 }
 
 func (q *question) appendTo(b []byte) []byte {

@@ -38,3 +38,7 @@ type NamedValue struct {
 	Name  string
 	Value float64
 }
+
+// Faded is an upgrade of Score: the figure in which each answer weighs 0.999 of the one after it. It is part of the
+// score's state.
+type Faded interface{ Faded() float64 }

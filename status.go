@@ -1,6 +1,9 @@
 package tidemill
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // Status is a flow at one moment, for people, metrics and the dashboard. It shares nothing with the running flow.
 type Status struct {
@@ -177,3 +180,5 @@ type Prediction struct {
 	Through       Position           `json:"trained_through"`
 	ThroughTime   time.Time          `json:"trained_through_time,omitzero"`
 }
+
+func percent(share float64) string { return strconv.FormatFloat(100*share, 'f', 0, 64) + " %" }

@@ -1,0 +1,367 @@
+package tidemill
+
+import "math"
+
+// runMax is how many asks or learns that follow one another are computed together.
+const runMax = 256
+
+// askHow says what becomes of an ask.
+type askHow uint8
+
+const (
+	holdIt  askHow = iota // hold the question until its answer comes
+	scoreIt               // the truth is known: score at once
+	teachIt               // the truth is known: score, then learn
+	tellIt                // nothing can answer it: predict only
+)
+
+// runRow is one ask or learn of a run.
+type runRow struct {
+	c      *Change
+	tt     *taskTable
+	i      int
+	id     string
+	at     int64
+	how    askHow
+	learn  bool
+	has    bool
+	y      float64
+	truth  string
+	weight float64
+	mute   bool // its outputs are not told
+}
+
+// run is asks, or learns, that follow one another with nothing between them that could change their result.
+type run struct {
+	rows  []runRow
+	xs    []Vector
+	learn bool
+	enc   [2]Vector
+	block Block
+	preds []float64
+	base  []float64
+}
+
+func (r *run) reset() { r.rows, r.learn = r.rows[:0], false }
+
+// slot is the vector of the next row, emptied.
+func (r *run) slot() *Vector {
+	n := len(r.rows)
+	if n == len(r.xs) {
+		r.xs = append(r.xs, Vector{})
+	}
+	r.xs[n].Reset()
+	return &r.xs[n]
+}
+
+// ask adds a question to the run.
+func (t *taskState) ask(c *Change, tt *taskTable, id string, at int64, i int, how askHow, y float64, truth string) error {
+	if len(t.run.rows) > 0 && (t.run.learn || len(t.run.rows) >= runMax) {
+		if err := t.flush(); err != nil {
+			return err
+		}
+	}
+	x := t.run.slot()
+	if err := t.vector(x, c, at); err != nil {
+		return err
+	}
+	w, err := t.rowWeight(tt, c)
+	if err != nil {
+		return err
+	}
+	t.run.learn = false
+	t.run.rows = append(t.run.rows, runRow{c: c, tt: tt, i: i, id: id, at: at, how: how, y: y, truth: truth, weight: w, mute: t.mute})
+	if how == teachIt {
+		return t.flush()
+	}
+	return nil
+}
+
+// learnRow adds a row that is learned as it is to the run.
+func (t *taskState) learnRow(c *Change, tt *taskTable, at int64, y float64, has bool, i int) error {
+	if len(t.run.rows) > 0 && (!t.run.learn || len(t.run.rows) >= runMax) {
+		if err := t.flush(); err != nil {
+			return err
+		}
+	}
+	x := t.run.slot()
+	if err := t.vector(x, c, at); err != nil {
+		return err
+	}
+	w, err := t.rowWeight(tt, c)
+	if err != nil {
+		return err
+	}
+	t.run.learn = true
+	t.run.rows = append(t.run.rows, runRow{c: c, tt: tt, i: i, at: at, y: y, has: has, weight: w})
+	return nil
+}
+
+// flush computes the run.
+func (t *taskState) flush() error {
+	if len(t.run.rows) == 0 {
+		return nil
+	}
+	var err error
+	if t.run.learn {
+		t.flushLearns()
+	} else {
+		err = t.flushAsks()
+	}
+	t.run.reset()
+	return err
+}
+
+// fill makes the run's rows into a block, encoded; y and weights too when they are to be learned.
+func (t *taskState) fill(learn bool) *Block {
+	r, b := &t.run, &t.run.block
+	b.Rows, b.Cols = len(r.rows), len(t.encoded)
+	b.Dense, b.Dense32, b.Y, b.Weight = b.Dense[:0], b.Dense32[:0], b.Y[:0], b.Weight[:0]
+	b.Terms = b.Terms[:0]
+	f32 := false
+	if m, ok := t.model.(Float32er); ok {
+		f32 = m.Float32()
+	}
+	terms, weighted := false, false
+	for i := range r.rows {
+		x := encode(t.encoders, &r.xs[i], &r.enc[0], &r.enc[1])
+		if f32 {
+			for _, v := range x.Dense {
+				b.Dense32 = append(b.Dense32, float32(v))
+			}
+		} else {
+			b.Dense = append(b.Dense, x.Dense...)
+		}
+		terms = terms || len(x.Terms) > 0
+		if len(x.Terms) > 0 && len(t.encoders) > 0 {
+			b.Terms = append(b.Terms, append([]Term(nil), x.Terms...))
+		} else {
+			b.Terms = append(b.Terms, x.Terms)
+		}
+		if learn {
+			b.Y = append(b.Y, r.rows[i].y)
+			b.Weight = append(b.Weight, r.rows[i].weight)
+			weighted = weighted || r.rows[i].weight != 1
+		}
+	}
+	out := *b
+	if f32 {
+		out.Dense = nil
+	} else {
+		out.Dense32 = nil
+	}
+	if !terms {
+		out.Terms = nil
+	}
+	if !learn || !r.rows[0].has {
+		out.Y = nil
+	}
+	if !weighted {
+		out.Weight = nil
+	}
+	return &out
+}
+
+// predictRun is the run's predictions and where each row's begins; widths may differ only where classes grow.
+func (t *taskState) predictRun() (preds []float64, width int) {
+	r := &t.run
+	preds = r.preds[:0]
+	if bp, ok := t.model.(BatchPredictor); ok && len(r.rows) > 1 {
+		preds = bp.PredictBatch(preds, t.fill(false))
+	} else {
+		for i := range r.rows {
+			preds = t.model.Predict(preds, encode(t.encoders, &r.xs[i], &r.enc[0], &r.enc[1]))
+		}
+	}
+	r.preds = preds
+	return preds, len(preds) / len(r.rows)
+}
+
+// flushAsks predicts, tells, and holds or scores.
+func (t *taskState) flushAsks() error {
+	r := &t.run
+	preds, width := t.predictRun()
+	owned := append([]float64(nil), preds...) // outputs keep it past the run
+	r.base = t.base.predict(r.base[:0])
+	last := t.base.last
+	mute := t.mute
+	for n := range r.rows {
+		row := &r.rows[n]
+		t.mute = row.mute
+		pred := owned[n*width : (n+1)*width : (n+1)*width]
+		class := t.decide(pred)
+		var frozen []float64
+		if t.frozen != nil {
+			frozen = t.frozen.predict(nil, &r.xs[n])
+		}
+		if t.phase == Stream {
+			t.countNulls(Stream, &r.xs[n])
+		}
+		t.counts.Asked++
+		label, score := t.labelOf(pred, class)
+		o := Output{Kind: Predicted, Change: row.c, Task: t.spec.Name, ID: row.id, Model: t.kind, Label: label, Score: score,
+			Prediction: pred, Version: t.version(), Asked: clockTime(row.at), Position: t.locate(row.c)}
+		if t.kind == Classify {
+			o.Labels = t.classes.labels
+		}
+		if len(r.rows)-n <= latestMax {
+			t.remember(&o, row)
+		}
+		switch row.how {
+		case holdIt:
+			t.emit(row.i, o)
+			t.hold(&question{id: row.id, table: row.tt.name, asked: row.at, weight: row.weight, class: class, pred: pred,
+				base: r.base, last: last, frozen: frozen, x: r.xs[n]})
+		case tellIt:
+			t.emit(row.i, o)
+		case scoreIt, teachIt:
+			o.Truth, o.Answered = row.truth, o.Asked
+			t.emit(row.i, o)
+			t.counts.Answered++
+			t.delays.add(0)
+			t.scoreAnswer(pred, class, row.y, row.weight, &r.xs[n], &others{r.base, last, frozen})
+			if row.how == scoreIt {
+				t.counts.Evaluated++
+			} else {
+				t.answered.set(row.id, Hash(row.truth))
+				t.teach(&r.xs[n], row.y, true, row.weight)
+			}
+		}
+	}
+	t.mute = mute
+	return nil
+}
+
+// hold keeps a question; an open one of the same id is replaced, or kept where the flow says so.
+func (t *taskState) hold(q *question) {
+	if t.questions.has(q.id) {
+		if t.spec.KeepFirst {
+			return
+		}
+		var old question
+		if ok, err := t.questions.take(q.id, &old); ok && err == nil {
+			t.counts.Replaced++
+		}
+	}
+	t.questions.put(q)
+}
+
+// flushLearns teaches rows as they are. In the snapshot, and in tasks that never ask, each is first predicted and scored.
+func (t *taskState) flushLearns() {
+	r := &t.run
+	score := r.rows[0].has && (t.phase == Snapshot || len(t.predict)+len(t.eval) == 0)
+	for i := range r.rows {
+		if t.phase == Snapshot {
+			t.countNulls(Snapshot, &r.xs[i])
+		}
+	}
+	lb, ok := t.model.(BatchLearner)
+	if ok && len(t.encoders) == 0 && !t.spec.Balanced && (t.kind != Classify || t.classes.fixed) {
+		r.preds = lb.LearnBatch(r.preds[:0], t.fill(true), score)
+		width := len(r.preds) / len(r.rows)
+		for n := range r.rows {
+			row := &r.rows[n]
+			if score {
+				pred := r.preds[n*width : (n+1)*width]
+				r.base = t.base.predict(r.base[:0])
+				t.scoreAnswer(pred, t.decide(pred), row.y, row.weight, &r.xs[n], &others{r.base, t.base.last, nil})
+			}
+			if row.has {
+				t.base.learn(row.y)
+			}
+			t.counts.Learned++
+		}
+		return
+	}
+	for n := range r.rows {
+		row := &r.rows[n]
+		if score {
+			r.preds = t.model.Predict(r.preds[:0], encode(t.encoders, &r.xs[n], &r.enc[0], &r.enc[1]))
+			r.base = t.base.predict(r.base[:0])
+			var frozen []float64
+			if t.frozen != nil {
+				frozen = t.frozen.predict(nil, &r.xs[n])
+			}
+			t.scoreAnswer(r.preds, t.decide(r.preds), row.y, row.weight, &r.xs[n], &others{r.base, t.base.last, frozen})
+		}
+		t.teach(&r.xs[n], row.y, row.has, row.weight)
+	}
+}
+
+// relearn teaches the run again in a later epoch: encoders only apply, nothing is counted or scored.
+func (t *taskState) relearn() {
+	r := &t.run
+	if len(r.rows) == 0 {
+		return
+	}
+	if lb, ok := t.model.(BatchLearner); ok && (t.kind != Classify || t.classes.fixed) && !t.spec.Balanced {
+		r.preds = lb.LearnBatch(r.preds[:0], t.fill(true), false)
+	} else {
+		for n := range r.rows {
+			row := &r.rows[n]
+			var y [1]float64
+			ys := y[:0]
+			w := row.weight
+			if row.has {
+				ys = append(ys, row.y)
+				if t.spec.Balanced && t.kind == Classify {
+					w *= t.balance(row.y)
+				}
+			}
+			t.model.Learn(&Example{X: encode(t.encoders, &r.xs[n], &r.enc[0], &r.enc[1]), Y: ys, Weight: w})
+		}
+	}
+	r.reset()
+}
+
+// countNulls counts which raw columns are unknown, to find what is filled in later.
+func (t *taskState) countNulls(p Phase, x *Vector) {
+	t.nullsOf[p]++
+	for i, v := range x.Dense {
+		if v != v {
+			t.nulls[p][i]++
+		}
+	}
+}
+
+// leaks names the columns whose share of NULL in the snapshot differs so much from that at the ask that they must be
+// filled in later: what the model learned from the snapshot it will not have when it is asked.
+func (t *taskState) leaks() []string {
+	if t.nullsOf[Snapshot] < 100 || t.nullsOf[Stream] < 100 {
+		return nil
+	}
+	var out []string
+	for i := range t.raw {
+		s := float64(t.nulls[Snapshot][i]) / float64(t.nullsOf[Snapshot])
+		a := float64(t.nulls[Stream][i]) / float64(t.nullsOf[Stream])
+		if math.Abs(s-a) > 0.5 {
+			out = append(out, t.raw[i].Name+" is filled in later: a leak (NULL in "+percent(s)+" of the snapshot's rows, in "+percent(a)+" of those asked about); leave it out")
+		}
+	}
+	return out
+}
+
+// latestMax is how many predictions are kept for people.
+const latestMax = 24
+
+// remember keeps a prediction for the dashboard, with its picture.
+func (t *taskState) remember(o *Output, row *runRow) {
+	if t.phase != Stream {
+		return
+	}
+	l := LatestStatus{ID: o.ID, Label: o.Label, Score: figure(o.Score), Truth: row.truth, Version: o.Version.String(), Asked: o.Asked}
+	if len(t.latest) == latestMax {
+		l.Picture = t.latest[0].Picture
+		copy(t.latest, t.latest[1:])
+		t.latest = t.latest[:latestMax-1]
+	}
+	for _, f := range t.spec.Features {
+		if p, ok := f.(Pictured); ok {
+			if pix, err := p.Pixels(nil, row.c); err == nil {
+				l.Picture = pix
+			}
+			break
+		}
+	}
+	t.latest = append(t.latest, l)
+}

@@ -1,0 +1,137 @@
+package tidemill
+
+import (
+	"fmt"
+	"math/bits"
+	"time"
+)
+
+// timeFor is the change's own time on the task's clock: the column that `at:` names for this operation, else the commit
+// time. ok is false where the column is NULL or unreadable; then at is the clock as it stands.
+func (t *taskState) timeFor(tt *taskTable, c *Change) (at int64, ok bool) {
+	tc := &tt.times[bits.TrailingZeros16(uint16(c.Op))]
+	if tc.col < 0 {
+		return commitMicros(c), true
+	}
+	row := c.Row()
+	if tc.col < len(row) {
+		if at, ok = timeOf(row[tc.col], tc.unix); ok {
+			return at, true
+		}
+	}
+	return t.clock, false
+}
+
+func commitMicros(c *Change) int64 {
+	if c.Tx == nil {
+		return 0
+	}
+	return c.Tx.Commit.UnixMicro()
+}
+
+// tick moves the clock to the time of a row that the task looks at, and lets questions expire. It never moves back: a
+// late row is counted. A row more than a day beyond its commit time is refused.
+func (t *taskState) tick(c *Change, at int64, i int) error {
+	if c.Tx != nil && !c.Tx.Commit.IsZero() && at > c.Tx.Commit.UnixMicro()+dayMicros {
+		return &RowError{Reason: fmt.Sprintf("its time %s is more than a day after its commit at %s: it would close every window; correct the row or the column that `at:` names",
+			clockTime(at).Format(time.RFC3339), c.Tx.Commit.UTC().Format(time.RFC3339))}
+	}
+	if !t.started {
+		t.started, t.clock, t.startAt = true, at, at
+		return nil
+	}
+	if at < t.clock {
+		t.counts.Late++
+		return nil
+	}
+	if at == t.clock {
+		return nil
+	}
+	t.clock = at
+	if t.spec.Frozen > 0 && t.frozen == nil && at >= t.startAt+t.spec.Frozen.Microseconds() {
+		if err := t.flush(); err != nil {
+			return err
+		}
+		if err := t.freeze(); err != nil {
+			return err
+		}
+	}
+	return t.expire(c, i)
+}
+
+// expire answers or forgets the questions whose wait is over.
+func (t *taskState) expire(c *Change, i int) error {
+	if t.spec.Wait <= 0 || t.questions.len() == 0 {
+		return nil
+	}
+	limit := t.clock - t.spec.Wait.Microseconds()
+	if limit <= t.questions.first {
+		return nil
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	due, err := t.questions.due(limit)
+	if err != nil {
+		return err
+	}
+	for _, q := range due {
+		t.counts.Expired++
+		if t.spec.Then == "" {
+			continue
+		}
+		y, text, err := t.truth(Text(t.spec.Then), len(t.learn) > 0)
+		if err != nil {
+			return err
+		}
+		if err := t.answer(q, y, text, q.asked+t.spec.Wait.Microseconds(), len(t.learn) > 0, c, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// frozenCopy is a copy of model and encoders that stopped learning: a baseline.
+type frozenCopy struct {
+	model    Model
+	encoders []Encoder
+	buf      [2]Vector
+}
+
+func (t *taskState) freeze() error {
+	m, es, _, err := t.fresh()
+	if err != nil {
+		return err
+	}
+	state, err := t.model.AppendBinary(nil)
+	if err != nil {
+		return err
+	}
+	if err := m.UnmarshalBinary(state); err != nil {
+		return err
+	}
+	for i, e := range es {
+		if state, err = t.encoders[i].AppendBinary(nil); err != nil {
+			return err
+		}
+		if err := e.UnmarshalBinary(state); err != nil {
+			return err
+		}
+	}
+	t.frozen = &frozenCopy{model: m, encoders: es}
+	return nil
+}
+
+func (f *frozenCopy) predict(dst []float64, x *Vector) []float64 {
+	return f.model.Predict(dst, encode(f.encoders, x, &f.buf[0], &f.buf[1]))
+}
+
+// encode applies the encoders in turn, using two vectors by turns; without encoders it is x itself.
+func encode(encoders []Encoder, x, a, b *Vector) *Vector {
+	for _, e := range encoders {
+		e.Apply(a, x)
+		x = a
+		a, b = b, a
+	}
+	return x
+}

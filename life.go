@@ -1,0 +1,515 @@
+package tidemill
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+)
+
+// apply takes one slice of the stream: answer, ask, fold in, for each change in turn. Asks and learns that follow one
+// another are computed together; the result is that of one at a time.
+func (t *taskState) apply(cs []Change) error {
+	for i := range cs {
+		c := &cs[i]
+		if c.Table == nil {
+			continue
+		}
+		tt, err := t.look(c.Table)
+		if err != nil {
+			return err
+		}
+		if err := t.step(c, tt, i); err != nil {
+			if err := t.reject(err, c, tt, i); err != nil {
+				return err
+			}
+		}
+	}
+	return t.flush()
+}
+
+// reject turns a row's error into an output for the rejects, or into the end of the flow; other errors pass through.
+func (t *taskState) reject(err error, c *Change, tt *taskTable, i int) error {
+	var re *RowError
+	if IsFatal(err) || !errors.As(err, &re) {
+		return err
+	}
+	t.counts.Rejected++
+	if re.Table == "" {
+		re.Table = c.Table.String()
+	}
+	if re.ID == "" {
+		if b := tt.any(); b != nil {
+			re.ID, _ = b.idOf(c.Row())
+		}
+	}
+	if t.halt {
+		return Fatalf("task %s, at %s: %w: mend the row, or name a sink under `rejects:` that keeps such rows apart", t.spec.Name, t.locate(c), err)
+	}
+	t.emit(i, Output{Kind: RowRejected, Change: c, Task: t.spec.Name, ID: re.ID, Reason: re.Error(), Position: t.locate(c)})
+	return nil
+}
+
+// any is some trigger of the table, for its id.
+func (tt *taskTable) any() *boundOn {
+	for _, l := range [][]*boundOn{tt.predict, tt.eval, tt.learn} {
+		if len(l) > 0 {
+			return l[0]
+		}
+	}
+	return nil
+}
+
+// holds is the trigger whose id names held questions of the table, or nil.
+func (tt *taskTable) holds() *boundOn {
+	for _, l := range [][]*boundOn{tt.predict, tt.eval} {
+		if len(l) > 0 {
+			return l[0]
+		}
+	}
+	return nil
+}
+
+// step is one change's life.
+func (t *taskState) step(c *Change, tt *taskTable, i int) error {
+	switch c.Op {
+	case Insert, Update:
+	case Delete, Truncate:
+		if err := t.gone(c, tt, i); err != nil {
+			return err
+		}
+		t.fold(c, tt)
+		return nil
+	default:
+		return nil
+	}
+	if c.Op == Update && c.Before != nil {
+		if err := t.moved(c, tt, i); err != nil {
+			return err
+		}
+	}
+	pr, ln, ev := match(tt.predict, c), match(tt.learn, c), match(tt.eval, c)
+	if pr == nil && ln == nil && ev == nil {
+		t.fold(c, tt)
+		return nil
+	}
+	at, ok := t.timeFor(tt, c)
+	if err := t.touch(c, tt, pr, ln, ev, at, ok, i); err != nil {
+		// A row that cannot be used is not folded in either.
+		return err
+	}
+	t.fold(c, tt)
+	return nil
+}
+
+// touch is the part of a change's life in which it answers and asks.
+func (t *taskState) touch(c *Change, tt *taskTable, pr, ln, ev *boundOn, at int64, timed bool, i int) error {
+	by, teach := ln, true
+	var lab Value
+	if ln != nil && ln.label != nil {
+		lab = ln.label.Eval(c.After)
+	}
+	known := lab.Known() && !lab.IsNull()
+	if !known && ev != nil && ev.label != nil {
+		if l := ev.label.Eval(c.After); l.Known() && !l.IsNull() {
+			lab, known, by, teach = l, true, ev, false
+		}
+	}
+	asks := pr
+	if asks == nil && ev != nil {
+		asks = ev
+	}
+	if (asks != nil || known) && !timed {
+		return &RowError{Reason: "its time is NULL or unreadable: correct the row or the column that `at:` names"}
+	}
+	if err := t.tick(c, at, i); err != nil {
+		return err
+	}
+	if ln != nil && ln.label == nil { // a model that needs no answer
+		if asks != nil {
+			if err := t.askNow(c, tt, asks, at, i, lab, known); err != nil {
+				return err
+			}
+		}
+		return t.learnRow(c, tt, at, math.NaN(), false, i)
+	}
+	if !known {
+		if asks == nil {
+			return nil
+		}
+		id, ok := asks.idOf(c.After)
+		if !ok {
+			return &RowError{Reason: "its id is NULL"}
+		}
+		return t.ask(c, tt, id, at, i, holdIt, math.NaN(), "")
+	}
+	if !by.joins {
+		if asks != nil && !teach {
+			return t.askNow(c, tt, asks, at, i, lab, true)
+		}
+		if !teach {
+			return nil
+		}
+		y, _, err := t.truth(lab, true)
+		if err != nil {
+			return err
+		}
+		return t.learnRow(c, tt, at, y, true, i)
+	}
+	id, ok := by.idOf(c.After)
+	if !ok {
+		return &RowError{Reason: "its id is NULL"}
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	y, text, err := t.truth(lab, teach)
+	if err != nil {
+		return err
+	}
+	found, err := t.questions.take(id, &t.q)
+	if err != nil {
+		return err
+	}
+	if found {
+		return t.answer(&t.q, y, text, at, teach, c, i)
+	}
+	if old, again := t.answered.find(id); again {
+		if old == Hash(text) {
+			return nil
+		}
+		t.counts.Corrected++
+		t.answered.set(id, Hash(text))
+		t.emit(i, Output{Kind: Truth, Change: c, Task: t.spec.Name, ID: id, Model: t.kind, Truth: text, Answered: clockTime(at),
+			Corrected: true, Position: t.locate(c)})
+		return nil
+	}
+	if asks != nil && c.Op&asks.on.Op != 0 && c.Op == Insert {
+		// One change asks and answers: ask, score, learn.
+		how := scoreIt
+		if teach {
+			how = teachIt
+		}
+		return t.ask(c, tt, id, at, i, how, y, text)
+	}
+	t.counts.Unasked++
+	return nil
+}
+
+// askNow asks and scores in one go, when the truth is there already, and holds the question otherwise.
+func (t *taskState) askNow(c *Change, tt *taskTable, asks *boundOn, at int64, i int, lab Value, known bool) error {
+	id, ok := asks.idOf(c.After)
+	if !ok {
+		return &RowError{Reason: "its id is NULL"}
+	}
+	if !known {
+		how := holdIt
+		if !t.answerable() {
+			how = tellIt
+		}
+		return t.ask(c, tt, id, at, i, how, math.NaN(), "")
+	}
+	y, text, err := t.truth(lab, false)
+	if err != nil {
+		return err
+	}
+	return t.ask(c, tt, id, at, i, scoreIt, y, text)
+}
+
+// answerable reports whether answers can come to held questions at all.
+func (t *taskState) answerable() bool {
+	for _, l := range [][]*trigger{t.learn, t.eval} {
+		for _, tr := range l {
+			if tr.joins {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// truth reads a label: the class's index (adding the class if it may teach) or the value, and its text.
+func (t *taskState) truth(lab Value, teach bool) (y float64, text string, err error) {
+	if t.kind == Regress || t.kind == Anomaly && lab.kind != KindText {
+		f, ok := lab.Number()
+		if !ok || math.IsNaN(f) || math.IsInf(f, 0) {
+			return 0, "", &RowError{Reason: fmt.Sprintf("its label %q is not a finite number", lab.String())}
+		}
+		return f, strconv.FormatFloat(f, 'g', -1, 64), nil
+	}
+	if f, ok := lab.Number(); lab.kind == KindFloat && ok && (math.IsNaN(f) || math.IsInf(f, 0)) {
+		return 0, "", &RowError{Reason: "its label is not a finite number"}
+	}
+	var buf [64]byte
+	b := lab.AppendText(buf[:0])
+	if teach || t.classes.fixed || t.kind == Cluster {
+		k, ok := t.classes.learn(b)
+		if !ok {
+			return 0, "", &RowError{Reason: fmt.Sprintf("its label %q is not one of the classes %v", b, t.classes.labels)}
+		}
+		return float64(k), t.classes.labels[k], nil
+	}
+	if k, ok := t.classes.find(b); ok {
+		return float64(k), t.classes.labels[k], nil
+	}
+	return -1, string(b), nil // never taught: counts as wrong
+}
+
+// answer scores a held question and teaches its row.
+func (t *taskState) answer(q *question, y float64, text string, at int64, teach bool, c *Change, i int) error {
+	t.counts.Answered++
+	t.delays.add(at - q.asked)
+	t.scoreAnswer(q.pred, q.class, y, q.weight, &q.x, &others{q.base, q.last, q.frozen})
+	t.answered.set(q.id, Hash(text))
+	t.tellTruth(q.id, text)
+	t.emit(i, Output{Kind: Truth, Change: c, Task: t.spec.Name, ID: q.id, Model: t.kind, Truth: text, Answered: clockTime(at), Position: t.locate(c)})
+	if !teach {
+		t.counts.Evaluated++
+		return nil
+	}
+	t.teach(&q.x, y, true, q.weight)
+	return nil
+}
+
+// scoreAnswer updates the phase's tally with one answered prediction; one made by a model that was not ready is not scored.
+func (t *taskState) scoreAnswer(pred []float64, class int, y, weight float64, x *Vector, o *others) {
+	if len(pred) == 0 || pred[0] != pred[0] {
+		return
+	}
+	a := Answer{Kind: t.kind, Prediction: pred, Class: class, Truth: y, Weight: weight, Positive: t.positiveIndex(), Labels: t.classes.labels, X: x}
+	if t.kind == Classify {
+		if y < 0 || int(y) >= len(pred) {
+			a.Unseen = true
+		}
+		if k := len(t.classes.labels); len(pred) < k {
+			p := make([]float64, k)
+			copy(p, pred)
+			a.Prediction = p
+		}
+	}
+	t.tallies[t.phase].update(&a, o)
+}
+
+func (t *taskState) positiveIndex() int {
+	if t.positive != "" {
+		if k, ok := t.classes.index[t.positive]; ok {
+			return k
+		}
+		return -1
+	}
+	if len(t.classes.labels) > 2 {
+		return -1
+	}
+	for _, l := range []string{"true", "1"} {
+		if k, ok := t.classes.index[l]; ok {
+			return k
+		}
+	}
+	return -1
+}
+
+// decide is the predicted class: of two classes with a positive one by the threshold, else the likeliest.
+func (t *taskState) decide(pred []float64) int {
+	switch t.kind {
+	case Classify:
+		if len(pred) == 2 && len(t.classes.labels) == 2 && pred[0] == pred[0] {
+			if p := t.positiveIndex(); p >= 0 {
+				if pred[p] > t.threshold {
+					return p
+				}
+				return 1 - p
+			}
+		}
+		return argmax(pred)
+	case Cluster:
+		return argmin(pred)
+	}
+	return -1
+}
+
+// moved carries an open question over to the row's new key.
+func (t *taskState) moved(c *Change, tt *taskTable, i int) error {
+	b := tt.holds()
+	if b == nil {
+		return nil
+	}
+	old, ok := b.idOf(c.Before)
+	now, ok2 := b.idOf(c.After)
+	if !ok || !ok2 || old == now {
+		return nil
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	if label, ok := t.answered.find(old); ok {
+		t.answered.set(now, label)
+		t.emit(i, Output{Kind: Retracted, Change: c, Task: t.spec.Name, ID: old, NewID: now, Position: t.locate(c)})
+		return nil
+	}
+	found, err := t.questions.take(old, &t.q)
+	if err != nil || !found {
+		return err
+	}
+	t.q.id = now
+	if t.questions.has(now) {
+		var dead question
+		if _, err := t.questions.take(now, &dead); err != nil {
+			return err
+		}
+		t.counts.Replaced++
+	}
+	t.questions.put(&t.q)
+	t.emit(i, Output{Kind: Retracted, Change: c, Task: t.spec.Name, ID: old, NewID: now, Position: t.locate(c)})
+	return nil
+}
+
+// gone drops the open questions of a deleted row, or of all rows of a truncated table. What was learned stays learned.
+func (t *taskState) gone(c *Change, tt *taskTable, i int) error {
+	b := tt.holds()
+	if b == nil {
+		return nil
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	if c.Op == Truncate {
+		n, err := t.questions.dropTable(tt.name)
+		t.counts.Dropped += uint64(n)
+		return err
+	}
+	id, ok := b.idOf(c.Before)
+	if !ok {
+		return nil
+	}
+	found, err := t.questions.take(id, &t.q)
+	if err != nil {
+		return err
+	}
+	if found {
+		t.counts.Dropped++
+	} else if _, ok := t.answered.find(id); ok {
+		t.counts.Deleted++
+	}
+	return nil
+}
+
+// fold lets the features remember the change.
+func (t *taskState) fold(c *Change, tt *taskTable) {
+	at, _ := t.timeFor(tt, c)
+	for _, f := range t.spec.Features {
+		if tf, ok := f.(Timed); ok {
+			tf.UpdateAt(c, at)
+		} else {
+			f.Update(c)
+		}
+	}
+}
+
+// vector appends the features of c's row, as of just before c.
+func (t *taskState) vector(dst *Vector, c *Change, at int64) error {
+	for _, f := range t.spec.Features {
+		var err error
+		if tf, ok := f.(Timed); ok {
+			err = tf.AppendAt(dst, c, at)
+		} else {
+			err = f.Append(dst, c)
+		}
+		if err != nil {
+			var re *RowError
+			if errors.As(err, &re) {
+				return err
+			}
+			return &RowError{Reason: err.Error()}
+		}
+	}
+	return nil
+}
+
+func (t *taskState) rowWeight(tt *taskTable, c *Change) (float64, error) {
+	if tt.weight == nil {
+		return 1, nil
+	}
+	w, ok := tt.weight.Eval(c.Row()).Number()
+	if !ok || w < 0 || math.IsInf(w, 0) || w != w {
+		return 0, &RowError{Reason: "its weight is NULL, negative or not a finite number"}
+	}
+	return w, nil
+}
+
+func (t *taskState) emit(i int, o Output) {
+	if t.mute && o.Kind != RowRejected {
+		return
+	}
+	t.outs = append(t.outs, taskOutput{i, o})
+}
+
+// tellTruth completes a prediction among the latest.
+func (t *taskState) tellTruth(id, truth string) {
+	for i := len(t.latest) - 1; i >= 0; i-- {
+		if t.latest[i].ID == id {
+			t.latest[i].Truth = truth
+			return
+		}
+	}
+}
+
+// teach is one row learned: encoders, model, baseline.
+func (t *taskState) teach(x *Vector, y float64, has bool, weight float64) {
+	var yv [1]float64
+	ys := yv[:0]
+	if has {
+		ys = append(ys, y)
+	}
+	if has && t.spec.Balanced && t.kind == Classify {
+		weight *= t.balance(y)
+	}
+	t.model.Learn(&Example{X: t.prepare(x, ys), Y: ys, Weight: weight})
+	if has {
+		t.base.learn(y)
+	}
+	t.counts.Learned++
+}
+
+// balance weighs a class by its rarity among the rows learned: n / (classes × its count).
+func (t *taskState) balance(y float64) float64 {
+	if int(y) >= len(t.base.counts) || t.base.counts[int(y)] == 0 {
+		return 1
+	}
+	return float64(t.base.n) / (float64(len(t.base.counts)) * float64(t.base.counts[int(y)]))
+}
+
+// prepare lets the encoders learn a row and returns it encoded.
+func (t *taskState) prepare(x *Vector, y []float64) *Vector {
+	a, b := &t.run.enc[0], &t.run.enc[1]
+	for i, e := range t.encoders {
+		if t.pupil[i] {
+			e.Apply(a, x)
+			e.Learn(x, y)
+		} else {
+			e.Learn(x, y)
+			e.Apply(a, x)
+		}
+		x = a
+		a, b = b, a
+	}
+	return x
+}
+
+// labelOf is the text of a prediction and its score: the class and its probability, the value, the centre and its distance.
+func (t *taskState) labelOf(pred []float64, class int) (string, float64) {
+	switch {
+	case len(pred) == 0 || pred[0] != pred[0]:
+		return "", math.NaN()
+	case t.kind == Classify:
+		if class < 0 || class >= len(t.classes.labels) {
+			return "", math.NaN()
+		}
+		return t.classes.labels[class], pred[class]
+	case t.kind == Cluster:
+		if class < 0 {
+			return "", math.NaN()
+		}
+		return strconv.Itoa(class), pred[class]
+	}
+	return strconv.FormatFloat(pred[0], 'g', -1, 64), pred[0]
+}

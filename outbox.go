@@ -1,0 +1,194 @@
+package tidemill
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+)
+
+// outbox hands outputs to one sink from a goroutine of its own: what has gathered is written together, in order, so a
+// single output goes at once and a flood in large writes. A full box holds the engine back.
+type outbox struct {
+	sink    Sink
+	name    string
+	rejects bool // takes rejected rows, and nothing else
+	in      chan outItem
+	written atomic.Uint64 // Seq up to which this sink is done
+	done    chan struct{}
+	mill    *Mill
+	ctx     context.Context // ends writes at once
+	cancel  context.CancelFunc
+	started bool
+	stopped bool
+}
+
+// outItem is outputs, or a barrier that asks for the mark of everything before it.
+type outItem struct {
+	outs []Output
+	upto uint64
+	mark chan markResult
+}
+
+type markResult struct {
+	mark Mark
+	err  error
+}
+
+// outboxItems bounds what waits for a sink: items of at most one slice's outputs.
+const outboxItems = 64
+
+// writeMax is how many outputs one Write takes at most.
+const writeMax = 8192
+
+func newOutbox(m *Mill, s Sink, rejects bool) *outbox {
+	ctx, cancel := context.WithCancel(context.Background())
+	b := &outbox{sink: s, name: describe(s), rejects: rejects, in: make(chan outItem, outboxItems), done: make(chan struct{}), mill: m,
+		ctx: ctx, cancel: cancel}
+	return b
+}
+
+func (b *outbox) run() {
+	defer close(b.done)
+	var pending []Output
+	for item := range b.in {
+		pending = b.take(pending[:0], item.outs)
+		upto, mark := item.upto, item.mark
+	gather:
+		for mark == nil && len(pending) < writeMax {
+			select {
+			case next, ok := <-b.in:
+				if !ok {
+					break gather
+				}
+				pending = b.take(pending, next.outs)
+				upto, mark = max(upto, next.upto), next.mark
+			default:
+				break gather
+			}
+		}
+		if len(pending) > 0 {
+			if err := b.write(pending); err != nil {
+				b.fail(err)
+				if mark != nil {
+					mark <- markResult{err: err}
+				}
+				for rest := range b.in { // let the engine go on to its end
+					if rest.mark != nil {
+						rest.mark <- markResult{err: err}
+					}
+				}
+				return
+			}
+			clear(pending)
+		}
+		b.written.Store(upto)
+		if mark != nil {
+			mk, err := b.flush()
+			mark <- markResult{mk, err}
+		}
+	}
+}
+
+func (b *outbox) take(dst, outs []Output) []Output {
+	for i := range outs {
+		if (outs[i].Kind == RowRejected) == b.rejects {
+			dst = append(dst, outs[i])
+		}
+	}
+	return dst
+}
+
+func (b *outbox) write(outs []Output) error {
+	return b.retry("write to", func() error { return b.sink.Write(b.ctx, outs) })
+}
+
+func (b *outbox) flush() (mk Mark, err error) {
+	err = b.retry("flush", func() error { mk, err = b.sink.Flush(b.ctx); return err })
+	return mk, err
+}
+
+// retry tries again, with growing patience, until it works, the error is fatal, or the flow ends.
+func (b *outbox) retry(what string, f func() error) error {
+	wait := 50 * time.Millisecond
+	for n := 0; ; n++ {
+		err := f()
+		if err == nil {
+			if n > 0 {
+				b.mill.event("sink", "sink "+b.name+" is back")
+			}
+			return nil
+		}
+		if IsFatal(err) || b.ctx.Err() != nil {
+			return err
+		}
+		if n == 0 {
+			b.mill.event("sink", what+" sink "+b.name+" failed, trying again: "+err.Error())
+		}
+		b.mill.trouble(err)
+		select {
+		case <-time.After(wait):
+		case <-b.ctx.Done():
+			return err
+		}
+		wait = min(wait*2, 5*time.Second)
+	}
+}
+
+func (b *outbox) fail(err error) {
+	if b.ctx.Err() != nil && !IsFatal(err) {
+		return
+	}
+	select {
+	case b.mill.failed <- err:
+	default:
+	}
+}
+
+// stop ends the goroutine and closes the sink; what waits is not written (the replay writes it).
+func (b *outbox) stop() {
+	if b.stopped {
+		return
+	}
+	b.stopped = true
+	b.cancel()
+	close(b.in)
+	if b.started {
+		<-b.done
+	}
+	if err := b.sink.Close(); err != nil && !errors.Is(err, context.Canceled) {
+		b.mill.log.Warn("close sink "+b.name, "error", err)
+	}
+}
+
+// send hands the batch's outputs to every sink. It waits while a sink is behind: the source is held back in turn.
+func (m *Mill) send(ctx context.Context) error {
+	if len(m.held) == 0 {
+		return nil
+	}
+	outs := m.held
+	m.held = nil
+	for _, b := range m.boxes {
+		item := outItem{outs: outs, upto: outs[len(outs)-1].Seq}
+		select {
+		case b.in <- item:
+			continue
+		default:
+		}
+		select {
+		case b.in <- item:
+		case err := <-m.failed:
+			return err
+		case <-ctx.Done():
+			// A stop does not wait for a slow sink: nothing after the last checkpoint is acknowledged.
+			return errStopped
+		}
+	}
+	m.sm.Lock()
+	m.stats.outputs = m.seq
+	m.sm.Unlock()
+	return nil
+}
+
+// errStopped ends the engine's loop early: the flow was cancelled while a sink held it back.
+var errStopped = errors.New("stopped")

@@ -1,0 +1,236 @@
+package tidemill
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// scratch is one prediction's working memory.
+type scratch struct {
+	x, a, b Vector
+	pred    []float64
+	row     []Value
+	buf     []byte
+}
+
+// Predict answers for one row by column name with the model as it stands: never held, scored or written. A column that
+// is absent is NULL and listed in Missing; one that the table does not have is an error. Any goroutine.
+func (m *Mill) Predict(task string, row Row) (Prediction, error) {
+	out, err := m.PredictBatch(task, []Row{row})
+	if err != nil {
+		return Prediction{}, err
+	}
+	return out[0], nil
+}
+
+// PredictBatch is Predict of several rows by the same model.
+func (m *Mill) PredictBatch(task string, rows []Row) ([]Prediction, error) {
+	t, err := m.task(task)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Prediction, len(rows))
+	s := m.pool.Get().(*scratch)
+	defer m.pool.Put(s)
+	m.sm.Lock()
+	through := m.stats.position
+	m.sm.Unlock()
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for i, r := range rows {
+		if err := t.predictRow(&out[i], r, s); err != nil {
+			if len(rows) > 1 {
+				return nil, fmt.Errorf("row %d: %w", i, err)
+			}
+			return nil, err
+		}
+		out[i].Through = through
+		if t.started {
+			out[i].ThroughTime = clockTime(t.clock)
+		}
+	}
+	return out, nil
+}
+
+func newPool() *sync.Pool { return &sync.Pool{New: func() any { return new(scratch) }} }
+
+func (m *Mill) task(name string) (*taskState, error) {
+	for _, t := range m.tasks {
+		if t.spec.Name == name {
+			return t, nil
+		}
+	}
+	if near := Nearest(name, m.taskNames()); near != "" {
+		return nil, fmt.Errorf("%w: %q; did you mean %q?", ErrUnknownTask, name, near)
+	}
+	return nil, fmt.Errorf("%w: %q; there are %v", ErrUnknownTask, name, m.taskNames())
+}
+
+func (t *taskState) predictRow(p *Prediction, r Row, s *scratch) error {
+	tables := t.asked()
+	if len(tables) == 0 {
+		return fmt.Errorf("task %s: no row of its table has been seen: %w", t.spec.Name, ErrNotReady)
+	}
+	table := tables[0]
+	tt := t.tables[table]
+	if tt == nil || !tt.asks {
+		return fmt.Errorf("task %s: %w", t.spec.Name, ErrNotReady)
+	}
+	s.row = slices.Grow(s.row[:0], len(table.Columns))[:len(table.Columns)]
+	for i := range s.row {
+		s.row[i] = Null()
+	}
+	for name, v := range r {
+		k := table.Col(name)
+		if k < 0 {
+			return unknownColumn(table, name)
+		}
+		val, err := ValueOf(v, table.Columns[k])
+		if err != nil {
+			return &RowError{Table: table.String(), Column: name, Reason: err.Error()}
+		}
+		s.row[k] = val
+	}
+	p.Missing = []string{}
+	for _, name := range t.featureColumns(table) {
+		if _, ok := r[name]; !ok {
+			p.Missing = append(p.Missing, name)
+		}
+	}
+	c := Change{Op: Read, Table: table, After: s.row}
+	s.x.Reset()
+	if err := t.vector(&s.x, &c, t.clock); err != nil {
+		return err
+	}
+	s.pred = t.model.Predict(s.pred[:0], encode(t.encoders, &s.x, &s.a, &s.b))
+	p.Version = t.version().String()
+	if len(s.pred) == 0 || s.pred[0] != s.pred[0] {
+		return fmt.Errorf("task %s: %w", t.spec.Name, ErrNotReady)
+	}
+	label, score := t.labelOf(s.pred, t.decide(s.pred))
+	p.Label, p.Score = label, figure(score)
+	if t.kind == Classify {
+		p.Probabilities = make(map[string]float64, len(s.pred))
+		for k, v := range s.pred {
+			if k < len(t.classes.labels) {
+				p.Probabilities[t.classes.labels[k]] = v
+			}
+		}
+	} else {
+		p.Values = slices.Clone(s.pred)
+	}
+	return nil
+}
+
+// featureColumns are the columns of a table that the features read, in the order of the features.
+func (t *taskState) featureColumns(table *Table) []string {
+	if cols, ok := t.reads[table]; ok {
+		return cols
+	}
+	return nil
+}
+
+// ValueOf reads what JSON and Go callers give for a column: nil, booleans, numbers, strings (for times ISO text, for
+// bytes base64), []byte, lists of numbers for bytes, time.Time, Value.
+func ValueOf(v any, col Column) (Value, error) {
+	switch v := v.(type) {
+	case nil:
+		return Null(), nil
+	case Value:
+		return v, nil
+	case bool:
+		return Bool(v), nil
+	case int:
+		return Int(int64(v)), nil
+	case int64:
+		return Int(v), nil
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return Value{}, errors.New("not a finite number")
+		}
+		if col.Kind == KindInt && v == math.Trunc(v) && math.Abs(v) < 1<<53 {
+			return Int(int64(v)), nil
+		}
+		if col.Kind == KindBool && (v == 0 || v == 1) {
+			return Bool(v == 1), nil
+		}
+		return Float(v), nil
+	case json.Number:
+		if i, err := strconv.ParseInt(string(v), 10, 64); err == nil {
+			if col.Kind == KindFloat {
+				return Float(float64(i)), nil
+			}
+			return Int(i), nil
+		}
+		f, err := strconv.ParseFloat(string(v), 64)
+		if err != nil {
+			return Value{}, fmt.Errorf("%q is not a finite number", string(v))
+		}
+		return ValueOf(f, col)
+	case []byte:
+		return Blob(v), nil
+	case time.Time:
+		return TimeOf(v), nil
+	case string:
+		return textFor(v, col)
+	case []any:
+		if col.Kind != KindBytes && col.Kind != KindUnknown && col.Kind != KindOther {
+			return Value{}, fmt.Errorf("a list, where the column is %s", col.Kind)
+		}
+		b := make([]byte, len(v))
+		for i, x := range v {
+			val, err := ValueOf(x, Column{Kind: KindInt})
+			if err != nil {
+				return Value{}, err
+			}
+			f, ok := val.Number()
+			if !ok || f < 0 || f > 255 || f != math.Trunc(f) {
+				return Value{}, fmt.Errorf("element %d is not a byte (0 to 255)", i)
+			}
+			b[i] = byte(f)
+		}
+		return Blob(b), nil
+	}
+	return Value{}, fmt.Errorf("cannot read a %T", v)
+}
+
+func textFor(s string, col Column) (Value, error) {
+	switch col.Kind {
+	case KindBytes:
+		b, err := base64.StdEncoding.DecodeString(s)
+		if err != nil {
+			return Value{}, fmt.Errorf("text, where the column is bytes: give base64 or a list of numbers: %w", err)
+		}
+		return Blob(b), nil
+	case KindTime:
+		if at, ok := parseTime(s); ok {
+			return Timestamp(at), nil
+		}
+		return Value{}, fmt.Errorf("%q is not a time like 2013-01-01T05:15:00Z", s)
+	case KindInt:
+		if i, err := strconv.ParseInt(s, 10, 64); err == nil {
+			return Int(i), nil
+		}
+		return Value{}, fmt.Errorf("%q is not an integer", s)
+	case KindFloat:
+		if f, err := strconv.ParseFloat(s, 64); err == nil && !math.IsInf(f, 0) && f == f {
+			return Float(f), nil
+		}
+		return Value{}, fmt.Errorf("%q is not a finite number", s)
+	case KindBool:
+		if b, err := strconv.ParseBool(s); err == nil {
+			return Bool(b), nil
+		}
+		return Value{}, fmt.Errorf("%q is not true or false", s)
+	case KindDecimal:
+		return Decimal(s), nil
+	}
+	return Text(s), nil
+}

@@ -1,0 +1,409 @@
+package tidemill
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+)
+
+// errSnapshotBroken says that the source failed before its snapshot was whole: it starts over from nothing.
+var errSnapshotBroken = errors.New("the snapshot broke off")
+
+// reading is what the reader tells the engine.
+type reading struct {
+	batch Batch
+	err   error // fatal, errSnapshotBroken, or errEnded
+}
+
+// errEnded says that the source has no more to give, ever: a file that is not followed.
+var errEnded = errors.New("the source has ended")
+
+// read runs the source for the engine: reconnects with growing patience, and skips what was read already.
+func (m *Mill) read(ctx context.Context, after Position, live bool, out chan<- reading) {
+	defer close(out)
+	tell := func(r reading) bool {
+		select {
+		case out <- r:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	var last identity
+	again := false
+	wait := 100 * time.Millisecond
+	for {
+		var failure error
+		for b, err := range m.flow.Source.Changes(ctx, after) {
+			if err != nil {
+				failure = err
+				break
+			}
+			if again {
+				b.Changes = last.skip(b.Changes)
+			}
+			if n := len(b.Changes); n > 0 {
+				last = identityOf(&b.Changes[n-1])
+			}
+			wait = 100 * time.Millisecond
+			m.alive(b.CaughtUp)
+			if !tell(reading{batch: b}) {
+				return
+			}
+			if b.Upto != "" {
+				after = b.Upto
+			}
+			live = live || b.Live
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		switch {
+		case failure == nil:
+			tell(reading{err: errEnded})
+			return
+		case IsFatal(failure):
+			tell(reading{err: failure})
+			return
+		}
+		m.sm.Lock()
+		m.stats.connected = false
+		m.sm.Unlock()
+		m.trouble(failure)
+		m.event("source", "the source failed, connecting again in "+wait.String()+": "+failure.Error())
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return
+		}
+		wait = min(wait*2, 15*time.Second)
+		if !live {
+			tell(reading{err: errSnapshotBroken})
+			return
+		}
+		again = true
+	}
+}
+
+func (m *Mill) alive(caughtUp bool) {
+	m.sm.Lock()
+	m.stats.connected = true
+	m.stats.caughtUp = m.stats.caughtUp || caughtUp
+	m.stats.err = ""
+	m.sm.Unlock()
+}
+
+// identity orders changes of one lane.
+type identity struct {
+	order, n uint64
+	set      bool
+}
+
+func identityOf(c *Change) identity {
+	id := identity{n: c.N, set: true}
+	if c.Tx != nil {
+		id.order = c.Tx.Order
+	}
+	return id
+}
+
+// skip drops the changes up to and including id.
+func (id identity) skip(cs []Change) []Change {
+	if !id.set {
+		return cs
+	}
+	for len(cs) > 0 {
+		c := identityOf(&cs[0])
+		if c.order > id.order || c.order == id.order && c.n > id.n {
+			break
+		}
+		cs = cs[1:]
+	}
+	return cs
+}
+
+// run is the engine's goroutine: batches in, slices applied, outputs out, checkpoints between batches.
+func (m *Mill) run(ctx context.Context) error {
+	for _, b := range m.boxes {
+		b.started = true
+		go b.run()
+	}
+	m.nextAt = time.Now().Add(m.flow.Every)
+	for {
+		err := m.cycle(ctx)
+		if !errors.Is(err, errSnapshotBroken) {
+			return err
+		}
+		m.event("snapshot", "the snapshot starts over")
+		if err := m.startOver(); err != nil {
+			return err
+		}
+	}
+}
+
+// cycle runs from the current position to the end, or until a snapshot breaks off.
+func (m *Mill) cycle(ctx context.Context) error {
+	rctx, stop := context.WithCancel(ctx)
+	defer stop()
+	in := make(chan reading, 1)
+	after := m.from()
+	if m.live {
+		m.setState("streaming")
+		if err := m.runPasses(ctx); err != nil {
+			return m.finish(ctx, err)
+		}
+	} else {
+		m.setState("snapshot")
+	}
+	go m.read(rctx, after, m.live, in)
+	defer func() {
+		stop()
+		for range in { // wait for the reader: the source must be closed before the store is unlocked
+		}
+	}()
+	tick := time.NewTicker(min(m.flow.Every, time.Second))
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return m.finish(ctx, nil)
+		case err := <-m.failed:
+			return m.finish(ctx, err)
+		case r := <-m.saving:
+			if err := m.saved(r); err != nil {
+				return m.finish(ctx, err)
+			}
+		case r, ok := <-in:
+			if !ok {
+				return m.finish(ctx, nil)
+			}
+			if r.err != nil {
+				switch {
+				case errors.Is(r.err, errEnded):
+					return m.finish(ctx, nil)
+				case errors.Is(r.err, errSnapshotBroken):
+					return r.err
+				}
+				return m.finish(ctx, r.err)
+			}
+			m.fed = true
+			if err := m.batch(ctx, &r.batch); err != nil {
+				if errors.Is(err, errStopped) {
+					err = nil
+				}
+				return m.finish(ctx, err)
+			}
+			if m.flow.Once && r.batch.CaughtUp && m.live {
+				return m.finish(ctx, nil)
+			}
+		case <-tick.C:
+		}
+		if err := m.maybeCheckpoint(); err != nil {
+			return m.finish(ctx, err)
+		}
+	}
+}
+
+// batch applies one batch of the source.
+func (m *Mill) batch(ctx context.Context, b *Batch) error {
+	cs := b.Changes
+	if len(m.flow.Transforms) > 0 {
+		var err error
+		if cs, err = m.transform(cs); err != nil {
+			return err
+		}
+	}
+	now := time.Now()
+	if len(b.Changes) > 0 {
+		m.clean, m.dirty = false, true
+		m.count(b.Changes, now)
+	}
+	if !m.live {
+		n := 0
+		for n < len(cs) && cs[n].Op == Read {
+			n++
+		}
+		if err := m.readRows(ctx, cs[:n]); err != nil {
+			return err
+		}
+		cs = cs[n:]
+		if !b.Live && len(cs) > 0 {
+			return Fatalf("the source yielded a %s before its snapshot was whole", cs[0].Op)
+		}
+		if b.Live {
+			whole := len(cs) == 0 && b.Upto != ""
+			if whole {
+				m.upto, m.clean = b.Upto, true
+			}
+			if err := m.endSnapshot(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	if err := m.stream(ctx, cs); err != nil {
+		return err
+	}
+	if b.Upto != "" {
+		m.upto, m.clean = b.Upto, true
+		m.sm.Lock()
+		m.stats.position = b.Upto
+		m.sm.Unlock()
+	}
+	return nil
+}
+
+func (m *Mill) count(cs []Change, now time.Time) {
+	m.sm.Lock()
+	defer m.sm.Unlock()
+	run, op := 0, cs[0].Op
+	for i := range cs {
+		if cs[i].Op != op {
+			m.stats.changes[op.String()] += uint64(run)
+			run, op = 0, cs[i].Op
+		}
+		run++
+	}
+	m.stats.changes[op.String()] += uint64(run)
+	m.stats.lastEvent = now
+	if c := &cs[len(cs)-1]; c.Tx != nil {
+		m.stats.lag = max(now.Sub(c.Tx.Commit).Seconds(), 0)
+	}
+	if m.live {
+		m.stats.stream.Rows += uint64(len(cs))
+	} else {
+		m.stats.snapshot.Rows += uint64(len(cs))
+	}
+}
+
+func (m *Mill) transform(cs []Change) ([]Change, error) {
+	for _, tr := range m.flow.Transforms {
+		out := make([]Change, 0, len(cs))
+		for i := range cs {
+			n := len(out)
+			var err error
+			if out, err = tr.Apply(out, &cs[i]); err != nil {
+				return nil, Fatalf("transform %s, at %s: %w", describe(tr), m.locate(&cs[i]), err)
+			}
+			for k := range out[n:] {
+				out[n+k].Sub = uint16(k)
+			}
+		}
+		cs = out
+	}
+	return cs, nil
+}
+
+// sliceTarget is how long readers may be kept waiting.
+const sliceTarget = time.Millisecond
+
+// stream applies changes in slices; how they are cut is never visible in a result.
+func (m *Mill) stream(ctx context.Context, cs []Change) error {
+	if len(m.tasks) == 0 {
+		m.pass(cs)
+		return m.send(ctx)
+	}
+	for len(cs) > 0 {
+		n := min(m.slice, len(cs))
+		if err := m.locked(func() error {
+			for _, t := range m.tasks {
+				if err := t.apply(cs[:n]); err != nil {
+					return err
+				}
+			}
+			return nil
+		}, n); err != nil {
+			return err
+		}
+		m.gather()
+		for _, t := range m.tasks {
+			if err := t.questions.spill(); err != nil {
+				return err
+			}
+		}
+		if err := m.send(ctx); err != nil {
+			return err
+		}
+		cs = cs[n:]
+	}
+	return nil
+}
+
+// locked runs f under the write lock and fits the slice to the time that n changes took.
+func (m *Mill) locked(f func() error, n int) error {
+	m.mu.Lock()
+	began := time.Now()
+	err := f()
+	took := time.Since(began)
+	m.mu.Unlock()
+	switch {
+	case took > sliceTarget && m.slice > 8:
+		m.slice /= 2
+	case took < sliceTarget/3 && n == m.slice && m.slice < 4096:
+		m.slice *= 2
+	}
+	return err
+}
+
+// gather collects the tasks' outputs of one slice in the order of their changes, and numbers them.
+func (m *Mill) gather() {
+	first := len(m.held)
+	if len(m.tasks) == 1 {
+		t := m.tasks[0]
+		for i := range t.outs {
+			m.held = append(m.held, t.outs[i].o)
+		}
+		clear(t.outs)
+		t.outs = t.outs[:0]
+	} else {
+		var all []taskOutput
+		for _, t := range m.tasks {
+			all = append(all, t.outs...)
+			clear(t.outs)
+			t.outs = t.outs[:0]
+		}
+		slices.SortStableFunc(all, func(a, b taskOutput) int { return a.at - b.at })
+		for i := range all {
+			m.held = append(m.held, all[i].o)
+		}
+	}
+	for i := first; i < len(m.held); i++ {
+		m.seq++
+		m.held[i].Seq = m.seq
+		if m.held[i].Kind == RowRejected {
+			m.noteReject(&m.held[i])
+		}
+	}
+}
+
+func (m *Mill) noteReject(o *Output) {
+	r := RejectStatus{At: time.Now(), Task: o.Task, Position: o.Position, ID: o.ID, Reason: o.Reason}
+	if c := o.Change; c != nil && c.Table != nil {
+		r.Table = c.Table.String()
+		r.Row = map[string]string{}
+		for i, v := range c.Row() {
+			if v.Kind() == KindBytes {
+				r.Row[c.Table.Columns[i].Name] = "(bytes)"
+			} else if s := v.String(); len(s) <= 200 {
+				r.Row[c.Table.Columns[i].Name] = s
+			} else {
+				r.Row[c.Table.Columns[i].Name] = s[:200] + "…"
+			}
+		}
+	}
+	m.sm.Lock()
+	m.stats.rejected++
+	m.stats.rejects = append([]RejectStatus{r}, m.stats.rejects...)
+	if len(m.stats.rejects) > 20 {
+		m.stats.rejects = m.stats.rejects[:20]
+	}
+	m.sm.Unlock()
+}
+
+// pass hands changes on as they are: a flow without tasks is a capture server.
+func (m *Mill) pass(cs []Change) {
+	for i := range cs {
+		m.seq++
+		m.held = append(m.held, Output{Kind: RowPassed, Seq: m.seq, Change: &cs[i], Position: m.locate(&cs[i])})
+	}
+}

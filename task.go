@@ -1,0 +1,567 @@
+package tidemill
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// taskState is a Task at work: its triggers resolved per table, its model with encoders, its open questions, its scores. The engine's
+// goroutine owns it; REST reads model, encoders and features under the mill's lock.
+type taskState struct {
+	spec     *Task
+	no       int
+	store    Store
+	term     uint64
+	kind     ModelKind
+	raw      []FeatureColumn // what features append
+	encoded  []FeatureColumn // what the model sees
+	model    Model
+	encoders []Encoder
+	pupil    []bool // encoders that look at the answer: they Apply before they Learn
+
+	predict, learn, eval []*trigger
+	weight               *Expr
+	tables               map[*Table]*taskTable
+	lastTable            *Table
+	lastBound            *taskTable
+	reads                map[*Table][]string // the columns that features read, by table
+	names                map[uint64]string   // of sparse terms, for people
+	shapes               map[string]*Table   // the newest shape by a trigger's word for the table
+
+	classes   *classes
+	positive  string
+	threshold float64
+	questions *questions
+	answered  *answered
+	base      *baseline
+	delays    delays
+	counts    Counts
+	tallies   [2]*tally
+	phase     Phase
+	clock     int64
+	started   bool // clock is set
+	startAt   int64
+	frozen    *frozenCopy
+	nulls     [2][]uint64 // per raw column: NaN in learned snapshot rows, in asks
+	nullsOf   [2]uint64   // rows looked at
+
+	run     run
+	outs    []taskOutput
+	locate  func(*Change) string
+	version func() Version
+	latest  []LatestStatus // newest last
+	q       question       // scratch
+	sample  map[string][]string
+	warned  []string
+	mute    bool // outputs are not told (a replayed snapshot)
+	halt    bool // a row that cannot be used stops the flow
+}
+
+// taskOutput is an output with the index, in its slice, of the change that caused it: outputs leave in that order.
+type taskOutput struct {
+	at int
+	o  Output
+}
+
+// trigger is one On with its expressions parsed.
+type trigger struct {
+	on               On
+	label, where, id *Expr
+	joins            bool // answers may belong to a held question
+}
+
+// taskTable is a task's view of one table.
+type taskTable struct {
+	table                *Table
+	name                 uint64
+	predict, learn, eval []*boundOn
+	asks                 bool
+	weight               *Bound
+	times                [7]timeColumn // by the operation's bit
+}
+
+type timeColumn struct {
+	col  int // -1: the commit time
+	unix string
+	used bool
+}
+
+// boundOn is a trigger resolved for a table.
+type boundOn struct {
+	*trigger
+	label, where, id *Bound
+	key              []int
+	at               int
+}
+
+func parseTrigger(task, what string, on On, defaultOp Op) ([]*trigger, error) {
+	var out []*trigger
+	for _, o := range append([]On{on}, on.Also...) {
+		o.Also = nil
+		if o.Table == "" {
+			if o.Op != 0 || o.Label != "" || o.At != "" {
+				return nil, fmt.Errorf("task %s: %s: names no table", task, what)
+			}
+			continue
+		}
+		if o.Op == 0 {
+			o.Op = defaultOp
+		}
+		t := &trigger{on: o}
+		for _, e := range []struct {
+			src string
+			dst **Expr
+			key string
+		}{{o.Label, &t.label, "label"}, {o.Where, &t.where, "where"}, {o.ID, &t.id, "id"}} {
+			if e.src == "" {
+				continue
+			}
+			x, err := ParseExpr(e.src)
+			if err != nil {
+				return nil, fmt.Errorf("task %s: %s: %s: %w", task, what, e.key, err)
+			}
+			*e.dst = x
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+func newTask(f *Flow, no int, term uint64) (*taskState, error) {
+	spec := &f.Tasks[no]
+	if spec.Name == "" {
+		return nil, fmt.Errorf("task %d has no name", no+1)
+	}
+	if spec.Model == nil {
+		return nil, fmt.Errorf("task %s has no model", spec.Name)
+	}
+	if len(spec.Features) == 0 {
+		return nil, fmt.Errorf("task %s has no features", spec.Name)
+	}
+	t := &taskState{spec: spec, no: no, store: f.Store, term: term, kind: spec.Model.Kind(), tables: map[*Table]*taskTable{}, shapes: map[string]*Table{}, reads: map[*Table][]string{}, names: map[uint64]string{},
+		threshold: spec.Threshold, halt: f.Rejects == nil, sample: map[string][]string{}}
+	if t.threshold == 0 {
+		t.threshold = 0.5
+	}
+	var err error
+	if t.predict, err = parseTrigger(spec.Name, "predict", spec.Predict, Insert); err != nil {
+		return nil, err
+	}
+	if t.learn, err = parseTrigger(spec.Name, "learn", spec.Learn, Insert|Update); err != nil {
+		return nil, err
+	}
+	if t.eval, err = parseTrigger(spec.Name, "evaluate", spec.Evaluate, Insert); err != nil {
+		return nil, err
+	}
+	if len(t.predict)+len(t.learn)+len(t.eval) == 0 {
+		return nil, fmt.Errorf("task %s: say what to predict, learn or evaluate", spec.Name)
+	}
+	for _, tr := range t.learn {
+		if tr.label == nil && (t.kind == Classify || t.kind == Regress) {
+			return nil, fmt.Errorf("task %s: learn: a model that learns to %s needs `label:`", spec.Name, t.kind)
+		}
+		tr.joins = tr.label != nil && len(t.predict)+len(t.eval) > 0 && (tr.id != nil || t.asksOf(tr.on.Table))
+	}
+	for _, tr := range t.eval {
+		if tr.label == nil {
+			return nil, fmt.Errorf("task %s: evaluate: needs `label:`", spec.Name)
+		}
+		tr.joins = tr.id != nil || tr.on.Op&Update != 0 || t.predictsOf(tr.on.Table)
+	}
+	if spec.Weight != "" {
+		if t.weight, err = ParseExpr(spec.Weight); err != nil {
+			return nil, fmt.Errorf("task %s: weight: %w", spec.Name, err)
+		}
+	}
+	names := map[string]bool{}
+	for _, f := range spec.Features {
+		for _, c := range f.Columns() {
+			if names[c.Name] {
+				return nil, fmt.Errorf("task %s: two features are called %q", spec.Name, c.Name)
+			}
+			names[c.Name] = true
+			t.raw = append(t.raw, c)
+		}
+	}
+	t.nulls = [2][]uint64{make([]uint64, len(t.raw)), make([]uint64, len(t.raw))}
+	if err := t.build(); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// asksOf reports whether rows of the table are held as questions.
+func (t *taskState) asksOf(table string) bool {
+	if t.predictsOf(table) {
+		return true
+	}
+	for _, tr := range t.eval {
+		if sameTable(tr.on.Table, table) {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *taskState) predictsOf(table string) bool {
+	for _, tr := range t.predict {
+		if sameTable(tr.on.Table, table) {
+			return true
+		}
+	}
+	return false
+}
+
+// sameTable compares two words for a table: equal, or one without its schema.
+func sameTable(a, b string) bool {
+	return a == b || strings.HasSuffix(a, "."+b) || strings.HasSuffix(b, "."+a)
+}
+
+// build makes what learns, empty: classes, encoders, model, scores.
+func (t *taskState) build() error {
+	spec := t.spec
+	fixed := spec.Classes
+	if len(fixed) == 0 && t.kind == Classify && t.booleanLabels() {
+		fixed = []string{"false", "true"}
+	}
+	t.classes = newClasses(fixed)
+	t.positive = spec.Positive
+	t.questions = newQuestions(spec.Name, spec.Memory, t.store, t.term)
+	t.answered = newAnswered()
+	t.base = newBaseline(t.kind)
+	t.delays, t.counts = delays{}, Counts{}
+	t.tallies = [2]*tally{newTally(Snapshot, spec.Scores, spec.Frozen > 0), newTally(Stream, spec.Scores, spec.Frozen > 0)}
+	t.phase, t.clock, t.started, t.frozen = Snapshot, 0, false, nil
+	t.nullsOf = [2]uint64{}
+	clear(t.nulls[0])
+	clear(t.nulls[1])
+	t.latest = nil
+	t.run.reset()
+	t.outs = nil
+	var err error
+	t.model, t.encoders, t.encoded, err = t.fresh()
+	if err != nil {
+		return err
+	}
+	t.pupil = make([]bool, len(t.encoders))
+	for i, e := range t.encoders {
+		if s, ok := e.(Supervised); ok {
+			t.pupil[i] = s.Supervised()
+		}
+	}
+	return nil
+}
+
+// fresh is an untrained model with its encoders, bound.
+func (t *taskState) fresh() (Model, []Encoder, []FeatureColumn, error) {
+	m := t.spec.Model.New()
+	var encoders []Encoder
+	if t.spec.Encoders != nil {
+		for _, e := range t.spec.Encoders {
+			encoders = append(encoders, e.New())
+		}
+	} else if p, ok := m.(Preparer); ok {
+		encoders = p.Encoders(t.raw)
+	}
+	cols := t.raw
+	for _, e := range encoders {
+		out, err := e.Bind(cols)
+		if err != nil {
+			return nil, nil, nil, fmt.Errorf("task %s: encoder %s: %w", t.spec.Name, describe(e), err)
+		}
+		cols = out
+	}
+	n := 0
+	if t.classes.fixed {
+		n = len(t.classes.labels)
+	}
+	if b, ok := m.(Binder); ok {
+		if err := b.Bind(Input{Columns: cols, Classes: n}); err != nil {
+			return nil, nil, nil, fmt.Errorf("task %s: model %s: %w", t.spec.Name, describe(m), err)
+		}
+	}
+	return m, encoders, cols, nil
+}
+
+// booleanLabels reports whether every label is a comparison, whose values can only be true and false.
+func (t *taskState) booleanLabels() bool {
+	all := append(slices.Clone(t.learn), t.eval...)
+	for _, tr := range all {
+		if tr.label == nil || !tr.label.boolean() {
+			return false
+		}
+	}
+	return len(all) > 0
+}
+
+// describe is a kind's settings in one line.
+func describe(v any) string {
+	if d, ok := v.(Describer); ok {
+		return d.Describe()
+	}
+	return strings.TrimPrefix(fmt.Sprintf("%T", v), "*")
+}
+
+// bind resolves the task for a table; nil where the task does not look at it.
+func (t *taskState) bind(table *Table) (*taskTable, error) {
+	tt := &taskTable{table: table, name: Hash(table.String())}
+	for i := range tt.times {
+		tt.times[i].col = -1
+	}
+	fail := func(what string, err error) error {
+		return Fatalf("task %s: %s: table %s: %w", t.spec.Name, what, table, err)
+	}
+	for _, list := range []struct {
+		what string
+		from []*trigger
+		to   *[]*boundOn
+		asks bool
+	}{{"predict", t.predict, &tt.predict, true}, {"evaluate", t.eval, &tt.eval, true}, {"learn", t.learn, &tt.learn, false}} {
+		for _, tr := range list.from {
+			if !table.Is(tr.on.Table) {
+				continue
+			}
+			b := &boundOn{trigger: tr, key: table.Key, at: -1}
+			for _, e := range []struct {
+				x   *Expr
+				dst **Bound
+				key string
+			}{{tr.label, &b.label, "label"}, {tr.where, &b.where, "where"}, {tr.id, &b.id, "id"}} {
+				if e.x == nil {
+					continue
+				}
+				bound, err := e.x.Bind(table)
+				if err != nil {
+					return nil, fail(list.what+": "+e.key, err)
+				}
+				*e.dst = bound
+			}
+			if tr.on.At != "" {
+				if b.at = table.Col(tr.on.At); b.at < 0 {
+					return nil, fail(list.what+": at", unknownColumn(table, tr.on.At))
+				}
+			}
+			if b.id == nil && len(table.Key) == 0 && (list.asks || tr.joins) {
+				return nil, fail(list.what, fmt.Errorf("it has no primary key: name the column that joins question and answer with `id:`"))
+			}
+			for bit := range tt.times {
+				if tr.on.Op&(1<<bit) != 0 && !tt.times[bit].used {
+					tt.times[bit] = timeColumn{col: b.at, unix: tr.on.Unix, used: true}
+				}
+			}
+			*list.to = append(*list.to, b)
+			if list.asks || !tr.joins {
+				tt.asks = true
+			}
+		}
+	}
+	if t.weight != nil && len(tt.predict)+len(tt.learn)+len(tt.eval) > 0 {
+		w, err := t.weight.Bind(table)
+		if err != nil {
+			return nil, fail("weight", err)
+		}
+		tt.weight = w
+	}
+	for _, f := range t.spec.Features {
+		if err := f.Bind(table, Folds); err != nil {
+			return nil, fail("feature "+describe(f), err)
+		}
+		if !tt.asks {
+			continue
+		}
+		if err := f.Bind(table, Asks); err != nil {
+			return nil, fail("feature "+describe(f), err)
+		}
+		if err := t.checkLeak(f, table); err != nil {
+			return nil, fail("feature "+describe(f), err)
+		}
+	}
+	return tt, nil
+}
+
+// checkLeak refuses a feature that reads what the label reads from the same row.
+func (t *taskState) checkLeak(f Feature, table *Table) error {
+	n, ok := f.(Needer)
+	if !ok {
+		return nil
+	}
+	if _, timed := f.(Timed); timed {
+		return nil // windows exclude their own change
+	}
+	columns, _ := n.Needs(table)
+	for _, tr := range append(slices.Clone(t.learn), t.eval...) {
+		if tr.label == nil || !table.Is(tr.on.Table) {
+			continue
+		}
+		for _, c := range tr.label.Columns() {
+			if slices.Contains(columns, c) {
+				return fmt.Errorf("reads column %s, which the label %q reads: the answer may not be a feature of its own row", c, tr.on.Label)
+			}
+		}
+	}
+	return nil
+}
+
+func unknownColumn(t *Table, name string) error {
+	names := make([]string, len(t.Columns))
+	for i, c := range t.Columns {
+		names[i] = c.Name
+	}
+	if near := Nearest(name, names); near != "" {
+		return fmt.Errorf("no column %q; did you mean %q?", name, near)
+	}
+	return fmt.Errorf("no column %q; it has %s", name, strings.Join(names, ", "))
+}
+
+// look is bind, cached by the table's pointer.
+func (t *taskState) look(table *Table) (*taskTable, error) {
+	if table == t.lastTable {
+		return t.lastBound, nil
+	}
+	tt, ok := t.tables[table]
+	if !ok {
+		var err error
+		if tt, err = t.bind(table); err != nil {
+			return nil, err
+		}
+		if err = t.reshape(table); err != nil {
+			return nil, err
+		}
+		t.tables[table] = tt
+		var cols []string
+		for _, f := range t.spec.Features {
+			if n, ok := f.(Needer); ok {
+				need, _ := n.Needs(table)
+				for _, c := range need {
+					if table.Col(c) >= 0 && !slices.Contains(cols, c) {
+						cols = append(cols, c)
+					}
+				}
+			}
+		}
+		t.reads[table] = cols
+	}
+	t.lastTable, t.lastBound = table, tt
+	return tt, nil
+}
+
+// reshape notes a table's newest shape. A used column that is gone was found by bind; one whose kind changed stops the
+// flow here, by name.
+func (t *taskState) reshape(table *Table) error {
+	for _, list := range [][]*trigger{t.predict, t.eval, t.learn} {
+		for _, tr := range list {
+			if !table.Is(tr.on.Table) {
+				continue
+			}
+			old := t.shapes[tr.on.Table]
+			if old != nil && old.Sum != table.Sum {
+				for _, name := range t.uses(tr, table) {
+					a, b := old.Col(name), table.Col(name)
+					if a >= 0 && b >= 0 && old.Columns[a].Kind != table.Columns[b].Kind {
+						return Fatalf("task %s: column %s of table %s was %s and is now %s: give the task the new type with run --fresh, or change it back",
+							t.spec.Name, name, table, old.Columns[a].Kind, table.Columns[b].Kind)
+					}
+				}
+			}
+			t.shapes[tr.on.Table] = table
+		}
+	}
+	return nil
+}
+
+// uses are the columns that the task reads of a trigger's table.
+func (t *taskState) uses(tr *trigger, table *Table) []string {
+	var out []string
+	for _, f := range t.spec.Features {
+		if n, ok := f.(Needer); ok {
+			cols, _ := n.Needs(table)
+			out = append(out, cols...)
+		}
+	}
+	for _, e := range []*Expr{tr.label, tr.where, tr.id, t.weight} {
+		if e != nil {
+			out = append(out, e.Columns()...)
+		}
+	}
+	if tr.on.At != "" {
+		out = append(out, tr.on.At)
+	}
+	return out
+}
+
+// fingerprint is the wiring whose change would make the kept state mean something else.
+func (t *taskState) fingerprint() string {
+	var b strings.Builder
+	for _, list := range []struct {
+		what string
+		from []*trigger
+	}{{"predict", t.predict}, {"learn", t.learn}, {"evaluate", t.eval}} {
+		for _, tr := range list.from {
+			fmt.Fprintf(&b, "%s: {on: %s, table: %s", list.what, tr.on.Op, tr.on.Table)
+			for _, kv := range [][2]string{{"at", tr.on.At}, {"id", tr.on.ID}, {"label", tr.on.Label}, {"where", tr.on.Where}, {"unix", tr.on.Unix}} {
+				if kv[1] != "" {
+					fmt.Fprintf(&b, ", %s: %s", kv[0], kv[1])
+				}
+			}
+			b.WriteString("}\n")
+		}
+	}
+	if t.spec.Weight != "" {
+		fmt.Fprintf(&b, "weight: %s\n", t.spec.Weight)
+	}
+	if t.spec.Balanced {
+		b.WriteString("weight: balanced\n")
+	}
+	return b.String()
+}
+
+// match is the first of the list that the change meets.
+func match(list []*boundOn, c *Change) *boundOn {
+	for _, b := range list {
+		if b.on.Op&c.Op == 0 {
+			continue
+		}
+		if b.where != nil && !isTrue(b.where.Eval(c.Row())) {
+			continue
+		}
+		return b
+	}
+	return nil
+}
+
+// matchRow is match for a snapshot row, whatever `on` says.
+func matchRow(list []*boundOn, c *Change) *boundOn {
+	for _, b := range list {
+		if b.where == nil || isTrue(b.where.Eval(c.After)) {
+			return b
+		}
+	}
+	return nil
+}
+
+func isTrue(v Value) bool { return v.kind == KindBool && v.num == 1 }
+
+// idOf is the row's id: the id expression's text, or the key's values joined by commas; false where a part is NULL or
+// was not sent.
+func (b *boundOn) idOf(row []Value) (string, bool) {
+	var buf [64]byte
+	out := buf[:0]
+	if b.id != nil {
+		v := b.id.Eval(row)
+		if v.IsNull() || !v.Known() {
+			return "", false
+		}
+		return string(v.AppendText(out)), true
+	}
+	for i, k := range b.key {
+		if k >= len(row) || !row[k].Known() || row[k].IsNull() {
+			return "", false
+		}
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = row[k].AppendText(out)
+	}
+	return string(out), len(b.key) > 0
+}
