@@ -522,7 +522,7 @@ func match(list []*boundOn, c *Change) *boundOn {
 		if b.on.Op&c.Op == 0 {
 			continue
 		}
-		if b.where != nil && !isTrue(b.where.Eval(c.Row())) {
+		if b.where != nil && !holdsTrue(b.where.Eval(c.Row())) {
 			continue
 		}
 		return b
@@ -533,14 +533,14 @@ func match(list []*boundOn, c *Change) *boundOn {
 // matchRow is match for a snapshot row, whatever `on` says.
 func matchRow(list []*boundOn, c *Change) *boundOn {
 	for _, b := range list {
-		if b.where == nil || isTrue(b.where.Eval(c.After)) {
+		if b.where == nil || holdsTrue(b.where.Eval(c.After)) {
 			return b
 		}
 	}
 	return nil
 }
 
-func isTrue(v Value) bool { return v.kind == KindBool && v.num == 1 }
+func holdsTrue(v Value) bool { return v.kind == KindBool && v.num == 1 }
 
 // idOf is the row's id: the id expression's text, or the key's values joined by commas; false where a part is NULL or
 // was not sent.
