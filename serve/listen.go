@@ -1,0 +1,81 @@
+package serve
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+)
+
+// The time limits of a connection. Writing is bounded per answer; /events sets its own.
+const (
+	headerTime = 5 * time.Second
+	readTime   = 20 * time.Second
+	writeTime  = 30 * time.Second
+	idleTime   = 60 * time.Second
+	endTime    = 5 * time.Second
+	headerSize = 16 << 10
+)
+
+// Listen serves a flow until ctx ends. addr is the URL to open, with the port that was taken. wait returns when the
+// server has ended: nil after ctx, with the answers that were being written finished.
+func Listen(ctx context.Context, mill Mill, cfg Config) (addr string, wait func() error, err error) {
+	cfg = cfg.filled()
+	if err := cfg.Check(); err != nil {
+		return "", nil, err
+	}
+	at, _ := cfg.address()
+	scheme := "http"
+	var chain *tls.Config
+	if cfg.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(cfg.Cert, cfg.Key)
+		if err != nil {
+			return "", nil, fmt.Errorf("serve: cert %s and key %s: %w", cfg.Cert, cfg.Key, err)
+		}
+		chain, scheme = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, "https"
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", at)
+	if err != nil {
+		return "", nil, fmt.Errorf("serve: cannot listen on %s; is another process there? (port 0 takes a free one): %w", at, err)
+	}
+	s := newServer(mill, cfg)
+	s.local.Store(l.Addr().(*net.TCPAddr).IP.IsLoopback())
+	s.hub.hold(ctx)
+	crowd := newCrowd(cfg.MaxConns)
+	srv := &http.Server{
+		Handler: s, ConnState: crowd.state,
+		ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
+		MaxHeaderBytes: headerSize, TLSConfig: chain,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
+	done := make(chan error, 1)
+	go func() {
+		if chain != nil {
+			done <- srv.ServeTLS(l, "", "")
+		} else {
+			done <- srv.Serve(l)
+		}
+	}()
+	ended := make(chan struct{})
+	var failed error
+	go func() {
+		defer close(ended)
+		select {
+		case failed = <-done:
+			failed = fmt.Errorf("serve: %w", failed)
+		case <-ctx.Done():
+			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
+			defer cancel()
+			if err := srv.Shutdown(end); errors.Is(err, context.DeadlineExceeded) {
+				srv.Close()
+			}
+			<-done
+		}
+	}()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	host, _, _ := net.SplitHostPort(at)
+	return scheme + "://" + net.JoinHostPort(host, port), func() error { <-ended; return failed }, nil
+}

@@ -1,0 +1,190 @@
+package serve
+
+import (
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/tidemill/tidemill"
+)
+
+// predict is POST /predict/<task>: one row, an array of rows, or a picture.
+func (s *server) predict(w http.ResponseWriter, r *http.Request) error {
+	t, err := s.task(r.PathValue("task"))
+	if err != nil {
+		return err
+	}
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil {
+		kind = ""
+	}
+	body, release, err := s.body(r)
+	if err != nil {
+		return err
+	}
+	defer release()
+	var rows []tidemill.Row
+	one := true
+	switch {
+	case kind == "image/png" || kind == "image/jpeg":
+		if t.Picture == nil {
+			return fault(http.StatusUnsupportedMediaType, "task %q has no picture column: send rows as application/json", t.Name)
+		}
+		b, err := grey(body, t.Picture.Width, t.Picture.Height)
+		if err != nil {
+			return bad(err)
+		}
+		rows = []tidemill.Row{{t.Picture.Column: b}}
+	case kind != "" && kind != "application/json" && kind != "text/json" && kind != "text/plain" &&
+		kind != "application/x-www-form-urlencoded" && kind != "application/octet-stream":
+		// A form's type is what curl -d sends when it is told nothing.
+		return fault(http.StatusUnsupportedMediaType, "content type %q: send application/json, or image/png and image/jpeg for a picture", clip(kind))
+	default:
+		rows, one, err = s.rows(string(body), t)
+		if err != nil {
+			return bad(err)
+		}
+	}
+	return s.work(t, rows, func(out []tidemill.Prediction) error {
+		buf := s.bodies.Get().(*[]byte)
+		b := (*buf)[:0]
+		if one {
+			b = appendPrediction(b, t, &out[0])
+		} else {
+			b = append(b, '[')
+			for i := range out {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				b = appendPrediction(b, t, &out[i])
+			}
+			b = append(b, ']')
+		}
+		b = append(b, '\n')
+		answer(w, http.StatusOK, b)
+		if cap(b) <= smallBody {
+			*buf = b
+			s.bodies.Put(buf)
+		}
+		return nil
+	})
+}
+
+// rows reads a body: an object is one row, an array of objects is rows; where the task has a picture column an array of
+// numbers is one picture, an array of such arrays pictures, and an array of height arrays of width numbers one picture.
+func (s *server) rows(body string, t *tidemill.TaskStatus) (rows []tidemill.Row, one bool, err error) {
+	p := &scanner{s: body}
+	switch p.peek() {
+	case '{':
+		r := make(tidemill.Row, len(t.Columns))
+		if err := p.row(r, t.Picture); err != nil {
+			return nil, false, err
+		}
+		return []tidemill.Row{r}, true, p.end()
+	case '[':
+	default:
+		return nil, false, p.unexpected("a row {…} or an array of rows")
+	}
+	if pic := t.Picture; pic != nil && isPicture(body, pic) {
+		b, err := p.pixels(pic.Width * pic.Height)
+		if err != nil {
+			return nil, false, err
+		}
+		return []tidemill.Row{{pic.Column: b}}, true, p.end()
+	}
+	err = p.items(func(i int) error {
+		if i == s.cfg.MaxRows {
+			return p.fail("more than max_rows, %d rows", i)
+		}
+		r := make(tidemill.Row, len(t.Columns))
+		var err error
+		if p.peek() == '[' && t.Picture != nil {
+			r[t.Picture.Column], err = p.pixels(t.Picture.Width * t.Picture.Height)
+		} else {
+			err = p.row(r, t.Picture)
+		}
+		if err != nil {
+			return fmt.Errorf("row %d: %w", i, err)
+		}
+		rows = append(rows, r)
+		return nil
+	})
+	if err == nil {
+		err = p.end()
+	}
+	return rows, false, err
+}
+
+// isPicture is true for an array of numbers, and for an array whose first array has the picture's width in numbers.
+func isPicture(body string, pic *tidemill.PictureStatus) bool {
+	p := &scanner{s: body}
+	p.take('[')
+	switch c := p.peek(); {
+	case c == '[':
+		n := 0
+		err := p.items(func(int) error { n++; _, _, err := p.numeral(); return err })
+		return err == nil && n == pic.Width && pic.Height > 1
+	default:
+		return c == '-' || '0' <= c && c <= '9'
+	}
+}
+
+// work predicts rows and hands the answers to use.
+func (s *server) work(t *tidemill.TaskStatus, rows []tidemill.Row, use func([]tidemill.Prediction) error) (err error) {
+	var out []tidemill.Prediction
+	if len(rows) == 1 {
+		var p tidemill.Prediction
+		if p, err = s.mill.Predict(t.Name, rows[0]); err != nil {
+			return s.rowFault(t, err)
+		}
+		out = []tidemill.Prediction{p}
+	} else if len(rows) > 0 {
+		if out, err = s.mill.PredictBatch(t.Name, rows); err != nil {
+			return s.whichRow(t, rows, err)
+		}
+		if len(out) != len(rows) {
+			return fmt.Errorf("task %q gave %d predictions for %d rows", t.Name, len(out), len(rows))
+		}
+	}
+	s.tally.predicted(t.Name, len(out))
+	return use(out)
+}
+
+// whichRow says which row of a batch is at fault.
+func (s *server) whichRow(t *tidemill.TaskStatus, rows []tidemill.Row, err error) error {
+	if _, ok := isRow(err); !ok {
+		return s.rowFault(t, err)
+	}
+	for i, r := range rows {
+		if _, one := s.mill.Predict(t.Name, r); one != nil {
+			return fault(http.StatusBadRequest, "row %d: %s", i, s.rowFault(t, one))
+		}
+	}
+	return s.rowFault(t, err)
+}
+
+// rowFault adds the nearest column's name to the fault of a row that has an unknown one.
+func (s *server) rowFault(t *tidemill.TaskStatus, err error) error {
+	row, ok := isRow(err)
+	if !ok {
+		if errors.Is(err, tidemill.ErrUnknownTask) {
+			return unknownTask(s.renew(), t.Name)
+		}
+		return err
+	}
+	text := err.Error()
+	if row.Column != "" && !strings.Contains(text, "did you mean") {
+		names := make([]string, len(t.Columns))
+		known := false
+		for i := range t.Columns {
+			names[i] = t.Columns[i].Name
+			known = known || names[i] == row.Column
+		}
+		if n := nearest(row.Column, names); n != "" && !known {
+			text += fmt.Sprintf("; did you mean %q?", n)
+		}
+	}
+	return fault(http.StatusBadRequest, "%s", text)
+}
