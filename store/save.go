@@ -65,6 +65,9 @@ func (f *Folder) Save(ctx context.Context, c *tidemill.Checkpoint) error {
 
 // write makes the file. Whatever fails, the file is dead and is removed: it is never written to or synced again.
 func (f *Folder) write(ctx context.Context, c *tidemill.Checkpoint) error {
+	if err := f.disk.mkdir(f.segments()); err != nil {
+		return err
+	}
 	f.temp++
 	path := f.path(c.ID)
 	tmp := path + "." + strconv.FormatUint(f.temp, 10) + tempSuffix
@@ -181,9 +184,7 @@ func (f *Folder) SetAside(ctx context.Context) (where string, err error) {
 	if err := f.disk.rename(f.current(), where); err != nil {
 		return "", f.explain("set the checkpoints aside", err)
 	}
-	if err := f.disk.sync(f.root); err != nil {
-		return "", f.explain("set the checkpoints aside", err)
-	}
 	f.kept, f.refs, f.newer = nil, map[string]bool{}, nil
-	return where, f.explain("make the folder", f.disk.mkdir(f.segments()))
+	err = errors.Join(f.disk.sync(f.root), f.disk.mkdir(f.segments()))
+	return where, f.explain("set the checkpoints aside", err)
 }

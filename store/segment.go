@@ -56,6 +56,9 @@ func (f *Folder) Create(ctx context.Context, name string) (tidemill.SegmentWrite
 	if name == "" || len(name) > 80 {
 		return nil, fmt.Errorf("store: create segment %q in %s: a name has 1 to 80 bytes", name, f.root)
 	}
+	if err := f.disk.mkdir(f.segments()); err != nil {
+		return nil, f.explain("make the folder", err)
+	}
 	w, err := f.disk.create(f.segmentPath(name))
 	if err != nil {
 		return nil, f.explain(fmt.Sprintf("create segment %q", name), err)
