@@ -16,15 +16,15 @@ const (
 )
 
 // marks is the table of the marks, beside the predictions: one row for each flow and table.
-func (w *Writer) marks() tableName { return tableName{w.table.schema, marksName} }
+func (w *Predictions) marks() tableName { return tableName{w.table.schema, marksName} }
 
-func (w *Writer) markSQL() string {
+func (w *Predictions) markSQL() string {
 	return `WITH m AS (UPDATE ` + w.marks().sql() + ` SET term = $3, seq = $4 WHERE flow = $1 AND sink = $2 AND term <= $3 RETURNING 1)
 		SELECT 1 / count(*) FROM m`
 }
 
 // readMark is the mark that the database holds; nil if none.
-func (w *Writer) readMark(ctx context.Context) (*tidemill.Mark, error) {
+func (w *Predictions) readMark(ctx context.Context) (*tidemill.Mark, error) {
 	r := w.conn.ExecParams(ctx, `SELECT term, seq FROM `+w.marks().sql()+` WHERE flow = $1 AND sink = $2`,
 		[][]byte{text(w.flow), text(w.table.String())}, nil, nil, nil).Read()
 	if r.Err != nil {
@@ -43,7 +43,7 @@ func (w *Writer) readMark(ctx context.Context) (*tidemill.Mark, error) {
 	return m, nil
 }
 
-func (w *Writer) fenced(m *tidemill.Mark) error {
+func (w *Predictions) fenced(m *tidemill.Mark) error {
 	if m == nil {
 		return tidemill.Fatalf("postgres: sink %s: the mark of flow %q in %s was deleted; stop, and start again with --adopt: %w", w.table, w.flow, w.marks(), tidemill.ErrUnknownMark)
 	}
@@ -51,7 +51,7 @@ func (w *Writer) fenced(m *tidemill.Mark) error {
 }
 
 // Resume makes the tables where they are missing, takes the term and checks the mark.
-func (w *Writer) Resume(ctx context.Context, r tidemill.Resumption) error {
+func (w *Predictions) Resume(ctx context.Context, r tidemill.Resumption) error {
 	if w.problem != nil {
 		return tidemill.Fatal(w.problem)
 	}
@@ -74,7 +74,7 @@ func (w *Writer) Resume(ctx context.Context, r tidemill.Resumption) error {
 }
 
 // take writes the term into the mark, in a transaction that holds the mark's row against other runs.
-func (w *Writer) take(ctx context.Context, r tidemill.Resumption) (err error) {
+func (w *Predictions) take(ctx context.Context, r tidemill.Resumption) (err error) {
 	if _, err := w.conn.Exec(ctx, "BEGIN").ReadAll(); err != nil {
 		return w.broken(ctx, err)
 	}
@@ -84,9 +84,11 @@ func (w *Writer) take(ctx context.Context, r tidemill.Resumption) (err error) {
 		}
 	}()
 	who := [][]byte{text(w.flow), text(w.table.String())}
-	if res := w.conn.ExecParams(ctx, `INSERT INTO `+w.marks().sql()+` (flow, sink, term, seq) VALUES ($1, $2, 0, 0) ON CONFLICT DO NOTHING`, who, nil, nil, nil).Read(); res.Err != nil {
+	res := w.conn.ExecParams(ctx, `INSERT INTO `+w.marks().sql()+` (flow, sink, term, seq) VALUES ($1, $2, 0, 0) ON CONFLICT DO NOTHING`, who, nil, nil, nil).Read()
+	if res.Err != nil {
 		return w.broken(ctx, res.Err)
-	} else if res.CommandTag.RowsAffected() == 0 {
+	}
+	if res.CommandTag.RowsAffected() == 0 {
 		if res := w.conn.ExecParams(ctx, `SELECT FROM `+w.marks().sql()+` WHERE flow = $1 AND sink = $2 FOR UPDATE`, who, nil, nil, nil).Read(); res.Err != nil {
 			return w.broken(ctx, res.Err)
 		}
@@ -99,6 +101,9 @@ func (w *Writer) take(ctx context.Context, r tidemill.Resumption) (err error) {
 				return err
 			}
 		}
+	} else if r.After.Seq > 0 && !r.Adopt {
+		return fmt.Errorf("postgres: sink %s: it holds nothing of flow %q, but the checkpoint has seen output %d: another database? name the right one, or go on with this one with --adopt: %w",
+			w.table, r.Flow, r.After.Seq, tidemill.ErrUnknownMark)
 	}
 	if res := w.conn.ExecPrepared(ctx, stmtMark, append(who, decimal(r.Term), decimal(r.After.Seq)), nil, nil).Read(); res.Err != nil {
 		return w.broken(ctx, res.Err)
@@ -110,7 +115,7 @@ func (w *Writer) take(ctx context.Context, r tidemill.Resumption) (err error) {
 }
 
 // judge compares the mark of the table with the one that the flow goes on from.
-func (w *Writer) judge(m tidemill.Mark, r tidemill.Resumption) error {
+func (w *Predictions) judge(m tidemill.Mark, r tidemill.Resumption) error {
 	unknown := func(why string) error {
 		return fmt.Errorf("postgres: sink %s: %s; name another table, or take the rows over with --adopt: %w", w.table, why, tidemill.ErrUnknownMark)
 	}
@@ -129,7 +134,7 @@ func (w *Writer) judge(m tidemill.Mark, r tidemill.Resumption) error {
 
 // createTables makes what is missing. Two runs that make the same table at once collide in the catalog: the second try
 // finds it.
-func (w *Writer) createTables(ctx context.Context) error {
+func (w *Predictions) createTables(ctx context.Context) error {
 	sql := `CREATE TABLE IF NOT EXISTS ` + w.table.sql() + ` (task text NOT NULL, id text NOT NULL, prediction text, score double precision, probabilities json,
 		model_version text, asked_at timestamptz, position text, truth text, answered_at timestamptz, PRIMARY KEY (task, id));
 		CREATE TABLE IF NOT EXISTS ` + w.marks().sql() + ` (flow text NOT NULL, sink text NOT NULL, term numeric NOT NULL, seq numeric NOT NULL, PRIMARY KEY (flow, sink))`

@@ -73,7 +73,7 @@ func (p *publicationState) missing(tables []tableName) (missing []tableName) {
 }
 
 // createSQL is the statement that makes the publication.
-func (r *Reader) createSQL(infos []*tableInfo) string {
+func (r *Capture) createSQL(infos []*tableInfo) string {
 	list, root := tableList(infos)
 	with := ""
 	if root {
@@ -163,7 +163,7 @@ func (t *tableInfo) identified() bool {
 }
 
 // Drop removes the slot, and the publication if this source made it.
-func (r *Reader) Drop(ctx context.Context) (done []string, err error) {
+func (r *Capture) Drop(ctx context.Context) (done []string, err error) {
 	if r.problem != nil {
 		return nil, r.problem
 	}

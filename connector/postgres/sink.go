@@ -10,8 +10,8 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// Writer is the sink: the table of predictions and the mark. Sink and SinkConfig make it. One goroutine uses it.
-type Writer struct {
+// Predictions is the sink: the table of predictions and the mark. Sink and SinkConfig make it. One goroutine uses it.
+type Predictions struct {
 	url     string
 	table   tableName
 	truth   bool
@@ -32,14 +32,14 @@ type Writer struct {
 //	asked_at timestamptz, position text, truth text, answered_at timestamptz, PRIMARY KEY (task, id)
 //
 // and beside it tidemill_marks, which holds how far each flow is.
-func Sink(url, table string) *Writer {
+func Sink(url, table string) *Predictions {
 	c := NewSinkConfig()
 	c.URL, c.Table = url, table
 	return c.writer()
 }
 
-func (c *SinkConfig) writer() *Writer {
-	w := &Writer{url: c.URL, truth: c.Truth}
+func (c *SinkConfig) writer() *Predictions {
+	w := &Predictions{url: c.URL, truth: c.Truth}
 	_, err := parseURL(c.URL)
 	var err2 error
 	w.table, err2 = parseTable(c.Table)
@@ -50,13 +50,19 @@ func (c *SinkConfig) writer() *Writer {
 	return w
 }
 
+// WithoutTruth leaves truth and answered_at NULL, and returns the sink.
+func (w *Predictions) WithoutTruth() *Predictions {
+	w.truth = false
+	return w
+}
+
 // Describe names the table.
-func (w *Writer) Describe() string {
+func (w *Predictions) Describe() string {
 	return fmt.Sprintf("postgres table=%s truth=%t", w.table, w.truth)
 }
 
 // TableNames names the tables that are written, in the form of the source's.
-func (w *Writer) TableNames() []string {
+func (w *Predictions) TableNames() []string {
 	cfg, err := parseURL(w.url)
 	if err != nil {
 		return nil
@@ -74,7 +80,7 @@ const (
 )
 
 // open makes the connection and its statements.
-func (w *Writer) open(ctx context.Context) error {
+func (w *Predictions) open(ctx context.Context) error {
 	if w.conn != nil && !w.conn.IsClosed() {
 		return nil
 	}
@@ -91,7 +97,7 @@ func (w *Writer) open(ctx context.Context) error {
 	return nil
 }
 
-func (w *Writer) prepare(ctx context.Context) error {
+func (w *Predictions) prepare(ctx context.Context) error {
 	for _, s := range []struct{ name, sql string }{
 		{stmtMark, w.markSQL()}, {stmtUpsert, w.upsertSQL()}, {stmtTruth, w.truthSQL()}, {stmtMove, w.moveSQL()},
 	} {
@@ -103,7 +109,7 @@ func (w *Writer) prepare(ctx context.Context) error {
 }
 
 // upsertSQL takes one array per column; a row replaces what the key had, with the truth still open unless it is known.
-func (w *Writer) upsertSQL() string {
+func (w *Predictions) upsertSQL() string {
 	return `INSERT INTO ` + w.table.sql() + ` (task, id, prediction, score, probabilities, model_version, asked_at, position, truth, answered_at)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::json[], $6::text[], $7::timestamptz[], $8::text[], $9::text[], $10::timestamptz[])
 		ON CONFLICT (task, id) DO UPDATE SET prediction = excluded.prediction, score = excluded.score, probabilities = excluded.probabilities,
@@ -111,13 +117,13 @@ func (w *Writer) upsertSQL() string {
 			truth = excluded.truth, answered_at = excluded.answered_at`
 }
 
-func (w *Writer) truthSQL() string {
+func (w *Predictions) truthSQL() string {
 	return `UPDATE ` + w.table.sql() + ` p SET truth = u.truth, answered_at = u.answered_at
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) u(task, id, truth, answered_at) WHERE p.task = u.task AND p.id = u.id`
 }
 
 // moveSQL takes the row at the new key away only if there is one to come: a replay must not lose a row that has moved.
-func (w *Writer) moveSQL() string {
+func (w *Predictions) moveSQL() string {
 	return `WITH moved AS (DELETE FROM ` + w.table.sql() + ` WHERE task = $1 AND id = $2 RETURNING *)
 		INSERT INTO ` + w.table.sql() + ` SELECT task, $3, prediction, score, probabilities, model_version, asked_at, position, truth, answered_at FROM moved
 		ON CONFLICT (task, id) DO UPDATE SET prediction = excluded.prediction, score = excluded.score, probabilities = excluded.probabilities,
@@ -127,7 +133,7 @@ func (w *Writer) moveSQL() string {
 
 // Write commits the outputs and the mark in one transaction, sent in one round trip. After an error it may be called
 // again with the same outputs: if they were committed after all, the mark says so.
-func (w *Writer) Write(ctx context.Context, out []tidemill.Output) error {
+func (w *Predictions) Write(ctx context.Context, out []tidemill.Output) error {
 	if w.term == 0 {
 		return tidemill.Fatalf("postgres: sink %s: Write before Resume", w.table)
 	}
@@ -196,7 +202,7 @@ func (w *Writer) Write(ctx context.Context, out []tidemill.Output) error {
 }
 
 // broken closes a connection that cannot be used any more and says why.
-func (w *Writer) broken(ctx context.Context, err error) error {
+func (w *Predictions) broken(ctx context.Context, err error) error {
 	c := code(err)
 	switch {
 	case c == "": // the connection itself
@@ -212,7 +218,7 @@ func (w *Writer) broken(ctx context.Context, err error) error {
 	return fmt.Errorf("postgres: sink %s: %w", w.table, err)
 }
 
-func (w *Writer) drop() {
+func (w *Predictions) drop() {
 	if w.conn != nil {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel() // close without a farewell
@@ -222,12 +228,12 @@ func (w *Writer) drop() {
 }
 
 // Flush returns the mark: Write has committed already.
-func (w *Writer) Flush(context.Context) (tidemill.Mark, error) {
+func (w *Predictions) Flush(context.Context) (tidemill.Mark, error) {
 	return tidemill.Mark{Term: w.term, Seq: w.seq}, nil
 }
 
 // Close closes the connection.
-func (w *Writer) Close() error {
+func (w *Predictions) Close() error {
 	if w.conn == nil {
 		return nil
 	}
@@ -239,7 +245,7 @@ func (w *Writer) Close() error {
 }
 
 // arrange turns outputs into groups of rows: one in fact, more where a row moves to another key in between.
-func (w *Writer) arrange(out []tidemill.Output) []*group {
+func (w *Predictions) arrange(out []tidemill.Output) []*group {
 	w.groups = w.groups[:0]
 	g := &group{}
 	for i := range out {

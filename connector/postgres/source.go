@@ -13,9 +13,9 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// Reader is the source: one replication slot, one publication, their tables. Source and SourceConfig make it. The engine
+// Capture is the source: one replication slot, one publication, their tables. Source and SourceConfig make it. The engine
 // calls Changes from one goroutine; Release may come from another.
-type Reader struct {
+type Capture struct {
 	url         string
 	words       []string
 	slot        string
@@ -31,7 +31,7 @@ type Reader struct {
 
 // Source reads the tables ("flights" or "schema.flights") of the database at url, a connection string as libpq takes it.
 // The slot and the publication are named tidemill_<database>; SourceConfig sets more.
-func Source(url string, tables ...string) *Reader {
+func Source(url string, tables ...string) *Capture {
 	name := ""
 	if cfg, err := parseURL(url); err == nil {
 		name = slotName(cfg.Database)
@@ -41,8 +41,8 @@ func Source(url string, tables ...string) *Reader {
 	return c.reader(name)
 }
 
-func (c *SourceConfig) reader(flow string) *Reader {
-	r := &Reader{url: c.URL, words: c.Tables, slot: c.Slot, publication: c.Publication, create: c.CreatePublication, failover: c.Failover, poke: make(chan struct{}, 1)}
+func (c *SourceConfig) reader(flow string) *Capture {
+	r := &Capture{url: c.URL, words: c.Tables, slot: c.Slot, publication: c.Publication, create: c.CreatePublication, failover: c.Failover, poke: make(chan struct{}, 1)}
 	if r.slot == "" {
 		r.slot = slotName(flow)
 	}
@@ -65,8 +65,15 @@ func (c *SourceConfig) reader(flow string) *Reader {
 	return r
 }
 
+// Slot names the slot, and the publication with it, and returns the source.
+func (r *Capture) Slot(name string) *Capture {
+	r.slot, r.publication = name, name
+	r.problem = errors.Join(r.problem, checkSlotName(name))
+	return r
+}
+
 // Describe names the tables, the slot and the publication.
-func (r *Reader) Describe() string {
+func (r *Capture) Describe() string {
 	names := make([]string, len(r.tables))
 	for i, t := range r.tables {
 		names[i] = t.String()
@@ -75,7 +82,7 @@ func (r *Reader) Describe() string {
 }
 
 // TableNames names the tables that are read, as "postgres://host:port/database/schema.table".
-func (r *Reader) TableNames() []string {
+func (r *Capture) TableNames() []string {
 	cfg, err := parseURL(r.url)
 	if err != nil {
 		return nil
@@ -88,10 +95,10 @@ func (r *Reader) TableNames() []string {
 }
 
 // Locate prints where in the log a change is.
-func (r *Reader) Locate(c *tidemill.Change) string { return lsn(c.At).String() }
+func (r *Capture) Locate(c *tidemill.Change) string { return lsn(c.At).String() }
 
 // Tables reads the tables' shapes as they are now.
-func (r *Reader) Tables(ctx context.Context) ([]*tidemill.Table, error) {
+func (r *Capture) Tables(ctx context.Context) ([]*tidemill.Table, error) {
 	if r.problem != nil {
 		return nil, r.problem
 	}
@@ -123,7 +130,7 @@ func missingTable(name tableName) error {
 
 // Release lets the server forget the log up to a position. The running stream tells the server at once; between two runs
 // the next one does.
-func (r *Reader) Release(_ context.Context, upto tidemill.Position) error {
+func (r *Capture) Release(_ context.Context, upto tidemill.Position) error {
 	if upto == "" || upto == tidemill.Begun {
 		return nil
 	}
@@ -142,7 +149,7 @@ func (r *Reader) Release(_ context.Context, upto tidemill.Position) error {
 	return nil
 }
 
-func (r *Reader) release(at lsn) {
+func (r *Capture) release(at lsn) {
 	for {
 		old := r.released.Load()
 		if uint64(at) <= old || r.released.CompareAndSwap(old, uint64(at)) {
@@ -156,7 +163,7 @@ var errStopped = errors.New("the consumer has left")
 
 // run is one call of Changes.
 type run struct {
-	*Reader
+	*Capture
 	yield func(tidemill.Batch, error) bool
 	place place // the system, its timeline, our slot; lsn is where the next run would go on
 	meta  []tidemill.Attr
@@ -164,9 +171,9 @@ type run struct {
 }
 
 // Changes yields the snapshot and then the stream, or the stream after a position.
-func (r *Reader) Changes(ctx context.Context, after tidemill.Position) iter.Seq2[tidemill.Batch, error] {
+func (r *Capture) Changes(ctx context.Context, after tidemill.Position) iter.Seq2[tidemill.Batch, error] {
 	return func(yield func(tidemill.Batch, error) bool) {
-		u := &run{Reader: r, yield: yield}
+		u := &run{Capture: r, yield: yield}
 		err := u.follow(ctx, after)
 		if err != nil && !errors.Is(err, errStopped) {
 			if ctx.Err() != nil {

@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { postgrestest.Main(m) }
 // capture is a source with what a test has taken from it.
 type capture struct {
 	t      testing.TB
-	source *postgres.Reader
+	source *postgres.Capture
 	cancel context.CancelFunc
 	next   func() (tidemill.Batch, error, bool)
 	stop   func()
@@ -32,7 +32,7 @@ type capture struct {
 }
 
 // open starts a source after a position; a test that ends closes it.
-func open(t testing.TB, source *postgres.Reader, after tidemill.Position) *capture {
+func open(t testing.TB, source *postgres.Capture, after tidemill.Position) *capture {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	c := &capture{t: t, source: source, cancel: cancel, upto: after}
@@ -111,17 +111,12 @@ func tuple(row []tidemill.Value) string {
 	return "(" + strings.Join(cells, ", ") + ")"
 }
 
-func source(t testing.TB, url string, tables ...string) *postgres.Reader {
-	t.Helper()
-	return postgres.Source(url, tables...)
-}
-
 func TestSnapshotThenStream(t *testing.T) {
 	s := postgrestest.Start(t)
 	url := s.CreateDB(t)
 	s.Exec(t, url, `CREATE TABLE a (id int PRIMARY KEY, x text); CREATE TABLE empty (id int PRIMARY KEY);
 		INSERT INTO a VALUES (1, 'one'), (2, NULL), (3, E'tab\there \\ back\nline')`)
-	c := open(t, source(t, url, "a", "public.empty"), "")
+	c := open(t, postgres.Source(url, "a", "public.empty"), "")
 	c.until(func() bool { return c.live })
 	if !c.caughtUp || c.upto == "" {
 		t.Errorf("the snapshot's end has Upto %q and CaughtUp %v", c.upto, c.caughtUp)
@@ -164,7 +159,7 @@ func TestResumeGivesTheSameIdentities(t *testing.T) {
 	s := postgrestest.Start(t)
 	url := s.CreateDB(t)
 	s.Exec(t, url, "CREATE TABLE a (id int PRIMARY KEY, x text)")
-	src := source(t, url, "a")
+	src := postgres.Source(url, "a")
 	c := open(t, src, "")
 	c.until(func() bool { return c.live })
 	from := c.upto

@@ -182,6 +182,13 @@ func (u *run) startOnce(ctx context.Context, s *session, sql string) error {
 	}
 }
 
+// PostgreSQL sends each change by itself. Inside a large transaction, whose commit is not near, waking up for each costs
+// more than all decoding, and takes the processor from the server: so the reader draws breath, and finds a bufferful.
+const (
+	largeTx = 512
+	breath  = 200 * time.Microsecond
+)
+
 // loop reads and decodes; a batch goes when no whole message is waiting and no transaction is open, or when it is full.
 func (x *streamer) loop(ctx context.Context) error {
 	if err := x.status.send(true); err != nil {
@@ -189,9 +196,13 @@ func (x *streamer) loop(ctx context.Context) error {
 	}
 	wire := x.session.wire
 	for {
-		if x.tx == nil && !wire.ready() {
-			if err := x.flush(); err != nil {
-				return err
+		if !wire.ready() {
+			if x.tx == nil {
+				if err := x.flush(); err != nil {
+					return err
+				}
+			} else if x.n > largeTx {
+				time.Sleep(breath)
 			}
 		}
 		kind, body, err := wire.next()
