@@ -104,6 +104,30 @@ func Finite(x []float32) bool {
 	return ok
 }
 
+// MaxAbs is the largest magnitude in x, NaN if there is a NaN, 0 if x is empty.
+func MaxAbs(x []float32) float32 {
+	top, i := maxAbsBlocks(x)
+	for ; i < len(x); i++ {
+		top = max(top, math.Float32bits(x[i])&0x7fffffff)
+	}
+	return math.Float32frombits(top)
+}
+
+// Clean copies src to dst with 0 for NaN, and returns the largest magnitude. It panics if the lengths differ.
+func Clean(dst, src []float32) float32 {
+	sameLen(len(dst), len(src))
+	top, i := cleanBlocks(dst, src)
+	for ; i < len(src); i++ {
+		v := src[i]
+		if v != v {
+			v = 0
+		}
+		dst[i] = v
+		top = max(top, math.Float32bits(v)&0x7fffffff)
+	}
+	return math.Float32frombits(top)
+}
+
 // Max is the index of the largest element, the first of equals, or -1 if there is none. NaN is never the largest.
 func Max(x []float32) int {
 	at := -1

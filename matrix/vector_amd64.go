@@ -29,6 +29,12 @@ func reluGradAVX2(h, d *float32, n int)
 func finiteAVX2(x *float32, n int) bool
 
 //go:noescape
+func maxAbsAVX2(x *float32, n int) uint32
+
+//go:noescape
+func cleanAVX2(dst, src *float32, n int) uint32
+
+//go:noescape
 func adamAVX2(a *Adam, w, m, v, grad *float32, n int) bool
 
 func dotBlocks(x, y []float32) (float32, int) {
@@ -106,4 +112,20 @@ func (a *Adam) blocks(w, m, v, g []float32) (bool, int) {
 		return true, 0
 	}
 	return adamAVX2(a, &w[0], &m[0], &v[0], &g[0], n), n
+}
+
+func maxAbsBlocks(x []float32) (uint32, int) {
+	n := len(x) &^ 7
+	if n == 0 || !vector() {
+		return 0, 0
+	}
+	return maxAbsAVX2(&x[0], n), n
+}
+
+func cleanBlocks(dst, src []float32) (uint32, int) {
+	n := len(src) &^ 7
+	if n == 0 || !vector() {
+		return 0, 0
+	}
+	return cleanAVX2(&dst[0], &src[0], n), n
 }

@@ -266,6 +266,64 @@ eight:
 	VZEROUPPER
 	RET
 
+// Magnitudes are compared as integers, where NaN is the largest.
+
+// func maxAbsAVX2(x *float32, n int) uint32
+TEXT ·maxAbsAVX2(SB), NOSPLIT, $0-20
+	MOVQ x+0(FP), SI
+	MOVQ n+8(FP), CX
+	VXORPS Y0, Y0, Y0
+	VPCMPEQD Y15, Y15, Y15
+	VPSRLD $1, Y15, Y15
+
+eight:
+	VPAND (SI), Y15, Y1
+	VPMAXUD Y1, Y0, Y0
+	ADDQ $32, SI
+	SUBQ $8, CX
+	JNZ eight
+	VEXTRACTI128 $1, Y0, X1
+	VPMAXUD X1, X0, X0
+	VPSHUFD $0x4e, X0, X1
+	VPMAXUD X1, X0, X0
+	VPSHUFD $0xb1, X0, X1
+	VPMAXUD X1, X0, X0
+	VMOVD X0, AX
+	MOVL AX, ret+16(FP)
+	VZEROUPPER
+	RET
+
+// func cleanAVX2(dst, src *float32, n int) uint32
+TEXT ·cleanAVX2(SB), NOSPLIT, $0-28
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	VXORPS Y0, Y0, Y0
+	VPCMPEQD Y15, Y15, Y15
+	VPSRLD $1, Y15, Y15
+
+eight:
+	VMOVUPS (SI), Y1
+	VCMPPS $7, Y1, Y1, Y2 // ordered: not NaN
+	VANDPS Y2, Y1, Y1
+	VMOVUPS Y1, (DI)
+	VPAND Y1, Y15, Y1
+	VPMAXUD Y1, Y0, Y0
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ eight
+	VEXTRACTI128 $1, Y0, X1
+	VPMAXUD X1, X0, X0
+	VPSHUFD $0x4e, X0, X1
+	VPMAXUD X1, X0, X0
+	VPSHUFD $0xb1, X0, X1
+	VPMAXUD X1, X0, X0
+	VMOVD X0, AX
+	MOVL AX, ret+24(FP)
+	VZEROUPPER
+	RET
+
 // func adamAVX2(a *Adam, w, m, v, grad *float32, n int) bool
 TEXT ·adamAVX2(SB), NOSPLIT, $0-49
 	MOVQ a+0(FP), AX

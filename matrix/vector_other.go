@@ -10,4 +10,6 @@ func addBlocks(x, y []float32) int                      { return 0 }
 func addReluBlocks(bias, z []float32) int               { return 0 }
 func reluGradBlocks(h, d []float32) int                 { return 0 }
 func finiteBlocks(x []float32) (bool, int)              { return true, 0 }
+func maxAbsBlocks(x []float32) (uint32, int)            { return 0, 0 }
+func cleanBlocks(dst, src []float32) (uint32, int)      { return 0, 0 }
 func (a *Adam) blocks(w, m, v, g []float32) (bool, int) { return true, 0 }

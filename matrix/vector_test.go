@@ -108,6 +108,24 @@ func TestVectorsAreTheirDefinitions(t *testing.T) {
 		}
 		same(t, "ReluGrad"+at, got, w)
 
+		w = make([]float32, n)
+		var top float32
+		nan := false
+		for i, v := range x {
+			nan = nan || v != v
+			if v != v {
+				v = 0
+			}
+			w[i], top = v, max(top, max(v, -v))
+		}
+		got = make([]float32, n)
+		same(t, "Clean's largest"+at, []float32{Clean(got, x)}, []float32{top})
+		same(t, "Clean"+at, got, w)
+		if nan {
+			top = float32(math.NaN())
+		}
+		same(t, "MaxAbs"+at, []float32{MaxAbs(x)}, []float32{top})
+
 		finite := true
 		for _, v := range x {
 			finite = finite && !math.IsInf(float64(v), 0) && v == v
