@@ -1,0 +1,28 @@
+package model
+
+import "testing"
+
+// The figures of River 0.26.1 on the same rows.
+func TestGaussianNBStreams(t *testing.T) {
+	elec2 := elec2(t)
+	for _, c := range []struct {
+		name      string
+		s         *stream
+		delay     int
+		acc, loss float64
+	}{
+		{"elec2", elec2, 0, 72.8763, .973642548},
+		{"elec2 48 late", elec2, 48, 72.5411, 0},
+		{"elec2 500 late", elec2, 500, 72.0254, 0},
+		{"phishing", phishing(t), 0, 88.4708, 0},
+		{"bananas", bananas(t), 0, 61.5399, 0},
+		{"segments", imageSegments(t), 0, 73.3651, 0},
+	} {
+		f := validate(t, GaussianNB(), c.s, c.delay)
+		near(t, c.name+" accuracy", f.accuracy(), c.acc, 5e-5)
+		if c.loss > 0 {
+			near(t, c.name+" log loss", f.logLoss(), c.loss, 1e-9)
+		}
+		t.Logf("%s %d %.4f %.6f", c.name, f.n, f.accuracy(), f.logLoss())
+	}
+}

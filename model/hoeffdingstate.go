@@ -1,0 +1,240 @@
+package model
+
+import (
+	"encoding/binary"
+)
+
+// AppendBinary implements tidemill.State: the nodes in the order of walk.
+func (m *hoeffding) AppendBinary(b []byte) ([]byte, error) {
+	b = binary.AppendUvarint(append(b, 1), uint64(m.classes))
+	b = binary.AppendUvarint(b, uint64(len(m.columns)))
+	for _, c := range m.columns {
+		b = append(b, flag(c.nominal))
+	}
+	b = binary.AppendUvarint(b, uint64(len(m.nodes)))
+	m.walk(func(i int32) {
+		n := &m.nodes[i]
+		b = appendFloat(b, n.weight)
+		if n.leaf != nil {
+			b = n.leaf.append(append(b, 0), m)
+			return
+		}
+		b = append(b, 1+byte(n.test))
+		b = binary.AppendUvarint(b, uint64(n.column))
+		b = binary.AppendUvarint(b, uint64(len(n.children)))
+		if n.test != testEach {
+			b = appendFloat(b, n.threshold)
+		}
+		for _, k := range n.codes.keys {
+			b = binary.LittleEndian.AppendUint64(b, k)
+		}
+	})
+	return b, nil
+}
+
+func flag(v bool) byte {
+	if v {
+		return 1
+	}
+	return 0
+}
+
+func (l *treeLeaf) append(b []byte, m *hoeffding) []byte {
+	b = append(b, flag(l.idle))
+	b = appendFloat(appendFloat(appendFloat(b, l.tried), l.byMajor), l.byBayes)
+	b = binary.AppendUvarint(b, uint64(len(l.stats)))
+	b = appendFloats(b, l.stats)
+	if l.idle {
+		return b
+	}
+	rows := 0
+	if m.numbers > 0 {
+		rows = len(l.numbers) / m.numbers
+	}
+	b = binary.AppendUvarint(b, uint64(rows))
+	for i := range l.numbers {
+		d := &l.numbers[i]
+		b = appendFloat(b, d.n)
+		if d.n > 0 {
+			b = appendFloat(appendFloat(appendFloat(appendFloat(b, d.mean), d.s), d.min), d.max)
+		}
+	}
+	b = binary.AppendUvarint(b, uint64(len(l.names)))
+	for i := range l.names {
+		d := &l.names[i]
+		b = binary.AppendUvarint(b, uint64(d.classes))
+		b = binary.AppendUvarint(b, uint64(len(d.codes)))
+		b = appendFloats(b, d.codes)
+		b = appendFloats(b, d.weights)
+		b = appendFloats(b, d.totals)
+	}
+	return b
+}
+
+// UnmarshalBinary implements tidemill.State.
+func (m *hoeffding) UnmarshalBinary(data []byte) error {
+	r := &stateReader{b: data}
+	r.version(1)
+	n := &hoeffding{set: m.set, bound: m.bound, fixed: m.fixed}
+	n.classes = r.below(maxClasses+1, "the number of classes")
+	if r.err == nil && m.fixed > 0 && n.classes != m.fixed {
+		r.failf("it has %d classes, not the %d fixed", n.classes, m.fixed)
+	}
+	for range r.count(1) {
+		n.column(r.below(2, "a column's sort") == 1)
+	}
+	if m.bound && r.err == nil {
+		same := len(n.columns) == len(m.columns)
+		for i := 0; same && i < len(n.columns); i++ {
+			same = n.columns[i] == m.columns[i]
+		}
+		if !same {
+			r.failf("its %d columns are not the %d bound", len(n.columns), len(m.columns))
+		}
+	}
+	nodes := r.count(9)
+	if nodes > 0 {
+		n.bound = true
+		n.readNodes(r, nodes)
+	}
+	if err := r.done("hoeffding_tree"); err != nil {
+		return err
+	}
+	*m = *n
+	return nil
+}
+
+// readNodes reads the nodes in the order of walk, which is the order in which they are kept from now on.
+func (m *hoeffding) readNodes(r *stateReader, nodes int) {
+	type open struct {
+		at    int32
+		wants int // branches that have not come
+	}
+	var stack []open
+	for i := range nodes {
+		n := treeNode{weight: r.weight()}
+		if i > 0 {
+			if len(stack) == 0 {
+				r.failf("it has more nodes than its tests have branches")
+				return
+			}
+			top := &stack[len(stack)-1]
+			parent := &m.nodes[top.at]
+			parent.children = append(parent.children, int32(i))
+			n.depth = parent.depth + 1
+			if top.wants--; top.wants == 0 {
+				stack = stack[:len(stack)-1]
+			}
+		}
+		kind := r.below(4, "a node's sort")
+		if r.err != nil {
+			return
+		}
+		if kind == 0 {
+			n.leaf = m.readLeaf(r)
+			m.leaves++
+			if n.leaf.idle {
+				m.idle++
+			}
+		} else if branches := m.readTest(r, &n, testKind(kind-1)); r.err == nil {
+			stack = append(stack, open{int32(i), branches})
+		}
+		if r.err != nil {
+			return
+		}
+		m.nodes = append(m.nodes, n)
+	}
+	if len(stack) > 0 {
+		r.failf("a test in it has too few branches")
+	}
+}
+
+// readTest reads a test and says how many branches it has.
+func (m *hoeffding) readTest(r *stateReader, n *treeNode, test testKind) int {
+	n.test = test
+	n.column = int32(r.below(len(m.columns), "a test's column"))
+	branches := r.count(1)
+	if r.err != nil {
+		return 0
+	}
+	if m.columns[n.column].nominal != (test != testLess) || test != testEach && branches != 2 || branches < 1 {
+		r.failf("a test in it does not fit its column")
+		return 0
+	}
+	if test != testEach {
+		n.threshold = r.number()
+		return branches
+	}
+	if branches > len(r.b)/8 {
+		r.fail(errStateEnds)
+		return 0
+	}
+	for i := range branches {
+		if n.codes.add(r.u64()) != i {
+			r.failf("a category is twice in a test")
+			return 0
+		}
+	}
+	return branches
+}
+
+func (m *hoeffding) readLeaf(r *stateReader) *treeLeaf {
+	l := &treeLeaf{idle: r.below(2, "the idle mark") == 1, tried: r.weight(), byMajor: r.weight(), byBayes: r.weight()}
+	for range r.count(8) {
+		l.stats = append(l.stats, r.weight())
+	}
+	if r.err == nil && len(l.stats) > m.classes {
+		r.failf("a leaf has %d classes of %d", len(l.stats), m.classes)
+	}
+	if l.idle || r.err != nil {
+		return l
+	}
+	rows := r.uvarint()
+	if rows > uint64(len(l.stats)) || m.numbers > 0 && rows > uint64(len(r.b)/8/m.numbers) || m.numbers == 0 && rows > 0 {
+		r.failf("a leaf observes %d classes of %d", rows, len(l.stats))
+		return l
+	}
+	if rows > 0 {
+		l.numbers = make([]treeNormal, int(rows)*m.numbers)
+	}
+	for i := range l.numbers {
+		d := &l.numbers[i]
+		if d.n = r.weight(); d.n > 0 {
+			d.mean, d.s, d.min, d.max = r.number(), r.number(), r.number(), r.number()
+			d.derive()
+		}
+	}
+	names := r.uvarint()
+	if r.err == nil && names != 0 && names != uint64(m.names) {
+		r.failf("a leaf observes %d categories of %d", names, m.names)
+	}
+	if r.err != nil || names == 0 {
+		return l
+	}
+	l.names = make([]treeCategoric, names)
+	for i := range l.names {
+		l.names[i].read(r, len(l.stats))
+	}
+	return l
+}
+
+func (d *treeCategoric) read(r *stateReader, classes int) {
+	d.classes = r.below(classes+1, "the classes of a category")
+	codes := r.count(8 * (1 + d.classes))
+	if r.err != nil {
+		return
+	}
+	if codes > 0 && d.classes == 0 {
+		r.failf("a category has no class")
+		return
+	}
+	d.codes = r.floats(codes)
+	for i, code := range d.codes {
+		if d.index.add(codeKey(code)) != i {
+			r.failf("a category is in a leaf twice")
+			return
+		}
+	}
+	d.weights = r.floats(codes * d.classes)
+	d.totals = r.floats(d.classes)
+}
