@@ -76,7 +76,7 @@ func (m *bayes) know(n int) {
 // Learn implements tidemill.Model. A weight that is not above 0 teaches nothing.
 func (m *bayes) Learn(e *tidemill.Example) {
 	c := class(e.Y)
-	if c < 0 || !(e.Weight > 0) || m.fixed > 0 && c >= m.fixed {
+	if c < 0 || !teaches(e.Weight) || m.fixed > 0 && c >= m.fixed {
 		return
 	}
 	if m.cols == 0 && !m.bound && len(m.counts) == 0 {
@@ -87,7 +87,7 @@ func (m *bayes) Learn(e *tidemill.Example) {
 	m.total += e.Weight
 	row := m.moments[c*m.cols : (c+1)*m.cols]
 	for i, v := range e.X.Dense[:min(m.cols, len(e.X.Dense))] {
-		if v == v {
+		if known(v) {
 			row[i].add(v, e.Weight)
 		}
 	}
@@ -130,7 +130,7 @@ func (m *bayes) Predict(dst []float64, x *tidemill.Vector) []float64 {
 		row := m.moments[c*m.cols:][:len(dense)]
 		for i, v := range dense {
 			d := &row[i]
-			if v != v {
+			if !known(v) {
 				continue
 			}
 			p := leastPDF

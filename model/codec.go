@@ -149,6 +149,16 @@ func appendFloats(b []byte, f []float64) []byte {
 	return b
 }
 
+// hugeNumber bounds the values and weights that models take: beyond it a value counts as unknown and a weight teaches
+// nothing, as their squares would drown whatever else was learned.
+const hugeNumber = 1e100
+
+// known says that v is a number that a model can use; NaN is not.
+func known(v float64) bool { return v >= -hugeNumber && v <= hugeNumber }
+
+// teaches says that w is the weight of a row that is to be learned.
+func teaches(w float64) bool { return w > 0 && w <= hugeNumber }
+
 // maxClasses bounds how far a class index may grow a model.
 const maxClasses = 1 << 20
 

@@ -191,8 +191,8 @@ func (g *glm) sums(raw []float64, x *tidemill.Vector) {
 			if p := g.index.find(t.Hash); p >= 0 {
 				w := g.terms[p*stride : p*stride+stride]
 				for k := range raw {
-					if v := float64(w[k*size] * t.Value); v == v {
-						raw[k] += v
+					if known(t.Value) {
+						raw[k] += float64(w[k*size] * t.Value)
 					}
 				}
 			}
@@ -209,8 +209,8 @@ func (g *glm) sum(x *tidemill.Vector) float64 {
 	if len(x.Terms) > 0 && len(g.terms) > 0 {
 		for _, t := range x.Terms {
 			if p := g.index.find(t.Hash); p >= 0 {
-				if v := float64(g.terms[p*(1+g.slots)] * t.Value); v == v {
-					s += v
+				if known(t.Value) {
+					s += float64(g.terms[p*(1+g.slots)] * t.Value)
 				}
 			}
 		}
@@ -218,7 +218,10 @@ func (g *glm) sum(x *tidemill.Vector) float64 {
 	return s + g.bias[0]
 }
 
-// dot is w·x over the columns that both have, a column of NaN left out.
+// hugeSum is a sum above which a value in it may be one that is not known.
+const hugeSum = 1e120
+
+// dot is w·x over the columns that both have, what is unknown left out.
 func dot(w, x []float64) float64 {
 	n := min(len(w), len(x))
 	w, x = w[:n], x[:n]
@@ -234,12 +237,12 @@ func dot(w, x []float64) float64 {
 		a += float64(w[i] * x[i])
 	}
 	s := (a + c) + (b + d)
-	if s == s {
+	if s < hugeSum && s > -hugeSum {
 		return s
 	}
 	s = 0
 	for i, v := range x {
-		if v == v {
+		if known(v) {
 			s += float64(w[i] * v)
 		}
 	}
@@ -252,7 +255,7 @@ func (g *glm) begin(x *tidemill.Vector) {
 	g.steps++
 	g.rowAt, g.rowVal = g.rowAt[:0], g.rowVal[:0]
 	for _, t := range x.Terms {
-		if t.Value != t.Value {
+		if !known(t.Value) {
 			continue
 		}
 		p := g.index.add(t.Hash)
@@ -288,7 +291,7 @@ func (g *glm) step(k int, grad float64, x *tidemill.Vector) {
 	rate := g.opt.rate(g.kind, g.steps)
 	dense, side := g.dense[k], g.side[k]
 	for i, v := range x.Dense {
-		if v != v {
+		if !known(v) {
 			continue
 		}
 		g.stepOne(&dense[i], side[i*g.slots:(i+1)*g.slots], float64(v*grad), rate)
@@ -305,8 +308,8 @@ func (g *glm) stepSGD(k int, grad float64, x []float64) {
 	rate := g.opt.Rate
 	w := g.dense[k][:len(x)]
 	for i, v := range x {
-		if d := float64(rate * float64(v*grad)); d == d {
-			w[i] -= d
+		if known(v) {
+			w[i] -= float64(rate * float64(v*grad))
 		}
 	}
 	stride := g.stride()

@@ -53,8 +53,10 @@ func (g *glm) read(r *stateReader) glm {
 	outputs := r.count(8)
 	n.bias = r.floats(outputs)
 	cols := r.uvarint()
-	if r.err == nil && (cols > uint64(len(r.b)/8) || outputs > 0 && cols > uint64(len(r.b)/8/outputs)) {
-		r.fail(errStateEnds)
+	switch {
+	case r.err != nil:
+	case outputs == 0 && cols != uint64(g.cols), outputs > 0 && cols > uint64(len(r.b)/8/outputs):
+		r.failf("it has %d columns of %d outputs", cols, outputs)
 	}
 	if r.err != nil {
 		return n

@@ -175,7 +175,7 @@ func (n *treeNode) branch(x []float64) int {
 	}
 	v := x[n.column]
 	switch {
-	case v != v:
+	case !known(v):
 		return -1
 	case n.test == testLess:
 		if v <= n.threshold {
@@ -221,7 +221,7 @@ func (m *hoeffding) find(x []float64) *treeLeaf {
 // Learn implements tidemill.Model. A weight that is not above 0 teaches nothing.
 func (m *hoeffding) Learn(e *tidemill.Example) {
 	c, x := class(e.Y), e.X.Dense
-	if c < 0 || !(e.Weight > 0) || m.fixed > 0 && c >= m.fixed {
+	if c < 0 || !teaches(e.Weight) || m.fixed > 0 && c >= m.fixed {
 		return
 	}
 	if !m.bound {

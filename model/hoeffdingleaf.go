@@ -63,14 +63,14 @@ func (m *hoeffding) teach(l *treeLeaf, x []float64, c int, w float64) {
 	row := l.numbers[c*m.numbers : (c+1)*m.numbers]
 	if m.names == 0 {
 		for i, v := range x {
-			if v == v {
+			if known(v) {
 				row[i].add(v, w)
 			}
 		}
 		return
 	}
 	for i, v := range x {
-		if v != v {
+		if !known(v) {
 			continue
 		}
 		if k := m.columns[i]; k.nominal {
@@ -196,14 +196,14 @@ func (m *hoeffding) bayesVotes(votes []float64, l *treeLeaf, x []float64, total 
 			if m.names == 0 {
 				row = row[:len(x)]
 				for i := range row {
-					d, t := &row[i], x[i]-row[i].mean
-					if t == t {
+					if d := &row[i]; known(x[i]) {
+						t := x[i] - d.mean
 						v += float64(d.inverse*float64(t*t)) + d.log
 					}
 				}
 			} else {
 				for i, u := range x {
-					if k := m.columns[i]; !k.nominal && u == u {
+					if k := m.columns[i]; !k.nominal && known(u) {
 						d := &row[k.at]
 						v += float64(d.inverse*float64((u-d.mean)*(u-d.mean))) + d.log
 					}
@@ -212,7 +212,7 @@ func (m *hoeffding) bayesVotes(votes []float64, l *treeLeaf, x []float64, total 
 		}
 		if l.names != nil {
 			for i, u := range x {
-				if k := m.columns[i]; k.nominal && u == u {
+				if k := m.columns[i]; k.nominal && known(u) {
 					v += l.names[k.at].logShare(u, c)
 				}
 			}

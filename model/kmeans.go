@@ -145,7 +145,7 @@ func (m *kmeans) nearest(x []float64) int {
 				best, at = s, i
 			}
 		}
-		if best <= math.MaxFloat64 {
+		if best < hugeSquare {
 			return at
 		}
 	}
@@ -161,6 +161,9 @@ func (m *kmeans) nearest(x []float64) int {
 func (m *kmeans) squared(i int, x []float64) float64 {
 	return squaredDistance(m.centres[i*m.cols:(i+1)*m.cols], x)
 }
+
+// hugeSquare is a squared distance above which a value in it may be one that is not known.
+const hugeSquare = 1e180
 
 // squaredDistance is the sum over the columns that are known.
 func squaredDistance(c, x []float64) float64 {
@@ -180,12 +183,12 @@ func squaredDistance(c, x []float64) float64 {
 		s0 += float64(a * a)
 	}
 	s := (s0 + s2) + (s1 + s3)
-	if s == s {
+	if s < hugeSquare {
 		return s
 	}
 	s = 0
 	for i, v := range x {
-		if v == v {
+		if known(v) {
 			a := v - c[i]
 			s += float64(a * a)
 		}
@@ -197,7 +200,7 @@ func squaredDistance(c, x []float64) float64 {
 func (m *kmeans) Learn(e *tidemill.Example) { m.learn(e.X.Dense, e.Weight) }
 
 func (m *kmeans) learn(x []float64, weight float64) {
-	if !(weight > 0) || m.err != nil {
+	if !teaches(weight) || m.err != nil {
 		return
 	}
 	if m.cols == 0 && !m.bound {
@@ -214,23 +217,23 @@ func (m *kmeans) learn(x []float64, weight float64) {
 		return
 	}
 	m.add(x, weight)
+	if m.pending >= m.size() {
+		m.step()
+	}
 }
 
-// add puts a row into the batch, which steps when it is full.
+// add puts a row into the batch.
 func (m *kmeans) add(x []float64, weight float64) {
 	at := m.nearest(x)
 	sum := m.sums[at*m.cols : (at+1)*m.cols]
 	for j, v := range x {
-		if v != v {
+		if !known(v) {
 			v = m.centres[at*m.cols+j]
 		}
 		sum[j] += float64(weight * v)
 	}
 	m.counts[at] += weight
 	m.pending++
-	if m.pending >= m.size() {
-		m.step()
-	}
 }
 
 // size is the rows of a batch in this phase.

@@ -107,7 +107,7 @@ func (c *KMeansConfig) complete() (KMeansConfig, error) {
 			return fail("center %d has %d numbers, the first has %d", i+1, len(p), len(s.Centers[0]))
 		}
 		for _, v := range p {
-			if v-v != 0 {
+			if !known(v) {
 				return fail("center %d has the number %v", i+1, v)
 			}
 		}

@@ -22,8 +22,8 @@ func (s *splitMix) normal() float64 {
 	return math.Sqrt(-2*math.Log(u)) * math.Cos(2*math.Pi*s.unit())
 }
 
-// begin chooses the centres among the waiting rows by k-means++, each time the best of 2+ln k draws, and then learns the
-// rows.
+// begin chooses the centres among the waiting rows by k-means++, each time the best of 2+ln k draws, and then learns
+// the rows as one batch: so every centre has a weight from the start.
 func (m *kmeans) begin() {
 	m.room()
 	rows := len(m.startW)
@@ -54,7 +54,7 @@ func (m *kmeans) begin() {
 		}
 		centre := m.centres[c*m.cols : (c+1)*m.cols]
 		for j, v := range row(pick) {
-			if v != v {
+			if !known(v) {
 				v = 0
 			}
 			centre[j] = v
@@ -69,6 +69,7 @@ func (m *kmeans) begin() {
 	for i, w := range weights {
 		m.add(start[i*m.cols:(i+1)*m.cols], w)
 	}
+	m.step()
 }
 
 // draw is the index whose share of the sum covers r.

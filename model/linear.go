@@ -29,9 +29,9 @@ func (m *linear) Bind(in tidemill.Input) error { return m.g.bind("linear", in) }
 // Encoders implements tidemill.Preparer: encode.Standard and encode.OneHot, where there is something to do for them.
 func (m *linear) Encoders(in []tidemill.FeatureColumn) []tidemill.Encoder { return glmEncoders(in) }
 
-// Learn implements tidemill.Model. A value that is not finite, or a weight that is not above 0, teaches nothing.
+// Learn implements tidemill.Model. A value or a weight that is no usable number teaches nothing.
 func (m *linear) Learn(e *tidemill.Example) {
-	if len(e.Y) == 0 || e.Y[0]-e.Y[0] != 0 || !(e.Weight > 0) {
+	if len(e.Y) == 0 || !known(e.Y[0]) || !teaches(e.Weight) {
 		return
 	}
 	p := m.g.sum(e.X)

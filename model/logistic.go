@@ -101,7 +101,7 @@ func (g *glm) swap(a, b int) {
 // Learn implements tidemill.Model. A weight that is not above 0 teaches nothing.
 func (m *logistic) Learn(e *tidemill.Example) {
 	c := class(e.Y)
-	if c < 0 || !(e.Weight > 0) || m.fixed > 0 && c >= m.fixed {
+	if c < 0 || !teaches(e.Weight) || m.fixed > 0 && c >= m.fixed {
 		return
 	}
 	m.know(c + 1)

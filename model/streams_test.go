@@ -22,6 +22,7 @@ type stream struct {
 	x       [][]float64
 	y       []float64
 	classes int
+	rank    []int // where set: of classes of equal probability the lowest ranked is answered
 }
 
 // unzip is the content of the named file of a zip archive, of the first one if name is empty.
@@ -129,8 +130,8 @@ func bananas(t testing.TB) *stream {
 	return s
 }
 
-// imageSegments numbers its classes as they come, as a task does.
-func imageSegments(t testing.TB) *stream {
+// imageSegments numbers its classes as they come, as a task does; alphabet ranks them by name.
+func imageSegments(t testing.TB, alphabet bool) *stream {
 	var names []string
 	s := readCSV(t, unzip(t, readExample(t, "streams/segment.csv.zip"), ""), func(v string) float64 {
 		i := slices.Index(names, v)
@@ -140,6 +141,17 @@ func imageSegments(t testing.TB) *stream {
 		return float64(i)
 	})
 	s.classes = len(names)
+	if alphabet {
+		for _, n := range names {
+			rank := 0
+			for _, o := range names {
+				if o < n {
+					rank++
+				}
+			}
+			s.rank = append(s.rank, rank)
+		}
+	}
 	return s
 }
 
@@ -205,6 +217,7 @@ type figures struct {
 	loss      float64
 	positive  []float64 // P(1) of the rows with a prediction
 	positives []bool
+	rank      []int
 }
 
 func (f *figures) add(p []float64, y float64) {
@@ -213,7 +226,7 @@ func (f *figures) add(p []float64, y float64) {
 	}
 	best := 0
 	for i, v := range p {
-		if v > p[best] {
+		if v > p[best] || v == p[best] && f.rank != nil && f.rank[i] < f.rank[best] {
 			best = i
 		}
 	}
@@ -234,7 +247,7 @@ func (f *figures) logLoss() float64  { return f.loss / float64(f.n) }
 func validate(t testing.TB, m tidemill.Model, s *stream, delay int) *figures {
 	t.Helper()
 	p := newPipeline(t, m, s.cols, s.classes)
-	f := &figures{}
+	f := &figures{rank: s.rank}
 	delay = max(delay, 1)
 	for i := range s.x {
 		if old := i - delay; old >= 0 {

@@ -1,0 +1,90 @@
+package model
+
+import (
+	"encoding/binary"
+
+	"github.com/tidemill/tidemill"
+)
+
+// MajorityConfig answers with the classes' shares so far: what a classifier has to beat.
+type MajorityConfig struct{}
+
+// NewMajorityConfig is the config with its defaults.
+func NewMajorityConfig() *MajorityConfig { return &MajorityConfig{} }
+
+// Build makes the model; it never fails.
+func (c *MajorityConfig) Build(string) (tidemill.Model, error) { return Majority(), nil }
+
+// majority is the classes' weights; see Majority.
+type majority struct {
+	fixed   int
+	weights []float64
+}
+
+// Majority is the baseline that looks at no feature: the probability of a class is its share of the rows learned. Until a
+// row is learned the prediction is NaN.
+func Majority() tidemill.Model { return &majority{} }
+
+// Kind implements tidemill.Model.
+func (m *majority) Kind() tidemill.ModelKind { return tidemill.Classify }
+
+// New implements tidemill.Model.
+func (m *majority) New() tidemill.Model { return &majority{} }
+
+// Describe implements tidemill.Describer.
+func (m *majority) Describe() string { return "majority" }
+
+// Bind implements tidemill.Binder; it never fails.
+func (m *majority) Bind(in tidemill.Input) error {
+	*m = majority{fixed: in.Classes, weights: make([]float64, in.Classes)}
+	return nil
+}
+
+// Learn implements tidemill.Model. A weight that is no usable number teaches nothing.
+func (m *majority) Learn(e *tidemill.Example) {
+	c := class(e.Y)
+	if c < 0 || !teaches(e.Weight) || m.fixed > 0 && c >= m.fixed {
+		return
+	}
+	for len(m.weights) <= c {
+		m.weights = append(m.weights, 0)
+	}
+	m.weights[c] += e.Weight
+}
+
+// Predict implements tidemill.Model.
+func (m *majority) Predict(dst []float64, _ *tidemill.Vector) []float64 {
+	total := sum(m.weights)
+	if total == 0 {
+		return appendUnknown(dst, len(m.weights))
+	}
+	for _, w := range m.weights {
+		dst = append(dst, w/total)
+	}
+	return dst
+}
+
+// AppendBinary implements tidemill.State.
+func (m *majority) AppendBinary(b []byte) ([]byte, error) {
+	b = binary.AppendUvarint(append(b, 1), uint64(len(m.weights)))
+	return appendFloats(b, m.weights), nil
+}
+
+// UnmarshalBinary implements tidemill.State.
+func (m *majority) UnmarshalBinary(data []byte) error {
+	r := &stateReader{b: data}
+	r.version(1)
+	n := r.count(8)
+	if r.err == nil && m.fixed > 0 && n != m.fixed {
+		r.failf("it has %d classes, not the %d fixed", n, m.fixed)
+	}
+	var weights []float64
+	for range n {
+		weights = append(weights, r.weight())
+	}
+	if err := r.done("majority"); err != nil {
+		return err
+	}
+	m.weights = weights
+	return nil
+}

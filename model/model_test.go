@@ -1,0 +1,52 @@
+package model
+
+import (
+	"testing"
+
+	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/tidemilltest"
+)
+
+// dense is the kinds that take number columns only.
+func dense() map[string]func() tidemill.Model {
+	return map[string]func() tidemill.Model{
+		"majority":       Majority,
+		"no_change":      NoChange,
+		"mean":           Mean,
+		"gaussian_nb":    GaussianNB,
+		"hoeffding_tree": func() tidemill.Model { return HoeffdingTree() },
+		"kmeans":         func() tidemill.Model { return KMeans(3) },
+		"kmeans spark": func() tidemill.Model {
+			return KMeans(3, func(c *KMeansConfig) { c.Batch, c.StreamBatch, c.Start = 17, 5, "random" })
+		},
+		"kmeans flink": func() tidemill.Model {
+			return KMeans(3, func(c *KMeansConfig) { c.Rule, c.StartRows = "flink", 40 })
+		},
+	}
+}
+
+func linears() map[string]func() tidemill.Model {
+	return map[string]func() tidemill.Model{
+		"linear":            func() tidemill.Model { return Linear() },
+		"linear adam":       func() tidemill.Model { return Linear(Adam(0.1)) },
+		"logistic":          func() tidemill.Model { return Logistic(SGD(0.01)) },
+		"logistic momentum": func() tidemill.Model { return Logistic(Momentum(0.1)) },
+		"logistic adagrad":  func() tidemill.Model { return Logistic(AdaGrad(0.1), L2(0.01)) },
+		"logistic rmsprop":  func() tidemill.Model { return Logistic(RMSProp(0.1)) },
+		"logistic l1":       func() tidemill.Model { return Logistic(SGD(0.1), L1(0.01)) },
+		"logistic ftrl":     func() tidemill.Model { return Logistic(FTRL(0.05)) },
+		"softmax":           func() tidemill.Model { return Softmax() },
+		"softmax adam":      func() tidemill.Model { return Softmax(Adam(0.1)) },
+	}
+}
+
+func TestModels(t *testing.T) {
+	for name, made := range dense() {
+		t.Run(name, func(t *testing.T) { tidemilltest.Model(t, made) })
+	}
+	for name, made := range linears() {
+		t.Run(name, func(t *testing.T) {
+			tidemilltest.ModelWith(t, tidemilltest.ModelCase{New: made, Terms: true})
+		})
+	}
+}
