@@ -87,17 +87,23 @@ func (st *stream) decode(s *stmt, b *builder) error {
 	if code == codeMark {
 		return nil
 	}
-	sh := st.shapes[code>>2]
-	if sh == nil || code < 0 {
+	if st.shapes[code>>opBits] == nil { // made since by another run
+		all, err := st.d.shapes(st.meta, st.shapes)
+		if err != nil {
+			return err
+		}
+		st.shapes = all
+	}
+	sh, op := st.shapes[code>>opBits], code&(1<<opBits-1)
+	if sh == nil || code < 0 || op > opGone {
 		return tidemill.Fatalf("sqlite: %s: row %d of %s has a code that this program did not write; run with --fresh to start over", st.path, seq, st.meta.log)
 	}
 	commit := st.at
 	cur := cursor{st: st, s: s}
 	c := tidemill.Change{Table: sh.table}
 	n := len(sh.Columns)
-	op := code & 3
 	var err error
-	if op != opDelete {
+	if op < opDelete {
 		c.After = b.values.take(n)
 		if err = cur.fill(c.After, &b.slab); err != nil {
 			return err
@@ -130,10 +136,16 @@ func (st *stream) decode(s *stmt, b *builder) error {
 		}
 	case opRefresh:
 		c.Op = tidemill.Update
-		c.Before = b.values.take(n) // unknown but for the key
-		for _, k := range sh.Key {
-			c.Before[k] = c.After[k]
+		c.Before = b.values.take(n)
+		for i := range c.Before {
+			if !sh.added[i] {
+				c.Before[i] = c.After[i]
+			}
 		}
+	case opGone:
+		c.Op = tidemill.Delete
+		c.Before = b.values.take(n)
+		err = cur.keys(c.Before, sh, &b.slab)
 	}
 	if err != nil {
 		return err

@@ -26,9 +26,14 @@ type meta struct {
 
 func shapesTable(log string) string { return log + "_shapes" }
 
+// goneTable holds, while a row is written, the keys of the rows that stand in its way; see layout.vanish.
+func goneTable(log string) string { return log + "_gone" }
+
+func logTables(log string) []string { return []string{log, shapesTable(log), goneTable(log)} }
+
 // exists reports whether anything of the log is in the database.
 func (d *db) exists(log string) (bool, error) {
-	n, err := d.one(`SELECT count(*) FROM main.sqlite_schema WHERE name IN (?, ?)`, log, shapesTable(log))
+	n, err := d.one(`SELECT count(*) FROM main.sqlite_schema WHERE name IN (?, ?, ?)`, log, shapesTable(log), goneTable(log))
 	return n > 0, err
 }
 
@@ -62,6 +67,10 @@ func (d *db) install(log, flow string, layouts []*layout) error {
 		m.Width = max(m.Width, len(l.Columns)+len(l.before()))
 	}
 	m.Width = min(m.Width, maxWidth)
+	keys := ""
+	for i := range maxKey {
+		keys += fmt.Sprintf(", k%d", i)
+	}
 	id, err := d.text(`SELECT lower(hex(randomblob(8)))`)
 	if err != nil {
 		return err
@@ -75,8 +84,9 @@ func (d *db) install(log, flow string, layouts []*layout) error {
 	// numbers have no holes, which is how a missing row is noticed. No types: a value keeps its storage class.
 	err = d.exec(fmt.Sprintf(`CREATE TABLE main.%s(seq INTEGER PRIMARY KEY, code, at%s);
 		CREATE TABLE main.%s(shape INTEGER PRIMARY KEY, body TEXT NOT NULL);
+		CREATE TABLE main.%s(shape%s);
 		INSERT INTO main.%s(code, at) VALUES(%d, julianday('now'))`,
-		quote(log), cols.String(), quote(shapesTable(log)), quote(log), codeMark))
+		quote(log), cols.String(), quote(shapesTable(log)), quote(goneTable(log)), keys, quote(log), codeMark))
 	if err != nil {
 		return err
 	}
@@ -129,7 +139,7 @@ func (d *db) remove(log string) (done []string, err error) {
 		}
 		done = append(done, "trigger "+n)
 	}
-	for _, n := range []string{log, shapesTable(log)} {
+	for _, n := range logTables(log) {
 		have, err := d.one(`SELECT count(*) FROM main.sqlite_schema WHERE type='table' AND name=?`, n)
 		if err != nil {
 			return nil, err
@@ -143,53 +153,4 @@ func (d *db) remove(log string) (done []string, err error) {
 		done = append(done, "table "+n)
 	}
 	return done, nil
-}
-
-// shape is a layout with its number and what decoding its log rows needs.
-type shape struct {
-	*layout
-	id      int64
-	table   *tidemill.Table
-	restore []bool // columns whose old value is logged by difference
-}
-
-func newShape(id int64, l *layout, known *tidemill.Table) *shape {
-	s := &shape{layout: l, id: id, table: l.table(), restore: make([]bool, len(l.Columns))}
-	if known != nil && known.Sum == s.table.Sum {
-		s.table = known
-	}
-	for i := range l.Columns {
-		s.restore[i] = l.Before != "key" && l.Columns[i].wide()
-	}
-	return s
-}
-
-// shapes reads the shapes of the log by number; those in known are taken over.
-func (d *db) shapes(m *meta, known map[int64]*shape) (map[int64]*shape, error) {
-	all := map[int64]*shape{}
-	latest := map[string]*tidemill.Table{}
-	err := d.query(fmt.Sprintf("SELECT shape, body FROM main.%s WHERE shape>0 ORDER BY shape", quote(shapesTable(m.log))), func(s *stmt) error {
-		id := s.int(0)
-		if k := known[id]; k != nil {
-			all[id], latest[k.Name] = k, k.table
-			return nil
-		}
-		l := new(layout)
-		if err := json.Unmarshal(s.raw(1), l); err != nil || !l.valid() {
-			return tidemill.Fatalf("sqlite: %s: shape %d in %s is damaged; run with --fresh to start over", d.path, id, shapesTable(m.log))
-		}
-		all[id] = newShape(id, l, latest[l.Name])
-		latest[l.Name] = all[id].table
-		return nil
-	})
-	return all, err
-}
-
-func (l *layout) valid() bool {
-	for _, k := range l.Key {
-		if k < 0 || k >= len(l.Columns) {
-			return false
-		}
-	}
-	return l.Name != "" && (l.Before == "full" || l.Before == "key")
 }

@@ -13,7 +13,16 @@ type layout struct {
 	Columns []column `json:"columns"`
 	Key     []int    `json:"key"`
 	Rowid   string   `json:"rowid,omitempty"` // the alias that was added as the last column, where there is no primary key
-	Before  string   `json:"before"`          // full or key
+	NoRowid bool     `json:"without_rowid,omitempty"`
+	Before  string   `json:"before"` // full or key
+	// Unique are the unique indexes beside the key: REPLACE deletes the rows that stand in its way there, and says nothing.
+	Unique [][]indexed `json:"unique,omitempty"`
+}
+
+// indexed is one column of an index.
+type indexed struct {
+	Column  int    `json:"column"`
+	Collate string `json:"collate,omitempty"`
 }
 
 // column is one column of a layout.
@@ -91,7 +100,7 @@ func (l *layout) table() *tidemill.Table {
 	return tidemill.NewTable("", l.Name, cols, l.Key)
 }
 
-// sameColumns reports whether two layouts of one table log the same values in the same places under the same names.
+// same reports whether the log rows of both layouts hold the same values in the same places under the same names.
 func (l *layout) same(m *layout) bool {
 	if l.Name != m.Name || l.Before != m.Before || l.Rowid != m.Rowid || len(l.Columns) != len(m.Columns) || len(l.Key) != len(m.Key) {
 		return false
@@ -125,9 +134,9 @@ func (d *db) userTables() (names []string, err error) {
 // layout reads the shape of the table called name, as the database spells it.
 func (d *db) layout(name string) (*layout, error) {
 	l := &layout{Before: "full"}
-	kind, noRowid := "", false
+	kind := ""
 	err := d.query(`SELECT name, type, wr FROM pragma_table_list WHERE schema='main' AND name=? COLLATE NOCASE`, func(s *stmt) error {
-		l.Name, kind, noRowid = s.text(0), s.text(1), s.int(2) != 0
+		l.Name, kind, l.NoRowid = s.text(0), s.text(1), s.int(2) != 0
 		return nil
 	}, name)
 	if err != nil {
@@ -172,7 +181,7 @@ func (d *db) layout(name string) (*layout, error) {
 	for i := int64(1); i <= int64(len(keyAt)); i++ {
 		l.Key = append(l.Key, keyAt[i])
 	}
-	if len(l.Key) == 0 && !noRowid {
+	if len(l.Key) == 0 && !l.NoRowid {
 		for _, alias := range []string{"rowid", "_rowid_", "oid"} {
 			if !names[alias] {
 				l.Rowid = alias
@@ -185,19 +194,73 @@ func (d *db) layout(name string) (*layout, error) {
 	if len(l.Columns) > maxColumns {
 		return nil, tidemill.Fatalf("sqlite: %s: table %q has %d columns; at most %d can be captured", d.path, l.Name, len(l.Columns), maxColumns)
 	}
-	return l, nil
+	l.Unique, err = d.unique(l)
+	return l, err
+}
+
+// unique reads the table's unique indexes but those that are the key. An index over an expression is left out.
+func (d *db) unique(l *layout) (all [][]indexed, err error) {
+	at := map[string]int{}
+	for i, c := range l.Columns {
+		at[c.Name] = i
+	}
+	var names []string
+	err = d.query(`SELECT name FROM pragma_index_list(?) WHERE "unique" ORDER BY name`, func(s *stmt) error {
+		names = append(names, s.text(0))
+		return nil
+	}, l.Name)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range names {
+		var index []indexed
+		plain := true
+		err := d.query(`SELECT cid, name, coll FROM pragma_index_xinfo(?) WHERE key ORDER BY seqno`, func(s *stmt) error {
+			i, ok := at[s.text(1)]
+			if s.int(0) < 0 || !ok {
+				plain = false
+				return nil
+			}
+			ix := indexed{Column: i}
+			if c := s.text(2); c != "BINARY" {
+				ix.Collate = c
+			}
+			index = append(index, ix)
+			return nil
+		}, n)
+		if err != nil {
+			return nil, err
+		}
+		if plain && !l.isKey(index) {
+			all = append(all, index)
+		}
+	}
+	return all, nil
+}
+
+func (l *layout) isKey(index []indexed) bool {
+	if len(index) != len(l.Key) {
+		return false
+	}
+	for i, x := range index {
+		// Two keys that only a collation makes equal are two keys to whoever reads the changes.
+		if x.Column != l.Key[i] || x.Collate != "" {
+			return false
+		}
+	}
+	return true
 }
 
 // maxColumns keeps the arguments of an update's log rows below SQLite's limits.
 const maxColumns = 16000
 
 // selectRows reads all rows of the layout's table in the order of their keys.
-func (l *layout) selectRows(noRowid bool) string {
+func (l *layout) selectRows() string {
 	order := "rowid"
 	if l.Rowid != "" {
 		order = l.Rowid
 	}
-	if noRowid {
+	if l.NoRowid {
 		var keys []string
 		for _, k := range l.Key {
 			keys = append(keys, quote(l.Columns[k].Name))

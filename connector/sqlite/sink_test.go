@@ -87,7 +87,9 @@ func TestSinkMarks(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "p.db")
 	first := Sink(path, "predictions")
 	defer first.Close()
-	write := func(s *Predictions, seq uint64) error { return s.Write(ctx, []tidemill.Output{predicted(seq, "a", "x")}) }
+	write := func(s *Predictions, seq uint64) error {
+		return s.Write(ctx, []tidemill.Output{predicted(seq, "a", "x")})
+	}
 	if err := first.Resume(ctx, tidemill.Resumption{Flow: "f", Term: 1}); err != nil {
 		t.Fatal(err)
 	}

@@ -167,22 +167,8 @@ func (c *Capture) changes(ctx context.Context, after tidemill.Position, yield fu
 	st := &stream{c: c, d: d, path: c.path}
 	defer st.close()
 	if after == "" || after == tidemill.Begun {
-		// Until the triggers and the rows are of one schema: an ALTER TABLE may come between the two transactions.
-		for version := int64(-1); version != st.schema; after = tidemill.Begun {
-			if d.inTransaction() {
-				if err := d.exec("ROLLBACK"); err != nil {
-					return err
-				}
-			}
-			if version, err = c.begin(ctx, d, after); err != nil {
-				return err
-			}
-			if err := st.open(); err != nil {
-				return err
-			}
-			if err := d.retry(ctx, st.beginRead); err != nil {
-				return err
-			}
+		if err := st.begin(ctx, after); err != nil {
+			return err
 		}
 		c.wanted.Store(0)
 		if ok, err := st.snapshot(ctx, yield); err != nil || !ok {

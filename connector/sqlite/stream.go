@@ -16,7 +16,6 @@ type stream struct {
 	path    string
 	meta    *meta
 	shapes  map[int64]*shape
-	noRowid map[int64]bool
 	rows    *stmt
 	version *stmt
 	schema  int64 // PRAGMA schema_version under which the triggers are known to be right
@@ -24,6 +23,27 @@ type stream struct {
 	seq     int64 // the last log row read
 	at      int64 // its time, ms since 1970; 0 for a continuation
 	last    int   // changes in the last batch
+	pruned  int64 // the log was deleted up to here while idle
+}
+
+// idlePause is the pause from which on the stream counts as idle.
+const idlePause = 20 * time.Millisecond
+
+// prune goes on with what Release was told to delete and left.
+func (st *stream) prune(ctx context.Context) error {
+	upto := st.c.wanted.Load()
+	if err := st.d.relaxed(ctx); err != nil {
+		return err
+	}
+	done, err := st.d.prune(ctx, st.meta.log, upto, pruneMost)
+	if done {
+		st.pruned = upto
+	}
+	if err != nil {
+		return err
+	}
+	// A change of triggers must not be lost once the flow has gone on with it.
+	return st.d.exec("PRAGMA synchronous=FULL")
 }
 
 func (st *stream) close() {
@@ -47,14 +67,6 @@ func (st *stream) open() (err error) {
 	}
 	if st.shapes, err = d.shapes(st.meta, nil); err != nil {
 		return err
-	}
-	st.noRowid = map[int64]bool{}
-	for id, sh := range st.shapes {
-		wr, err := d.one(`SELECT wr FROM pragma_table_list WHERE schema='main' AND name=?`, sh.Name)
-		if err != nil {
-			return err
-		}
-		st.noRowid[id] = wr != 0
 	}
 	if st.rows == nil {
 		var cols strings.Builder
@@ -172,6 +184,11 @@ func (st *stream) run(ctx context.Context, yield func(tidemill.Batch, error) boo
 			delay = 0
 			continue
 		}
+		if delay > idlePause && st.c.wanted.Load() > st.pruned {
+			if err := st.prune(ctx); err != nil {
+				return err
+			}
+		}
 		if delay, err = w.wait(ctx, delay); err != nil {
 			return err
 		}
@@ -207,7 +224,7 @@ func (st *stream) read() (*builder, error) {
 // lost tells a log that somebody dropped from other errors.
 func (st *stream) lost(err error) error {
 	if codeOf(err) == sqliteError {
-		if have, e := st.d.exists(st.meta.log); e == nil && !have {
+		if m, e := st.d.meta(st.meta.log); e == nil && m == nil {
 			return fmt.Errorf("sqlite: %s: somebody dropped the change log %s; run with --fresh: %w", st.path, st.meta.log, tidemill.ErrGap)
 		}
 	}

@@ -5,13 +5,15 @@ import (
 	"strings"
 )
 
-// What a log row's code says: four times the shape's number, and one of these. 0 as a whole is a mark without a row;
+// What a log row's code says: eight times the shape's number, and one of these. 0 as a whole is a mark without a row;
 // continued is a row that holds the values for which its predecessor had no more columns.
 const (
 	opRefresh = iota // the row as it is after a column was added
 	opInsert
 	opUpdate
 	opDelete
+	opGone // a row that REPLACE deleted: its key
+	opBits = 3
 
 	codeMark  = 0
 	continued = -1
@@ -22,24 +24,33 @@ type trigger struct{ name, sql string }
 
 func triggerName(log, table, event string) string { return log + ":" + table + ":" + event }
 
-var triggerEvents = [...]string{"insert", "update", "delete"}
-
-// triggers are the statements that log every change of the layout's table.
+// triggers are the statements that log every change of the layout's table, in the order in which they are made.
 func (l *layout) triggers(m *meta, shape int64) []trigger {
-	ts := make([]trigger, 0, len(triggerEvents))
-	add := func(event string, body string) {
-		name := triggerName(m.log, l.Name, event)
-		ts = append(ts, trigger{name, fmt.Sprintf("CREATE TRIGGER main.%s AFTER %s ON %s BEGIN %s END",
-			quote(name), strings.ToUpper(event), quote(l.Name), body)})
+	var ts []trigger
+	add := func(name, event, body string) {
+		name = triggerName(m.log, l.Name, name)
+		// Without "main.": SQLite keeps the text, and it is compared later.
+		ts = append(ts, trigger{name, fmt.Sprintf("CREATE TRIGGER %s %s ON %s BEGIN %sEND", quote(name), event, quote(l.Name), body)})
 	}
+	code := shape << opBits
 	after := l.exprs("new.", nil)
-	add("insert", m.inserts(shape*4+opInsert, after, ""))
-	add("update", m.inserts(shape*4+opUpdate, append(after, l.before()...), ""))
 	old := l.exprs("old.", nil)
 	if l.Before == "key" {
 		old = l.exprs("old.", l.Key)
 	}
-	add("delete", m.inserts(shape*4+opDelete, old, ""))
+	insert := m.inserts(code+opInsert, after, "")
+	remove := m.inserts(code+opDelete, old, "")
+	if l.vanishes() {
+		cols := l.uniqueColumns()
+		add("before insert", "BEFORE INSERT", l.stand(m, shape, ""))
+		add("before update", "BEFORE UPDATE OF "+cols, l.stand(m, shape, " AND NOT ("+l.sameKey("", "old.", nil)+")"))
+		insert = l.gone(m, shape) + insert
+		remove += fmt.Sprintf("DELETE FROM %s WHERE shape=%d AND %s; ", quote(goneTable(m.log)), shape, l.sameKey("", "old.", goneKeys))
+		add("after update", "AFTER UPDATE OF "+cols, l.gone(m, shape))
+	}
+	add("insert", "AFTER INSERT", insert)
+	add("update", "AFTER UPDATE", m.inserts(code+opUpdate, append(after, l.before()...), ""))
+	add("delete", "AFTER DELETE", remove)
 	return ts
 }
 
