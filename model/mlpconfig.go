@@ -24,11 +24,11 @@ type MLPConfig struct {
 	Output       string     `yaml:"output" enum:"relu,tanh,sigmoid,softmax,linear" doc:"What the last layer does with its sums. Default softmax to classify, linear to regress."`
 	Optimizer    string     `yaml:"optimizer" enum:"sgd,momentum,adam" doc:"The rule by which a gradient moves the weights. Default adam."`
 	LearningRate float64    `yaml:"learning_rate" doc:"The step size. Default 0, which means 0.001 by adam and 0.01 by the others."`
-	Momentum     float64    `yaml:"momentum" doc:"momentum: how much of the last step is kept, at least 0 and below 1. Default 0.9."`
+	Rho          float64    `yaml:"rho" doc:"momentum: how much of the last step is kept, at least 0 and below 1. Default 0.9."`
 	Nesterov     bool       `yaml:"nesterov" doc:"momentum: look ahead by the step that is kept. Default false."`
 	Beta1        float64    `yaml:"beta_1" doc:"adam: how much of the gradient's mean is kept, at least 0 and below 1. Default 0.9."`
 	Beta2        float64    `yaml:"beta_2" doc:"adam: how much of the squared gradient's mean is kept, at least 0 and below 1. Default 0.999."`
-	Epsilon      float64    `yaml:"epsilon" doc:"adam: what keeps the division finite. Default 1e-7."`
+	Eps          float64    `yaml:"eps" doc:"adam: what keeps the division finite. Default 1e-7."`
 	Batch        int        `yaml:"batch" doc:"Rows per step while the snapshot is learned. Default 32."`
 	StreamBatch  int        `yaml:"stream_batch" doc:"Rows per step while streaming. Default 1."`
 	Classes      int        `yaml:"classes" doc:"How many classes there are, where the task does not say it. Default 0, which means as many as the task has."`
@@ -44,8 +44,8 @@ type MLPLayer struct {
 
 // NewMLPConfig is the config with its defaults.
 func NewMLPConfig() *MLPConfig {
-	return &MLPConfig{Hidden: []int{128}, Activation: "relu", Target: targetClassify, Optimizer: "adam", Momentum: 0.9,
-		Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-7, Batch: 32, StreamBatch: 1, Seed: 1}
+	return &MLPConfig{Hidden: []int{128}, Activation: "relu", Target: targetClassify, Optimizer: "adam", Rho: 0.9,
+		Beta1: 0.9, Beta2: 0.999, Eps: 1e-7, Batch: 32, StreamBatch: 1, Seed: 1}
 }
 
 // Build makes the model.
@@ -112,10 +112,10 @@ func (c *MLPConfig) complete() (MLPConfig, error) {
 		return fail("optimizer %q is unknown; say sgd, momentum or adam", s.Optimizer)
 	case !(s.LearningRate > 0 && s.LearningRate < 1e6):
 		return fail("the learning rate is %v; it must be above 0", s.LearningRate)
-	case !share(s.Momentum) || !share(s.Beta1) || !share(s.Beta2):
-		return fail("momentum is %v, beta_1 %v and beta_2 %v; they must be at least 0 and below 1", s.Momentum, s.Beta1, s.Beta2)
-	case !(s.Epsilon >= 1e-12 && s.Epsilon <= 1):
-		return fail("epsilon is %v; it must be from 1e-12 to 1", s.Epsilon)
+	case !share(s.Rho) || !share(s.Beta1) || !share(s.Beta2):
+		return fail("rho is %v, beta_1 %v and beta_2 %v; they must be at least 0 and below 1", s.Rho, s.Beta1, s.Beta2)
+	case !(s.Eps >= 1e-12 && s.Eps <= 1):
+		return fail("eps is %v; it must be from 1e-12 to 1", s.Eps)
 	case s.Batch < 1 || s.StreamBatch < 1 || s.Batch > maxUnits || s.StreamBatch > maxUnits:
 		return fail("batch is %d and stream_batch %d; say numbers from 1 to %d", s.Batch, s.StreamBatch, maxUnits)
 	case s.Classes < 0 || s.Classes > maxUnits:
@@ -154,9 +154,9 @@ func (c *MLPConfig) describe() string {
 	fmt.Fprintf(&b, " output=%s optimizer=%s rate=%v", c.Output, c.Optimizer, c.LearningRate)
 	switch c.Optimizer {
 	case "momentum":
-		fmt.Fprintf(&b, " momentum=%v nesterov=%v", c.Momentum, c.Nesterov)
+		fmt.Fprintf(&b, " rho=%v nesterov=%v", c.Rho, c.Nesterov)
 	case "adam":
-		fmt.Fprintf(&b, " beta_1=%v beta_2=%v epsilon=%v", c.Beta1, c.Beta2, c.Epsilon)
+		fmt.Fprintf(&b, " beta_1=%v beta_2=%v eps=%v", c.Beta1, c.Beta2, c.Eps)
 	}
 	fmt.Fprintf(&b, " batch=%d stream_batch=%d", c.Batch, c.StreamBatch)
 	if c.Classes > 0 {

@@ -161,7 +161,7 @@ func (r *mlpRun) doTail(chunk int) {
 	c.bound = 0
 	for i := range m.layers {
 		x, d := r.input(i).RowRange(from, to), m.layers[i].grad.RowRange(from, to)
-		top := float64(largest(d)) * max(float64(largest(x)), 1) * float64(r.rows)
+		top := float64(magnitude(d)) * max(float64(magnitude(x)), 1) * float64(r.rows)
 		if !(top <= c.bound) { // NaN too
 			c.bound = top
 		}
@@ -171,8 +171,8 @@ func (r *mlpRun) doTail(chunk int) {
 	}
 }
 
-// largest is the largest magnitude in d, whose rows follow each other.
-func largest(d matrix.Dense) float32 { return matrix.MaxAbs(d.Data[:d.Rows*d.Cols]) }
+// magnitude is the largest magnitude in d, whose rows follow each other.
+func magnitude(d matrix.Dense) float32 { return matrix.MaxAbs(d.Data[:d.Rows*d.Cols]) }
 
 // doUpdate steps a block.
 func (r *mlpRun) doUpdate(place int) {
@@ -249,8 +249,8 @@ func (m *mlp) advance() {
 	m.counts.Steps++
 	m.pow1 *= c.Beta1
 	m.pow2 *= c.Beta2
-	m.run.opt = mlpOptimizer{kind: c.Optimizer, rate: float32(c.LearningRate), momentum: float32(c.Momentum), nesterov: c.Nesterov,
-		adam: matrix.NewAdam(c.LearningRate, c.Beta1, c.Beta2, c.Epsilon, m.pow1, m.pow2)}
+	m.run.opt = mlpOptimizer{kind: c.Optimizer, rate: float32(c.LearningRate), momentum: float32(c.Rho), nesterov: c.Nesterov,
+		adam: matrix.NewAdam(c.LearningRate, c.Beta1, c.Beta2, c.Eps, m.pow1, m.pow2)}
 }
 
 // LearnBatch implements tidemill.BatchLearner. A block whose steps are large enough is shared among the cores.
