@@ -144,7 +144,7 @@ rejects: {file: {path: "${EMPTY:-rejects.jsonl}", follow: 1500ms}}
 seed: 7
 `,
 		"anchors": "name: a\nsource:\n  postgres:\n    url: &url postgres://mill:s3cret@db/x\n    tables: [t]\nsinks: [{postgres: {url: *url}}]\n",
-		"quoting": source + "tasks:\n- {name: b, learn: {table: t, label: 'x = ''$${HOME}: # [a]'''}, features: [numeric: ['odd, name', 'true', '5']], model: {kmeans: {k: 3, centers: [[1, 2], [3e-9, 4]]}}}\n",
+		"quoting": source + "tasks:\n- {name: b, learn: {table: t, label: 'x = ''$${HOME}: # [a]'''}, features: [numeric: ['odd, name', 'true', '5']], model: {kmeans: {k: 3, centers: [[1, 2], [3.0e-9, 4]]}}}\n",
 		"balanced": source + `tasks:
   name: b
   learn: {table: t, label: "y = 1"}

@@ -23,6 +23,7 @@ type decoder struct {
 // shaped is a field type that reads, shows and describes itself: a kind, a list of kinds.
 type shaped interface {
 	decode(d *decoder, n *node, path string)
+	schema(s *schemer) map[string]any
 	show() any // a scalar, []any or pairs: what YAML prints; nil to leave it out
 }
 

@@ -63,7 +63,11 @@ func showValue(v reflect.Value, f field) any {
 	case reflect.Bool:
 		return bare(strconv.FormatBool(v.Bool()))
 	case reflect.Float64, reflect.Float32:
-		return bare(strconv.FormatFloat(v.Float(), 'g', -1, 64))
+		text := strconv.FormatFloat(v.Float(), 'g', -1, 64)
+		if mantissa, exponent, ok := strings.Cut(text, "e"); ok && !strings.Contains(mantissa, ".") {
+			text = mantissa + ".0e" + exponent // without the point, YAML 1.1 reads text
+		}
+		return bare(text)
 	case reflect.Pointer:
 		if v.IsNil() {
 			return nil
