@@ -149,10 +149,11 @@ type treeNode struct {
 	test      testKind
 	column    int32
 	depth     int32
+	parent    int32 // -1 at the root
 	threshold float64   // the number, or the category's code
 	children  []int32   // by branch
 	codes     termIndex // testEach: the branch of a category
-	weight    float64   // of the rows learned below, and of what the splits above projected
+	weight    float64   // of the leaves below: rows learned there, and what the splits above projected
 }
 
 type testKind uint8
@@ -233,7 +234,7 @@ func (m *hoeffding) Learn(e *tidemill.Example) {
 	x = x[:min(len(x), len(m.columns))]
 	m.classes = max(m.classes, c+1)
 	if len(m.nodes) == 0 {
-		m.nodes = append(m.nodes, treeNode{leaf: m.newLeaf(nil)})
+		m.nodes = append(m.nodes, treeNode{leaf: m.newLeaf(nil), parent: -1})
 		m.leaves = 1
 	}
 	at := int32(0)
@@ -247,7 +248,7 @@ func (m *hoeffding) Learn(e *tidemill.Example) {
 			b = len(n.children)
 			n.codes.add(codeKey(x[n.column]))
 			n.children = append(n.children, int32(len(m.nodes)))
-			m.nodes = append(m.nodes, treeNode{leaf: m.newLeaf(nil), depth: n.depth + 1})
+			m.nodes = append(m.nodes, treeNode{leaf: m.newLeaf(nil), depth: n.depth + 1, parent: at})
 			m.leaves++
 			n = &m.nodes[at]
 		default:

@@ -62,8 +62,9 @@ func (m *hoeffding) forget(l *treeLeaf) { l.numbers, l.names = nil, nil }
 
 // split turns leaf at into the test s.
 func (m *hoeffding) split(at int32, s *treeSplit) {
-	depth := m.nodes[at].depth
-	n := treeNode{test: s.test, column: s.column, threshold: s.at, depth: depth}
+	old := &m.nodes[at]
+	n := treeNode{test: s.test, column: s.column, threshold: s.at, depth: old.depth, parent: old.parent}
+	lost := old.weight
 	for _, code := range s.codes {
 		n.codes.add(codeKey(code))
 	}
@@ -71,10 +72,15 @@ func (m *hoeffding) split(at int32, s *treeSplit) {
 		w := sum(stats)
 		n.weight += w
 		n.children = append(n.children, int32(len(m.nodes)))
-		m.nodes = append(m.nodes, treeNode{leaf: m.newLeaf(stats), depth: depth + 1, weight: w})
+		m.nodes = append(m.nodes, treeNode{leaf: m.newLeaf(stats), depth: n.depth + 1, parent: at, weight: w})
 	}
 	m.leaves += len(s.children) - 1
 	m.nodes[at] = n
+	// What the leaf had from the split above it is not projected again.
+	lost -= n.weight
+	for p := n.parent; p >= 0; p = m.nodes[p].parent {
+		m.nodes[p].weight = max(0, m.nodes[p].weight-lost)
+	}
 }
 
 // bestOf is the best split on a column.

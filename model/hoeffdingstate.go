@@ -112,7 +112,7 @@ func (m *hoeffding) readNodes(r *stateReader, nodes int) {
 	}
 	var stack []open
 	for i := range nodes {
-		n := treeNode{weight: r.weight()}
+		n := treeNode{weight: r.weight(), parent: -1}
 		if i > 0 {
 			if len(stack) == 0 {
 				r.failf("it has more nodes than its tests have branches")
@@ -121,7 +121,7 @@ func (m *hoeffding) readNodes(r *stateReader, nodes int) {
 			top := &stack[len(stack)-1]
 			parent := &m.nodes[top.at]
 			parent.children = append(parent.children, int32(i))
-			n.depth = parent.depth + 1
+			n.depth, n.parent = parent.depth+1, top.at
 			if top.wants--; top.wants == 0 {
 				stack = stack[:len(stack)-1]
 			}

@@ -138,11 +138,14 @@ func logisticGradient(s float64, positive bool) float64 {
 	}
 }
 
-// sigmoid is 1/(1+e^-s) without overflow.
+// sigmoid is 1/(1+e^-s), and exactly 0 or 1 where s is beyond 30, as River has it: a log loss then costs the same there
+// as in the figures that are compared with.
 func sigmoid(s float64) float64 {
-	if s < 0 {
-		e := math.Exp(s)
-		return e / (1 + e)
+	switch {
+	case s < -30:
+		return 0
+	case s > 30:
+		return 1
 	}
 	return 1 / (1 + math.Exp(-s))
 }

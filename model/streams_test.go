@@ -268,3 +268,7 @@ func near(t testing.TB, what string, got, want, tol float64) {
 		t.Errorf("%s: %.9f, want %.9f", what, got, want)
 	}
 }
+
+func example(x []float64, y ...float64) *tidemill.Example {
+	return &tidemill.Example{X: &tidemill.Vector{Dense: x}, Y: y, Weight: 1}
+}
