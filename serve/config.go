@@ -10,7 +10,8 @@ import (
 )
 
 // Mill is the running flow as this package needs it; *tidemill.Mill is one. All methods are called from many goroutines
-// at once. Predict and PredictBatch keep neither the rows nor the slices that they are given.
+// at once. Predict and PredictBatch keep neither the rows nor the slices that they are given; an error of PredictBatch says
+// which row it is about.
 type Mill interface {
 	Status() *tidemill.Status
 	Predict(task string, r tidemill.Row) (tidemill.Prediction, error)

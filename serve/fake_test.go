@@ -68,10 +68,10 @@ func (f *fake) Predict(task string, r tidemill.Row) (tidemill.Prediction, error)
 
 func (f *fake) PredictBatch(task string, rows []tidemill.Row) ([]tidemill.Prediction, error) {
 	var out []tidemill.Prediction
-	for _, r := range rows {
+	for i, r := range rows {
 		p, err := f.Predict(task, r)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("row %d: %w", i, err)
 		}
 		out = append(out, p)
 	}

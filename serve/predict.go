@@ -142,7 +142,7 @@ func (s *server) work(t *tidemill.TaskStatus, rows []tidemill.Row, use func([]ti
 		out = []tidemill.Prediction{p}
 	} else if len(rows) > 0 {
 		if out, err = s.mill.PredictBatch(t.Name, rows); err != nil {
-			return s.whichRow(t, rows, err)
+			return s.rowFault(t, err)
 		}
 		if len(out) != len(rows) {
 			return fmt.Errorf("task %q gave %d predictions for %d rows", t.Name, len(out), len(rows))
@@ -150,19 +150,6 @@ func (s *server) work(t *tidemill.TaskStatus, rows []tidemill.Row, use func([]ti
 	}
 	s.tally.predicted(t.Name, len(out))
 	return use(out)
-}
-
-// whichRow says which row of a batch is at fault.
-func (s *server) whichRow(t *tidemill.TaskStatus, rows []tidemill.Row, err error) error {
-	if _, ok := isRow(err); !ok {
-		return s.rowFault(t, err)
-	}
-	for i, r := range rows {
-		if _, one := s.mill.Predict(t.Name, r); one != nil {
-			return fault(http.StatusBadRequest, "row %d: %s", i, s.rowFault(t, one))
-		}
-	}
-	return s.rowFault(t, err)
 }
 
 // rowFault adds the nearest column's name to the fault of a row that has an unknown one.
@@ -182,7 +169,7 @@ func (s *server) rowFault(t *tidemill.TaskStatus, err error) error {
 			names[i] = t.Columns[i].Name
 			known = known || names[i] == row.Column
 		}
-		if n := nearest(row.Column, names); n != "" && !known {
+		if n := tidemill.Nearest(row.Column, names); n != "" && !known {
 			text += fmt.Sprintf("; did you mean %q?", n)
 		}
 	}

@@ -458,12 +458,3 @@ func TestConfig(t *testing.T) {
 		t.Error("Open")
 	}
 }
-
-func TestNearest(t *testing.T) {
-	words := []string{"carrier", "origin", "dest", "distance", "month"}
-	for w, want := range map[string]string{"carier": "carrier", "Carrier": "carrier", "distnace": "distance", "mnth": "month", "zebra": "", "": ""} {
-		if got := nearest(w, words); got != want {
-			t.Errorf("%q: %q, want %q", w, got, want)
-		}
-	}
-}

@@ -212,7 +212,7 @@ func unknownTask(v *view, name string) error {
 	for i := range v.Tasks {
 		names[i] = v.Tasks[i].Name
 	}
-	if n := nearest(name, names); n != "" {
+	if n := tidemill.Nearest(name, names); n != "" {
 		return fault(http.StatusNotFound, "no task is called %q; did you mean %q?", clip(name), n)
 	}
 	if len(names) > 10 {

@@ -1,0 +1,317 @@
+package serve
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tidemill/tidemill"
+)
+
+// moving makes a Status that goes on with the wall clock, n rows a second.
+func moving(rows uint64, perSecond float64, make func(now time.Time, rows uint64) *tidemill.Status) func() *tidemill.Status {
+	from := time.Now()
+	return func() *tidemill.Status {
+		now := time.Now()
+		return make(now, rows+uint64(now.Sub(from).Seconds()*perSecond))
+	}
+}
+
+// listen serves a flow for as long as the test runs.
+func listen(t *testing.T, m Mill, cfg Config) (url string, stop func()) {
+	t.Helper()
+	cfg.Listen = "localhost:0"
+	ctx, cancel := context.WithCancel(context.Background())
+	url, wait, err := Listen(ctx, m, cfg)
+	if err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	stop = func() {
+		cancel()
+		if err := wait(); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Cleanup(stop)
+	return url, stop
+}
+
+// The page in every state, at two widths and in two colours: it shows the state, has no error on its console and fits.
+func TestDashboardStates(t *testing.T) {
+	b := newBrowser(t)
+	turn := func(st *tidemill.Status, f func(st *tidemill.Status)) *tidemill.Status { f(st); return st }
+	for _, c := range []struct {
+		name, word string
+		now        func(now time.Time, rows uint64) *tidemill.Status
+		speed      float64
+	}{
+		{"digits", "Streaming", func(now time.Time, rows uint64) *tidemill.Status { return digits(t, now, rows) }, 900},
+		{"flights", "Streaming", flights, 1204},
+		{"empty", "Idle", func(now time.Time, _ uint64) *tidemill.Status {
+			return &tidemill.Status{Flow: "late-flights", State: "streaming", Source: "sqlite flights.db, table flights", Started: now, Now: now, Connected: true, CaughtUp: true,
+				Changes: map[string]uint64{}, Snapshot: tidemill.PhaseStatus{Done: true}, Tasks: []tidemill.TaskStatus{{Name: "late", Kind: "classify", Model: "logistic"}}}
+		}, 0},
+		{"starting", "Starting", func(now time.Time, _ uint64) *tidemill.Status {
+			return &tidemill.Status{Flow: "late-flights", State: "starting", Source: "postgres localhost:5432/shop", Started: now, Now: now, Tasks: []tidemill.TaskStatus{{Name: "late", Kind: "classify", Model: "logistic"}}}
+		}, 0},
+		{"snapshot", "Snapshot", func(now time.Time, rows uint64) *tidemill.Status {
+			return turn(digits(t, now, 60000), func(st *tidemill.Status) {
+				st.State, st.CaughtUp, st.Stream, st.Outputs, st.Written = "snapshot", false, tidemill.PhaseStatus{}, 0, 0
+				st.Snapshot = tidemill.PhaseStatus{Rows: rows % 60000, Seconds: float64(rows%60000) / 6380, Epoch: 3, Epochs: 5}
+				x := &st.Tasks[0]
+				x.Curve, x.Latest, x.Confusion, x.Scores = x.Curve[:40], nil, nil, x.Scores[:1]
+				x.Counts = tidemill.Counts{Learned: rows % 60000}
+				x.LabelDelay, x.Coverage = nil, 0
+			})
+		}, 6380},
+		{"idle", "Idle", func(now time.Time, _ uint64) *tidemill.Status {
+			return turn(flights(now, 141200), func(st *tidemill.Status) { st.LastEvent = now.Add(-4 * time.Minute) })
+		}, 0},
+		{"stalled", "Stalled", func(now time.Time, _ uint64) *tidemill.Status {
+			return turn(flights(now, 141200), func(st *tidemill.Status) {
+				st.LastEvent, st.CaughtUp, st.Written = now.Add(-94*time.Second), false, st.Outputs-51200
+			})
+		}, 0},
+		{"away", "Database away", func(now time.Time, _ uint64) *tidemill.Status {
+			return turn(flights(now, 141200), func(st *tidemill.Status) {
+				st.State, st.Connected, st.Error, st.ErrorAt = "reconnecting", false, "postgres: connect to localhost:5432: connection refused", now.Add(-80*time.Second)
+				st.LastEvent = now.Add(-82 * time.Second)
+				st.Checkpoint.Failures = 2
+			})
+		}, 0},
+		{"failed", "Failed", func(now time.Time, _ uint64) *tidemill.Status {
+			return turn(flights(now, 141200), func(st *tidemill.Status) {
+				st.State, st.Connected, st.Error, st.ErrorAt = "failed", false, `postgres: slot "late_flights" is gone; run with --fresh to take a new snapshot`, now.Add(-5*time.Second)
+			})
+		}, 0},
+		{"stopped", "Stopped", func(now time.Time, _ uint64) *tidemill.Status {
+			return turn(flights(now, 141200), func(st *tidemill.Status) { st.State, st.Connected = "stopped", false })
+		}, 0},
+		{"fifty", "Streaming", fleet, 4100},
+	} {
+		f := &fake{now: moving(141200, c.speed, c.now), predict: delayed}
+		if c.name == "digits" {
+			f.predict = seeing(mnist(t))
+		}
+		url, stop := listen(t, f, Config{})
+		time.Sleep(1200 * time.Millisecond) // two beats of history
+		for _, size := range [][2]int{{1440, 1000}, {375, 812}} {
+			for _, scheme := range []string{"light", "dark"} {
+				if scheme == "dark" && c.name != "digits" && c.name != "flights" && c.name != "away" && c.name != "fifty" {
+					continue
+				}
+				p := b.open(url, size[0], size[1], scheme)
+				p.wait(fmt.Sprintf(`document.querySelector("#pill").innerText === %q`, c.word))
+				if c.name == "digits" && size[0] > 1000 {
+					p.eval(`document.querySelector(".pictures li:nth-child(6) button").click()`)
+					p.wait(`document.querySelector(".said .label")?.innerText.length === 1`)
+				}
+				if c.name == "flights" {
+					p.wait(`document.querySelector(".said .label")?.innerText !== undefined`)
+					p.eval(`document.querySelector("#rejects summary").click()`)
+				}
+				time.Sleep(1100 * time.Millisecond) // the next beat finds the page settled
+				p.fits()
+				p.clean()
+				p.shot(fmt.Sprintf("%s-%d-%s", c.name, size[0], scheme))
+				p.call("", "Target.closeTarget", object{"targetId": p.target})
+			}
+		}
+		stop()
+	}
+}
+
+// A digit drawn with the mouse is predicted as it is drawn.
+func TestDashboardDraws(t *testing.T) {
+	f := &fake{now: moving(81204, 900, func(now time.Time, rows uint64) *tidemill.Status { return digits(t, now, rows) }), predict: seeing(mnist(t))}
+	url, _ := listen(t, f, Config{})
+	p := newBrowser(t).open(url, 1200, 900, "light")
+	p.wait(`Boolean(document.querySelector("canvas.pad"))`)
+	p.eval(`document.querySelector("canvas.pad").scrollIntoView()`)
+	r := p.eval(`(() => { const r = document.querySelector("canvas.pad").getBoundingClientRect(); return [r.left, r.top, r.width, r.height]; })()`).([]any)
+	x := func(u float64) float64 { return r[0].(float64) + u*r[2].(float64) }
+	y := func(v float64) float64 { return r[1].(float64) + v*r[3].(float64) }
+	p.mouse("mousePressed", x(0.5), y(0.15))
+	for i := range 20 {
+		p.mouse("mouseMoved", x(0.5), y(0.15+0.035*float64(i)))
+	}
+	p.mouse("mouseReleased", x(0.5), y(0.85))
+	p.wait(`document.querySelector(".said .label")?.innerText === "1"`)
+	if got := p.text(".answer .probs .top > b"); !strings.Contains(got, "%") {
+		t.Errorf("the bar of the answer: %q", got)
+	}
+	p.shot("drawn")
+	p.eval(`[...document.querySelectorAll(".padbuttons button")].find((b) => b.innerText === "Clear").click()`)
+	p.wait(`document.querySelector(".answer").innerText.startsWith("Draw something")`)
+	p.clean()
+}
+
+// The form predicts as one types, and says what the server says.
+func TestDashboardTypes(t *testing.T) {
+	f := &fake{now: moving(141200, 1204, flights), predict: delayed}
+	url, _ := listen(t, f, Config{})
+	p := newBrowser(t).open(url, 1200, 900, "light")
+	p.wait(`document.querySelector(".said .label")?.innerText === "false"`)
+	set := func(name, value string) {
+		p.eval(fmt.Sprintf(`(() => { const f = [...document.querySelectorAll(".fields label")].find((l) => l.innerText.startsWith(%q)).querySelector("input, select"); f.value = %q; f.dispatchEvent(new Event("input", {bubbles: true})); })()`, name, value))
+	}
+	set("distance", "200")
+	p.wait(`document.querySelector(".said .label")?.innerText === "true"`)
+	set("distance", "")
+	p.wait(`document.querySelector(".answer").innerText.includes("read as NULL: distance")`)
+	p.clean()
+}
+
+// What rows contain is text: nothing of it runs or becomes an element.
+func TestDashboardEscapes(t *testing.T) {
+	evil := `"><img src=x onerror="document.title='pwned'"><script>document.title='pwned'</script>`
+	f := &fake{now: moving(141200, 100, func(now time.Time, rows uint64) *tidemill.Status {
+		st := flights(now, rows)
+		st.Flow, st.Source, st.Error = evil, evil, evil
+		st.Events = append(st.Events, tidemill.EventStatus{At: now, Kind: evil, Text: evil})
+		x := &st.Tasks[0]
+		x.Name, x.Model, x.Version, x.Table = evil, evil, evil, evil
+		x.Classes = []string{evil, "true"}
+		x.Warnings = []string{evil}
+		x.Columns[0].Name, x.Columns[0].Native, x.Columns[0].Sample = evil, evil, []string{evil}
+		x.Weights[0].Name, x.Weights[0].Class = evil, evil
+		for i := range x.Latest {
+			x.Latest[i].ID, x.Latest[i].Label, x.Latest[i].Truth = evil, evil, evil
+		}
+		x.Scores[0].Name, x.Scores[0].Baselines[evil] = evil, some(0.5)
+		x.Curve[10].Event = evil
+		return st
+	}), predict: func(ts *tidemill.TaskStatus, r tidemill.Row) (tidemill.Prediction, error) {
+		return tidemill.Prediction{Label: evil, Score: some(1), Probabilities: map[string]float64{evil: 1}, Missing: []string{evil}}, nil
+	}}
+	url, _ := listen(t, f, Config{})
+	p := newBrowser(t).open(url, 1200, 900, "dark")
+	p.wait(`document.querySelector("#task").innerText.includes("onerror")`)
+	p.wait(`document.querySelector(".said .label")?.innerText.includes("onerror")`)
+	p.eval(`document.querySelectorAll("details").forEach((d) => { d.open = true; })`)
+	time.Sleep(1500 * time.Millisecond)
+	if n := p.eval(`document.querySelectorAll("img, body script, iframe, object").length`); n != 0.0 {
+		t.Errorf("%v elements came out of row data", n)
+	}
+	if title := p.eval(`document.title`).(string); title == "pwned" {
+		t.Error("row data ran")
+	}
+	p.fits()
+	p.clean()
+}
+
+// Without the token the page shows no data; with it, it does, and forgets it with the tab.
+func TestDashboardLogin(t *testing.T) {
+	f := &fake{now: moving(141200, 100, flights), predict: delayed}
+	url, _ := listen(t, f, Config{Token: "spring-tide"})
+	p := newBrowser(t).open(url, 900, 700, "light")
+	enter := func(token string) {
+		p.eval(fmt.Sprintf(`document.querySelector("#token").value = %q; document.querySelector("#login").requestSubmit()`, token))
+	}
+	p.wait(`!document.querySelector("#login").hidden`)
+	if strings.Contains(p.eval(`document.documentElement.outerHTML`).(string), "late-flights") {
+		t.Error("the page shows the flow's name without the token")
+	}
+	p.shot("login")
+	enter("neap-tide")
+	p.wait(`document.querySelector("#refused").innerText.includes("refused")`)
+	enter("spring-tide")
+	p.wait(`document.querySelector("#flow").innerText === "late-flights"`)
+	p.wait(`document.querySelector(".said .label")?.innerText === "false"`)
+	if where := p.eval(`location.href + JSON.stringify(localStorage) + document.cookie`).(string); strings.Contains(where, "spring-tide") {
+		t.Errorf("the token is in %s", where)
+	}
+	p.call(p.session, "Page.reload", nil)
+	p.wait(`document.querySelector("#flow")?.innerText === "late-flights"`)
+	p.clean("401")
+}
+
+// When the server goes the page keeps its figures and says so; when it is back it goes on.
+func TestDashboardReconnects(t *testing.T) {
+	f := &fake{now: moving(141200, 100, flights), predict: delayed}
+	ctx, cancel := context.WithCancel(context.Background())
+	url, wait, err := Listen(ctx, f, Config{Listen: "localhost:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newBrowser(t).open(url, 1200, 900, "light")
+	p.wait(`document.querySelector("#live").innerText === "live"`)
+	cancel()
+	if err := wait(); err != nil {
+		t.Fatal(err)
+	}
+	p.wait(`document.querySelector("#banner").innerText.includes("No connection to the server")`)
+	if got := p.text("#flow"); got != "late-flights" {
+		t.Errorf("the figures are gone: %q", got)
+	}
+	p.shot("lost")
+	ctx, cancel = context.WithCancel(context.Background())
+	defer cancel()
+	if _, _, err := Listen(ctx, f, Config{Listen: strings.TrimPrefix(url, "http://")}); err != nil {
+		t.Fatal(err)
+	}
+	p.wait(`document.querySelector("#live").innerText === "live" && document.querySelector("#banner").hidden`)
+	p.clean("ERR_CONNECTION", "ERR_INCOMPLETE", "net::")
+}
+
+// Choosing another task shows it, and the others come without details.
+func TestDashboardTasks(t *testing.T) {
+	f := &fake{now: moving(141200, 100, fleet), predict: delayed}
+	url, _ := listen(t, f, Config{})
+	p := newBrowser(t).open(url, 1300, 900, "light")
+	p.wait(`document.querySelectorAll("#list li").length === 50`)
+	p.eval(`location.hash = "#task=price-03"`)
+	p.wait(`document.querySelector("#task").innerText === "price-03" && document.querySelector("#kind").innerText === "regress"`)
+	p.wait(`Boolean(document.querySelector(".scatter circle"))`)
+	p.wait(`document.querySelector("[aria-current]").innerText.startsWith("price-03")`)
+	p.eval(`document.querySelector("#filter").value = "fraud"; document.querySelector("#filter").dispatchEvent(new Event("input"))`)
+	p.wait(`document.querySelectorAll("#list li").length === 10`)
+	p.clean()
+}
+
+// The page loads nothing from elsewhere and has nothing inline, and its files are the ones that it names.
+func TestDashboardFiles(t *testing.T) {
+	h := Handler(fakeFlights(), Config{})
+	list, err := os.ReadDir("web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range list {
+		b, err := os.ReadFile(path.Join("web", e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.ReplaceAll(string(b), "http://www.w3.org/2000/svg", "")
+		if m := regexp.MustCompile(`https?://|//[a-z]+\.[a-z]|innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|new Function|style="|<style|<script>| on[a-z]+="`).FindString(text); m != "" {
+			t.Errorf("%s has %q", e.Name(), m)
+		}
+		if lines := strings.Count(text, "\n"); lines > 500 {
+			t.Errorf("%s has %d lines", e.Name(), lines)
+		}
+		r := httptest.NewRecorder()
+		h.ServeHTTP(r, httptest.NewRequest("GET", "/"+e.Name(), nil))
+		if r.Code != 200 && !(e.Name() == "index.html" && r.Code == 301) {
+			t.Errorf("%s: %d", e.Name(), r.Code)
+		}
+		if csp := r.Header().Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
+			t.Errorf("%s: policy %q", e.Name(), csp)
+		}
+	}
+	r := httptest.NewRecorder()
+	h.ServeHTTP(r, httptest.NewRequest("GET", "/", nil))
+	for _, m := range regexp.MustCompile(`(?:src|href)="/([^"]*)"`).FindAllStringSubmatch(r.Body.String(), -1) {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", "/"+m[1], nil))
+		if w.Code != http.StatusOK {
+			t.Errorf("the page names /%s: %d", m[1], w.Code)
+		}
+	}
+}

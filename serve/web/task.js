@@ -1,0 +1,179 @@
+// One task's cards.
+import { $, h, text, attr, show, changed, count, span, since, score, better, percent, number, moment, set } from "./dom.js";
+import { Curve } from "./chart.js";
+import { Try } from "./tryit.js";
+import { latest, confusion } from "./answers.js";
+
+export class TaskView {
+  constructor() {
+    this.curve = new Curve($("chart"));
+    this.try = new Try($("try"), $("curl"));
+    this.range = "all";
+    this.frozen = null; // the predictions that were there when the reader froze them
+    $("freeze").addEventListener("click", () => {
+      this.frozen = this.frozen ? null : { task: this.task.name, list: this.task.latest || [] };
+      attr($("freeze"), "aria-pressed", String(Boolean(this.frozen)));
+      text($("freeze"), this.frozen ? "Go on" : "Freeze");
+      this.latest();
+    });
+  }
+
+  draw(st, t, clock) {
+    if (this.task && this.task.name !== t.name) {
+      this.range = "all";
+      if (this.frozen) $("freeze").click();
+    }
+    this.task = t;
+    this.st = st;
+    this.clock = clock;
+    text($("task"), t.name);
+    text($("kind"), t.kind);
+    text($("model"), t.model);
+    text($("version"), t.model_version ? "version " + t.model_version : "");
+    const w = $("warnings");
+    show(w, t.warnings?.length);
+    if (changed(w, t.warnings)) w.replaceChildren(...(t.warnings || []).map((x) => h("li", null, x)));
+    this.learning();
+    this.try.draw(st, t);
+    this.latest();
+    confusion(t);
+    this.questions();
+    this.scores();
+    this.weights();
+    this.rejects();
+    this.events();
+  }
+
+  learning() {
+    const t = this.task, all = t.scores || [], curve = t.curve || [];
+    const s = all.find((s) => s.phase === "stream") || all[0];
+    const names = { baseline: t.kind === "regress" ? "mean" : "majority", no_change: "no change", frozen: "frozen copy", value: "since the start", rolling: "last 1,000" };
+    text($("curve-title"), s ? "Learning curve · " + s.name.replaceAll("_", " ") : "Learning curve");
+    const own = s ? s.rolling ?? s.value : null;
+    text($("score"), s ? score(s.name, own) : "–");
+    text($("score-sub"), s ? verdict(s, own, t) : "The first answer has not come yet");
+    const phases = [...new Set(curve.map((p) => p.phase))], range = $("range");
+    const choices = phases.length > 1 ? ["all", ...phases] : [];
+    if (!choices.includes(this.range)) this.range = "all";
+    if (changed(range, [choices, this.range])) {
+      range.replaceChildren(...choices.map((c) => {
+        const b = h("button", { type: "button", "aria-pressed": String(c === this.range) }, c);
+        b.addEventListener("click", () => { this.range = c; this.learning(); });
+        return b;
+      }));
+    }
+    const points = this.range === "all" ? curve : curve.filter((p) => p.phase === this.range);
+    this.curve.set(points, s?.name || "", names);
+    attr($("chart"), "aria-label", s ? `Learning curve of ${s.name}: ${points.length} points, now ${score(s.name, own)}. Arrow keys read the points.` : "Learning curve: empty");
+    const last = points[points.length - 1] || {};
+    const items = ["rolling", "value", "baseline", "no_change", "frozen"].map((k) => [k, points.findLast((p) => p[k] !== null && p[k] !== undefined)?.[k]]).filter(([, v]) => v !== undefined);
+    const legend = $("legend");
+    if (changed(legend, [items, s?.name, last.n])) {
+      const cls = { rolling: "rolling", value: "value", baseline: "base", no_change: "same", frozen: "frozen" };
+      legend.replaceChildren(...items.map(([k, v]) => h("li", null, h("i." + cls[k]), h("span", null, names[k]), h("b", null, score(s?.name || "", v)))));
+    }
+  }
+
+  latest() { latest(this.frozen ? this.frozen.list : this.task.latest || [], this.task, this.clock, Boolean(this.frozen), (l) => this.try.take(l)); }
+
+  questions() {
+    const t = this.task, c = t.counts, box = $("questions");
+    text($("delay"), t.label_delay_seconds === null || t.label_delay_seconds === undefined ? "" : "answers take " + span(t.label_delay_seconds) + " (median)");
+    if (!changed(box, [c, t.coverage])) return;
+    // All the ways in which a question ends, as one bar: nothing is lost silently.
+    const parts = [["answered", c.answered, "answered"], ["open", c.open, "open"], ["expired", c.expired, "expired"], ["dropped", c.dropped + c.replaced, "dropped or replaced"]];
+    const sum = Math.max(1, parts.reduce((a, [, n]) => a + n, 0));
+    const bar = h("div.stack", { role: "img", "aria-label": parts.map(([, n, name]) => `${count(n)} ${name}`).join(", ") });
+    for (const [cls, n] of parts) {
+      if (!n) continue;
+      const i = h("i." + cls);
+      i.style.flexGrow = String(n / sum);
+      bar.append(i);
+    }
+    const cell = (name, n, note, cls) => h("div", null, h("dt", null, cls ? h("i." + cls) : null, name), h("dd", { title: note }, count(n)));
+    box.replaceChildren(
+      h("p.lead", null, h("b", null, count(c.asked)), " asked · ", h("b", null, c.asked ? percent(t.coverage) : "–"), " answered"),
+      bar,
+      h("dl.figures", null,
+        cell("answered", c.answered, "questions that got their first answer", "answered"), cell("open", c.open, "questions that wait for their answer", "open"),
+        cell("expired", c.expired, "questions forgotten without an answer", "expired"), cell("dropped", c.dropped + c.replaced, "questions whose row was deleted, or asked again", "dropped"),
+        cell("unasked", c.unasked, "answers without a question"), cell("corrected", c.corrected, "answers that came after the first one"),
+        cell("learned", c.learned, "rows learned, snapshot and stream"), cell("evaluated", c.evaluated, "rows that scored and taught nothing"),
+        cell("late", c.late, "rows earlier than the flow's clock"), cell("deleted", c.deleted, "learned rows that were deleted later")));
+  }
+
+  scores() {
+    const t = this.task, box = $("scores"), all = t.scores || [];
+    if (!changed(box, all)) return;
+    if (!all.length) { box.replaceChildren(h("p.none", null, "No answer has been scored yet.")); return; }
+    const bases = [...new Set(all.flatMap((s) => Object.keys(s.baselines || {})))].sort();
+    const phases = new Set(all.map((s) => s.phase)).size > 1;
+    const row = (s) => {
+      const own = s.rolling ?? s.value;
+      return h("tr", null, h("th", { scope: "row" }, s.name.replaceAll("_", " "), phases ? h("small", null, s.phase) : null), h("td.own", null, score(s.name, s.value)), h("td.own", null, score(s.name, s.rolling)),
+        ...bases.map((b) => { const v = s.baselines?.[b] ?? null; return h(v !== null && s.value !== null && (better(s.name) ? own < v : own > v) ? "td.worse" : "td", null, score(s.name, v)); }), h("td", null, count(s.n)));
+    };
+    const details = all.filter((s) => s.details?.length).map((s) => {
+      const d = h("details", null, h("summary", null, s.name.replaceAll("_", " ") + " in detail"),
+        h("dl.figures", null, ...s.details.map((x) => h("div", null, h("dt", null, x.name ?? x.Name), h("dd", null, score(x.name ?? x.Name, x.value ?? x.Value))))));
+      d.open = this.opened?.has(s.phase + s.name);
+      d.addEventListener("toggle", () => { this.opened ||= new Set(); d.open ? this.opened.add(s.phase + s.name) : this.opened.delete(s.phase + s.name); });
+      return d;
+    });
+    box.replaceChildren(h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Scores" }, h("table", null,
+      h("thead", null, h("tr", null, ...["score", "all", "last 1,000", ...bases.map((b) => b.replaceAll("_", " ")), "answers"].map((n) => h("th", { scope: "col" }, n)))),
+      h("tbody", null, ...all.map(row)))), ...details);
+  }
+
+  weights() {
+    const t = this.task, list = (t.weights || []).slice(0, 14), box = $("weights");
+    const centres = t.centres || [], pic = t.picture;
+    show($("weights-card"), list.length || centres.length);
+    if (!changed(box, [list, centres])) return;
+    text($("weights-title"), list.length ? "Largest weights" : "Centres");
+    if (!list.length && centres.length) {
+      box.replaceChildren(h("p.sub", null, count(centres.length) + " centres of " + count(centres[0].length) + " numbers"));
+      return;
+    }
+    const top = Math.max(...list.map((w) => Math.abs(w.value)), 1e-12);
+    box.replaceChildren(h("ul.bars", null, ...list.map((w) => {
+      const i = h(w.value < 0 ? "i.minus" : "i.plus");
+      i.style.width = (50 * Math.abs(w.value) / top).toFixed(2) + "%";
+      return h("li", { title: w.name }, h("span", null, w.name, w.class ? h("small", null, w.class) : null), h("div", null, i), h("b", null, number(w.value)));
+    })));
+  }
+
+  rejects() {
+    const st = this.st, list = st.rejects || [], box = $("rejects");
+    text($("rejected"), st.rejected ? count(st.rejected) + " in all" : "");
+    if (!changed(box, list)) return;
+    if (!list.length) { box.replaceChildren(h("p.none", null, "Every row could be used.")); return; }
+    this.shown ||= new Set();
+    box.replaceChildren(...list.slice(0, 30).map((r) => {
+      const id = r.at + r.position + r.reason;
+      const d = h("details", null, h("summary", null, h("time", { datetime: r.at }, moment(r.at)), h("span", null, r.reason)),
+        h("dl.row", null, ...[["task", r.task], ["table", r.table], ["id", r.id], ["position", r.position]].filter(([, v]) => v).map(([k, v]) => h("div.meta", null, h("dt", null, k), h("dd", null, v))),
+          ...Object.entries(r.row || {}).map(([k, v]) => h("div", null, h("dt", null, k), h("dd", null, v)))));
+      d.open = this.shown.has(id);
+      d.addEventListener("toggle", () => d.open ? this.shown.add(id) : this.shown.delete(id));
+      return d;
+    }));
+  }
+
+  events() {
+    const list = (this.st.events || []).slice(0, 40), box = $("events");
+    if (!changed(box, list)) return;
+    box.replaceChildren(...list.map((e) => h("li", null, h("time", { datetime: e.at, title: e.at }, moment(e.at)), h("b", null, e.kind), h("span", null, e.text))));
+    if (!list.length) box.append(h("li.none", null, "Nothing out of the ordinary."));
+  }
+}
+
+// verdict says in words how the score stands beside the first baseline.
+function verdict(s, own, t) {
+  const over = s.rolling !== null && s.rolling !== undefined ? `over the last ${count(Math.min(1000, s.n))} answers` : `over ${count(s.n)} answers`;
+  const phase = s.phase === "snapshot" ? " of the snapshot" : "";
+  const [name, base] = Object.entries(s.baselines || {}).filter(([, v]) => v !== null).sort(([, a], [, b]) => better(s.name) ? b - a : a - b)[0] || [];
+  if (base === undefined || own === null || own === undefined) return over + phase;
+  const good = better(s.name) ? own - base : base - own;
+  return `${over}${phase} · ${good >= 0 ? "better" : "worse"} than ${name.replaceAll("_", " ")} (${score(s.name, base)})`;
+}
