@@ -101,8 +101,8 @@ func (t *taskState) status() TaskStatus {
 					x.Baselines["frozen"] = figure(ty.frozen[i].Value())
 				}
 			}
-			if f, ok := sc.(Faded); ok {
-				x.Fading = figure(f.Faded())
+			if ty.fading[i] != nil {
+				x.Fading = figure(ty.fading[i].Value())
 			}
 			if d, ok := sc.(Detailed); ok {
 				x.Details = d.Details(t.classes.labels)

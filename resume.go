@@ -287,6 +287,16 @@ func (t *taskState) restore(c *Checkpoint) (bool, error) {
 		}
 		return Fatalf("task %s: %s in checkpoint %v: %w", t.spec.Name, what, c.ID, err)
 	}
+	for i, f := range t.spec.Features {
+		where := fmt.Sprintf("%s.features[%d]", path, i)
+		sec := c.Section(fmt.Sprintf("%sfeature/%d", prefix, i))
+		if sec == nil {
+			return true, changed(where, "absent", describe(f))
+		}
+		if now := describe(f); sec.Fingerprint != now {
+			return true, changed(where, sec.Fingerprint, now)
+		}
+	}
 	d := decoder{b: life.Data}
 	if err := t.readLife(&d); err != nil {
 		return true, fail("life", err)

@@ -162,7 +162,7 @@ func (m *Mill) cycle(ctx context.Context) error {
 		for range in { // wait for the reader: the source must be closed before the store is unlocked
 		}
 	}()
-	tick := time.NewTicker(min(m.flow.Every, time.Second))
+	tick := time.NewTicker(max(min(m.flow.Every, time.Second), 10*time.Millisecond))
 	defer tick.Stop()
 	for {
 		select {

@@ -39,6 +39,6 @@ type NamedValue struct {
 	Value float64
 }
 
-// Faded is an upgrade of Score: the figure in which each answer weighs 0.999 of the one after it. It is part of the
-// score's state.
-type Faded interface{ Faded() float64 }
+// Fader is an upgrade of Score: an empty score of the same settings in which an answer's weight is multiplied by keep at
+// each further answer; nil where the figure cannot fade.
+type Fader interface{ Fading(keep float64) Score }

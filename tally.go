@@ -7,6 +7,9 @@ import (
 // rollingWindow is how many answers a rolling figure looks back on.
 const rollingWindow = 1000
 
+// fadingKeep is what an answer weighs of the one after it in fading figures.
+const fadingKeep = 0.999
+
 // curvePoints is how many points a learning curve keeps before it doubles its stride.
 const curvePoints = 400
 
@@ -18,6 +21,7 @@ type tally struct {
 	majority []Score
 	noChange []Score
 	frozen   []Score // nil where the task has no frozen baseline
+	fading   []Score // nil entries where the score cannot fade
 	n        uint64
 	ring     []kept // the newest answers
 	from     int
@@ -42,6 +46,11 @@ func newTally(phase Phase, scores []Score, frozen bool) *tally {
 		t.scores = append(t.scores, s.New())
 		t.majority = append(t.majority, s.New())
 		t.noChange = append(t.noChange, s.New())
+		var faded Score
+		if f, ok := s.(Fader); ok {
+			faded = f.Fading(fadingKeep)
+		}
+		t.fading = append(t.fading, faded)
 		if frozen {
 			t.frozen = append(t.frozen, s.New())
 		}
@@ -58,8 +67,11 @@ type others struct {
 
 // update scores one answer and its baselines.
 func (t *tally) update(a *Answer, o *others) {
-	for _, s := range t.scores {
+	for i, s := range t.scores {
 		s.Update(a)
+		if f := t.fading[i]; f != nil {
+			f.Update(a)
+		}
 	}
 	b := Answer{Kind: a.Kind, Truth: a.Truth, Unseen: a.Unseen, Weight: a.Weight, Positive: a.Positive, Labels: a.Labels, X: a.X}
 	baseClass := math.NaN()
@@ -207,10 +219,7 @@ func (t *tally) appendTo(b []byte) ([]byte, error) {
 	var err error
 	for i, s := range t.scores {
 		b = putString(b, scoreName(s))
-		group := []Score{s, t.majority[i], t.noChange[i]}
-		if t.frozen != nil {
-			group = append(group, t.frozen[i])
-		}
+		group := t.group(i)
 		b = putUvarint(b, uint64(len(group)))
 		for _, g := range group {
 			var state []byte
@@ -243,6 +252,18 @@ func (t *tally) appendTo(b []byte) ([]byte, error) {
 	return b, nil
 }
 
+// group is score i with its companions, in the order of the state.
+func (t *tally) group(i int) []Score {
+	g := []Score{t.scores[i], t.majority[i], t.noChange[i]}
+	if t.fading[i] != nil {
+		g = append(g, t.fading[i])
+	}
+	if t.frozen != nil {
+		g = append(g, t.frozen[i])
+	}
+	return g
+}
+
 func scoreName(s Score) string {
 	if d, ok := s.(Describer); ok {
 		return d.Describe()
@@ -267,10 +288,7 @@ func (t *tally) read(b []byte) error {
 			if d.err != nil || scoreName(s) != name {
 				continue
 			}
-			group := []Score{s, t.majority[i], t.noChange[i]}
-			if t.frozen != nil {
-				group = append(group, t.frozen[i])
-			}
+			group := t.group(i)
 			for j := 0; j < len(group) && j < len(states); j++ {
 				if err := group[j].UnmarshalBinary(states[j]); err != nil {
 					return err

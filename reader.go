@@ -1,0 +1,41 @@
+package tidemill
+
+import (
+	"context"
+	"fmt"
+)
+
+// Reader is a flow's newest checkpoint, opened without the lock: also while the flow runs. Predict and Status answer from it.
+type Reader struct{ *Mill }
+
+// Open reads the newest whole checkpoint of the flow's store. ErrNotReady if there is none yet.
+func Open(ctx context.Context, f Flow) (*Reader, error) {
+	m, err := newMill(f)
+	if err != nil {
+		return nil, err
+	}
+	if f.Store == nil {
+		return nil, fmt.Errorf("the flow keeps no checkpoints: %w", ErrNotReady)
+	}
+	c, warnings, err := loadNewest(ctx, f.Store)
+	if err != nil {
+		return nil, err
+	}
+	if c == nil {
+		return nil, fmt.Errorf("the flow %q has no checkpoint yet: %w", m.flow.Name, ErrNotReady)
+	}
+	for _, s := range f.Sinks {
+		m.boxes = append(m.boxes, newOutbox(m, s, false))
+	}
+	if _, err := m.restore(c); err != nil {
+		return nil, err
+	}
+	m.term = c.ID.Term
+	for _, w := range warnings {
+		m.event("checkpoint", "a checkpoint cannot be used: "+w.Error())
+	}
+	m.setState("stopped")
+	m.stats.checkpoint = CheckpointStatus{ID: c.ID, Position: c.Position}
+	close(m.done)
+	return &Reader{m}, nil
+}
