@@ -10,7 +10,7 @@ import (
 // How much of the log one Release deletes, and in what portions: a portion takes the write lock for some milliseconds, and
 // between two of them other writers get it. What is left goes with the next Release, or while the stream is idle.
 const (
-	pruneRows  = 200_000
+	pruneRows  = 1_000_000
 	pruneFirst = 1_000
 	pruneMost  = 20_000
 	pruneTime  = 5 * time.Millisecond
@@ -104,9 +104,3 @@ func (d *db) prune(ctx context.Context, log string, upto, most int64) (done bool
 	}
 	return low >= upto, nil
 }
-
-// Check looks at the file and the tables.
-func (c *Capture) Check(ctx context.Context) []tidemill.Finding { return nil }
-
-// Check looks at the file and the table.
-func (p *Predictions) Check(ctx context.Context) []tidemill.Finding { return nil }

@@ -77,6 +77,15 @@ func openFile(path string, mode openMode) (*db, error) {
 	return d, nil
 }
 
+// look opens a database file to read it. Where this user may write it, the connection may too: one that may not would
+// leave an empty WAL behind.
+func look(path string) (*db, error) {
+	if mayWrite(path) == nil {
+		return openFile(path, readWrite)
+	}
+	return openFile(path, readOnly)
+}
+
 // explain names the file in front of an error, adds the mend where there is one, and marks as fatal what waiting cannot
 // mend. Errors that are not SQLite's pass through.
 func explain(path string, err error) error {

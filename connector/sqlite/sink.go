@@ -202,33 +202,45 @@ func (p *Predictions) makeTables() error {
 
 // fitTable adds the columns of the truth to a table that was made without, and refuses a table that is another thing.
 func (p *Predictions) fitTable() error {
-	have := map[string]bool{}
+	missing, _, err := p.missing(p.d)
+	if err != nil {
+		return err
+	}
+	for _, name := range missing {
+		if err := p.d.exec(fmt.Sprintf("ALTER TABLE main.%s ADD COLUMN %s TEXT", quote(p.name), name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// missing gives the columns of the truth that the table lacks, and whether there is a table. A table that is not one of
+// predictions is an error.
+func (p *Predictions) missing(d *db) (missing []string, have bool, err error) {
+	cols := map[string]bool{}
 	var key []string
-	err := p.d.query("SELECT name, pk FROM pragma_table_xinfo(?) ORDER BY pk", func(s *stmt) error {
+	err = d.query("SELECT name, pk FROM pragma_table_xinfo(?) ORDER BY pk", func(s *stmt) error {
 		n := strings.ToLower(s.text(0))
-		have[n] = true
+		cols[n] = true
 		if s.int(1) > 0 {
 			key = append(key, n)
 		}
 		return nil
 	}, p.name)
-	if err != nil {
-		return err
+	if err != nil || len(cols) == 0 {
+		return nil, false, err
 	}
 	for _, c := range sinkColumns {
 		switch {
-		case have[c.name]:
-		case c.truth && !p.truth:
+		case cols[c.name] || c.truth && !p.truth:
 		case c.truth:
-			if err := p.d.exec(fmt.Sprintf("ALTER TABLE main.%s ADD COLUMN %s %s", quote(p.name), c.name, c.native)); err != nil {
-				return err
-			}
+			missing = append(missing, c.name)
 		default:
-			return tidemill.Fatalf("sqlite: %s: table %q has no column %s: it is not a table of predictions; name another one", p.path, p.name, c.name)
+			return nil, true, tidemill.Fatalf("sqlite: %s: table %q has no column %s: it is not a table of predictions; name another one", p.path, p.name, c.name)
 		}
 	}
 	if strings.Join(key, ",") != "task,id" {
-		return tidemill.Fatalf("sqlite: %s: the primary key of table %q is not (task, id): it is not a table of predictions; name another one", p.path, p.name)
+		return nil, true, tidemill.Fatalf("sqlite: %s: the primary key of table %q is not (task, id): it is not a table of predictions; name another one", p.path, p.name)
 	}
-	return nil
+	return missing, true, nil
 }

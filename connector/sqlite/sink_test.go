@@ -21,7 +21,7 @@ func predicted(seq uint64, id, label string) tidemill.Output {
 
 func rowsOf(t *testing.T, path, query string) string {
 	t.Helper()
-	d, err := openFile(path, readOnly)
+	d, err := look(path)
 	if err != nil {
 		t.Fatal(err)
 	}

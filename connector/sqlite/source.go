@@ -221,7 +221,7 @@ func (c *Capture) begin(ctx context.Context, d *db, after tidemill.Position) (ve
 
 // Tables reads the captured tables' shapes as they are now; all tables of the file where none are named.
 func (c *Capture) Tables(ctx context.Context) ([]*tidemill.Table, error) {
-	d, err := openFile(c.path, readOnly)
+	d, err := look(c.path)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	_ "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/tidemill/tidemill"
 )
@@ -179,3 +180,6 @@ func TestSnapshotAndStream(t *testing.T) {
 		})
 	}
 }
+
+// sqliteBusy sets how long SQLite waits for a lock itself.
+func sqliteBusy(d *db, ms int32) { sqlite3.Xsqlite3_busy_timeout(d.tls, d.handle, ms) }
