@@ -163,11 +163,17 @@ func (b *browser) open(url string, width, height int, scheme string) *tab {
 	for _, domain := range []string{"Runtime", "Log", "Page", "Network"} {
 		p.call(p.session, domain+".enable", nil)
 	}
-	p.call(p.session, "Emulation.setDeviceMetricsOverride", object{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500})
-	p.call(p.session, "Emulation.setEmulatedMedia", object{"features": []object{{"name": "prefers-color-scheme", "value": scheme}}})
+	p.look(width, height, scheme)
 	p.call(p.session, "Page.navigate", object{"url": url})
 	p.wait(`document.readyState === "complete" && location.href !== "about:blank"`)
 	return p
+}
+
+// look makes the window that large and the system's colours light or dark.
+func (p *tab) look(width, height int, scheme string) {
+	p.t.Helper()
+	p.call(p.session, "Emulation.setDeviceMetricsOverride", object{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500})
+	p.call(p.session, "Emulation.setEmulatedMedia", object{"features": []object{{"name": "prefers-color-scheme", "value": scheme}}})
 }
 
 func (p *tab) hear(m message) {

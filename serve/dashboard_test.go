@@ -102,29 +102,26 @@ func TestDashboardStates(t *testing.T) {
 			f.predict = seeing(mnist(t))
 		}
 		url, stop := listen(t, f, Config{})
-		time.Sleep(1200 * time.Millisecond) // two beats of history
-		for _, size := range [][2]int{{1440, 1000}, {375, 812}} {
+		p := b.open(url, 1440, 1000, "light")
+		p.wait(fmt.Sprintf(`document.querySelector("#pill").innerText === %q`, c.word))
+		if c.name == "digits" {
+			p.eval(`document.querySelector(".pictures li:nth-child(6) button").click()`)
+			p.wait(`document.querySelector(".said .label")?.innerText !== "?"`)
+		}
+		if c.name == "flights" {
+			p.wait(`document.querySelector(".said .label")?.innerText !== undefined`)
+			p.eval(`document.querySelector("#rejects summary").click()`)
+		}
+		for _, size := range [][2]int{{1440, 1000}, {768, 1024}, {375, 812}} {
 			for _, scheme := range []string{"light", "dark"} {
-				if scheme == "dark" && c.name != "digits" && c.name != "flights" && c.name != "away" && c.name != "fifty" {
-					continue
-				}
-				p := b.open(url, size[0], size[1], scheme)
-				p.wait(fmt.Sprintf(`document.querySelector("#pill").innerText === %q`, c.word))
-				if c.name == "digits" && size[0] > 1000 {
-					p.eval(`document.querySelector(".pictures li:nth-child(6) button").click()`)
-					p.wait(`document.querySelector(".said .label")?.innerText.length === 1`)
-				}
-				if c.name == "flights" {
-					p.wait(`document.querySelector(".said .label")?.innerText !== undefined`)
-					p.eval(`document.querySelector("#rejects summary").click()`)
-				}
-				time.Sleep(1100 * time.Millisecond) // the next beat finds the page settled
+				p.look(size[0], size[1], scheme)
+				time.Sleep(150 * time.Millisecond)
 				p.fits()
-				p.clean()
 				p.shot(fmt.Sprintf("%s-%d-%s", c.name, size[0], scheme))
-				p.call("", "Target.closeTarget", object{"targetId": p.target})
 			}
 		}
+		p.clean()
+		p.call("", "Target.closeTarget", object{"targetId": p.target})
 		stop()
 	}
 }
@@ -150,7 +147,7 @@ func TestDashboardDraws(t *testing.T) {
 	}
 	p.shot("drawn")
 	p.eval(`[...document.querySelectorAll(".padbuttons button")].find((b) => b.innerText === "Clear").click()`)
-	p.wait(`document.querySelector(".answer").innerText.startsWith("Draw something")`)
+	p.wait(`document.querySelector(".answer").innerText.includes("Draw something")`)
 	p.clean()
 }
 

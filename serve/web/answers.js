@@ -86,7 +86,7 @@ export function confusion(t) {
     c.classList.toggle("deep", i === j ? p > 0.55 : p > 0.3);
     return c;
   };
-  box.replaceChildren(h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Confusion matrix" }, h("table.matrix" + (idx.length > 12 ? ".small" : ""), null,
+  box.replaceChildren(h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Confusion matrix" }, h("table.matrix" + (idx.length > 12 ? ".small" : idx.length < 5 ? ".large" : ""), null,
     h("thead", null, h("tr", null, h("td"), ...idx.map((j) => h("th", { scope: "col" }, name(j))), h("th.recall", { scope: "col", title: "share of the rows of this class that were recognised" }, "right"))),
     h("tbody", null, ...idx.map((i) => h("tr", null, h("th", { scope: "row" }, name(i)), ...idx.map((j) => cell(i, j)), h("td.recall", null, sums[i] ? percent((m[i][i] || 0) / sums[i], 0) : "–")))))),
     idx.length < m.length ? h("p.sub", null, `the ${idx.length} commonest of ${m.length} classes`) : "");

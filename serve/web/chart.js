@@ -1,5 +1,5 @@
 // The learning curve and the sparklines, as SVG whose colours come from the style sheet.
-import { s, h, count, score, changed } from "./dom.js";
+import { s, h, count, score, tick, changed } from "./dom.js";
 
 // ticks are round numbers from lo to hi, about n of them.
 function ticks(lo, hi, n) {
@@ -40,8 +40,9 @@ export class Curve {
     });
   }
 
-  // set takes new points; name is the score's, names what the baselines are called.
-  set(points, name, names) {
+  // set takes new points; name is the score's, names what the baselines are called, empty the lines that
+  // stand where there is no curve yet.
+  set(points, name, names, empty) {
     // Counting begins anew with each phase: on the axis the phases follow one another.
     let offset = 0, lastN = 0;
     this.points = points.map((p, i) => {
@@ -51,19 +52,21 @@ export class Curve {
     });
     this.name = name;
     this.names = names;
+    this.empty = empty;
     this.draw();
   }
 
   draw() {
     const W = this.box.clientWidth, H = this.box.clientHeight, pts = this.points;
-    if (!W || !H || !changed(this.svg, [W, H, this.name, pts])) return;
+    if (!W || !H || !changed(this.svg, [W, H, this.name, this.empty, pts])) return;
     this.svg.setAttribute("viewBox", `0 0 ${W} ${H}`);
+    const left = 48, right = 10, top = 18, bottom = 24;
     if (pts.length < 2) {
-      this.svg.replaceChildren(s("text", { x: W / 2, y: H / 2, class: "empty", "text-anchor": "middle" }, pts.length ? "The curve begins with the second point" : "Nothing has been answered yet"));
+      this.svg.replaceChildren(s("line", { class: "grid", x1: left, x2: W - right, y1: H - bottom, y2: H - bottom }), s("line", { class: "grid", x1: left, x2: left, y1: top, y2: H - bottom }),
+        ...(this.empty || []).map((line, i) => s("text", { x: (W + left) / 2, y: H / 2 - 18 + 22 * i, class: i ? "" : "empty", "text-anchor": "middle" }, line)));
       this.hover(-1);
       return;
     }
-    const left = 48, right = 10, top = 16, bottom = 24;
     const values = (k) => pts.map((p) => p[k]).filter((v) => v !== null && v !== undefined && Number.isFinite(v));
     const own = [...values("value"), ...values("rolling")];
     // Noise of the first few answers must not flatten the rest; a baseline far away is cut off rather than shown.
@@ -76,7 +79,7 @@ export class Curve {
     const bounded = lo >= 0 && hi <= 1 && /acc|auc|f1|prec|rec/.test(this.name);
     lo = bounded ? Math.max(0, lo - pad) : lo - pad;
     hi = bounded ? Math.min(1, hi + pad) : hi + pad;
-    const x0 = pts[0].x === pts[pts.length - 1].x ? 0 : pts[0].x, x1 = pts[pts.length - 1].x;
+    const x0 = 0, x1 = pts[pts.length - 1].x;
     const X = (v) => left + (v - x0) / (x1 - x0 || 1) * (W - left - right);
     const Y = (v) => top + (hi - v) / (hi - lo) * (H - top - bottom);
     this.X = X; this.Y = Y;
@@ -84,13 +87,13 @@ export class Curve {
     for (const v of ticks(lo, hi, Math.max(2, Math.floor(H / 52)))) {
       const y = Y(v);
       if (y < top - 1 || y > H - bottom + 1) continue;
-      out.push(s("line", { class: "grid", x1: left, x2: W - right, y1: y, y2: y }), s("text", { class: "tick", x: left - 8, y: y + 4, "text-anchor": "end" }, score(this.name, v)));
+      out.push(s("line", { class: "grid", x1: left, x2: W - right, y1: y, y2: y }), s("text", { class: "tick", x: left - 8, y: y + 4, "text-anchor": "end" }, tick(this.name, v)));
     }
     const begin = pts.findIndex((p, i) => i && p.phase !== pts[i - 1].phase);
     if (begin > 0) {
       const x = X(pts[begin - 1].x);
-      out.push(s("rect", { class: "phase", x: left, y: top, width: Math.max(0, x - left), height: H - top - bottom }), s("text", { class: "phase", x: left + 8, y: H - bottom - 8 }, "snapshot"));
-      if (W - right - x > 60) out.push(s("text", { class: "phase", x: x + 8, y: H - bottom - 8 }, "stream"));
+      out.push(s("rect", { class: "phase", x: left, y: top, width: Math.max(0, x - left), height: H - top - bottom }), s("text", { class: "phase", x: left + 8, y: top + 13 }, x - left > 70 ? "snapshot" : ""));
+      if (W - right - x > 60) out.push(s("text", { class: "phase", x: x + 8, y: top + 13 }, "stream"));
     }
     for (const v of ticks(x0, x1, Math.max(2, Math.floor(W / 130)))) {
       const t = s("text", { class: "tick", x: Math.min(X(v), W - right), y: H - 6, "text-anchor": X(v) > W - 50 ? "end" : X(v) < left + 20 ? "start" : "middle" }, short(v));
@@ -111,7 +114,7 @@ export class Curve {
     for (const p of pts) {
       if (!p.event) continue;
       const x = X(p.x);
-      out.push(s("line", { class: "mark", x1: x, x2: x, y1: top - 4, y2: H - bottom }), s("text", { class: "mark", x: x + (x > W - 90 ? -5 : 5), y: top + 6, "text-anchor": x > W - 90 ? "end" : "start" }, p.event));
+      out.push(s("line", { class: "mark", x1: x, x2: x, y1: top - 2, y2: H - bottom }), s("text", { class: "mark", x: Math.max(left + 20, Math.min(x, W - 30)), y: 10, "text-anchor": "middle" }, p.event));
     }
     this.cross = s("g", { class: "cross", visibility: "hidden" }, s("line", { y1: top, y2: H - bottom }), s("circle", { r: 4 }));
     out.push(this.cross);
@@ -150,6 +153,8 @@ export function spark(svg, values, n) {
   const W = svg.clientWidth, H = svg.clientHeight;
   if (!W || !H || !changed(svg, [W, H, values])) return;
   svg.setAttribute("viewBox", `0 0 ${W} ${H}`);
+  // A short history fills the width too, down to half a minute.
+  n = Math.min(n, Math.max(values.length, 30));
   const shown = values.slice(-n);
   if (shown.length < 2) { svg.replaceChildren(); return; }
   const hi = Math.max(...shown, 1e-9), dx = W / (n - 1), x0 = W - dx * (shown.length - 1);

@@ -47,7 +47,7 @@ export function changed(e, key) {
 }
 
 const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
-const thin = "\u202f";
+const thin = "\u00a0";
 
 export function count(n) {
   if (n === null || n === undefined || Number.isNaN(n)) return "–";
@@ -94,12 +94,15 @@ export const better = (name) => !/loss|brier|mae|mse|error|mape|perplexity|inert
 // score is a score's figure as its kind is usually read.
 export function score(name, v) {
   if (v === null || v === undefined || !Number.isFinite(v)) return "–";
-  if (share.has(name)) return (100 * v).toFixed(Math.abs(v) >= 0.9995 ? 0 : 1) + thin + "%";
+  if (share.has(name)) return (100 * v).toFixed(1) + "\u202f%";
   const a = Math.abs(v);
   return v.toFixed(a >= 1000 ? 0 : a >= 100 ? 1 : a >= 10 ? 2 : 3);
 }
 
-export const percent = (v, digits = 1) => v === null || !Number.isFinite(v) ? "–" : (100 * v).toFixed(digits) + thin + "%";
+// tick is score without the zeros that an axis does not need.
+export const tick = (name, v) => share.has(name) ? +(100 * v).toFixed(1) + "\u202f%" : String(+v.toPrecision(4));
+
+export const percent = (v, digits = 1) => v === null || !Number.isFinite(v) ? "–" : (100 * v).toFixed(digits) + "\u202f%";
 
 export const number = (v) => v === null || v === undefined || !Number.isFinite(v) ? "–" : Math.abs(v) >= 1e5 || (v !== 0 && Math.abs(v) < 1e-3) ? v.toExponential(2) : String(+v.toPrecision(4));
 

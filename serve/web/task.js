@@ -51,7 +51,7 @@ export class TaskView {
     text($("curve-title"), s ? "Learning curve · " + s.name.replaceAll("_", " ") : "Learning curve");
     const own = s ? s.rolling ?? s.value : null;
     text($("score"), s ? score(s.name, own) : "–");
-    text($("score-sub"), s ? verdict(s, own, t) : "The first answer has not come yet");
+    text($("score-sub"), s ? verdict(s, own) : "no answer yet");
     const phases = [...new Set(curve.map((p) => p.phase))], range = $("range");
     const choices = phases.length > 1 ? ["all", ...phases] : [];
     if (!choices.includes(this.range)) this.range = "all";
@@ -63,7 +63,7 @@ export class TaskView {
       }));
     }
     const points = this.range === "all" ? curve : curve.filter((p) => p.phase === this.range);
-    this.curve.set(points, s?.name || "", names);
+    this.curve.set(points, s?.name || "", names, this.nothing(t));
     attr($("chart"), "aria-label", s ? `Learning curve of ${s.name}: ${points.length} points, now ${score(s.name, own)}. Arrow keys read the points.` : "Learning curve: empty");
     const last = points[points.length - 1] || {};
     const items = ["rolling", "value", "baseline", "no_change", "frozen"].map((k) => [k, points.findLast((p) => p[k] !== null && p[k] !== undefined)?.[k]]).filter(([, v]) => v !== undefined);
@@ -72,6 +72,16 @@ export class TaskView {
       const cls = { rolling: "rolling", value: "value", baseline: "base", no_change: "same", frozen: "frozen" };
       legend.replaceChildren(...items.map(([k, v]) => h("li", null, h("i." + cls[k]), h("span", null, names[k]), h("b", null, score(s?.name || "", v)))));
     }
+  }
+
+  // nothing says what a reader may wait for while there is no curve.
+  nothing(t) {
+    const table = t.table || "its table";
+    if (this.st.state === "snapshot") return ["The curve begins with the first scored rows", "of the snapshot that is being read"];
+    if (t.scores?.length) return ["The curve begins with the second point", ""];
+    if (["anomaly", "cluster"].includes(t.kind)) return ["No answers, no curve", `a task of kind ${t.kind} learns without them`];
+    if (!t.counts.asked) return [`Waiting for the first row of ${table}`, "a row is asked about when it comes, and scored when its answer comes"];
+    return [`${count(t.counts.open)} questions wait for their answers`, "the curve begins with the first one"];
   }
 
   latest() { latest(this.frozen ? this.frozen.list : this.task.latest || [], this.task, this.clock, Boolean(this.frozen), (l) => this.try.take(l)); }
@@ -169,11 +179,11 @@ export class TaskView {
 }
 
 // verdict says in words how the score stands beside the first baseline.
-function verdict(s, own, t) {
+function verdict(s, own) {
   const over = s.rolling !== null && s.rolling !== undefined ? `over the last ${count(Math.min(1000, s.n))} answers` : `over ${count(s.n)} answers`;
   const phase = s.phase === "snapshot" ? " of the snapshot" : "";
   const [name, base] = Object.entries(s.baselines || {}).filter(([, v]) => v !== null).sort(([, a], [, b]) => better(s.name) ? b - a : a - b)[0] || [];
   if (base === undefined || own === null || own === undefined) return over + phase;
   const good = better(s.name) ? own - base : base - own;
-  return `${over}${phase} · ${good >= 0 ? "better" : "worse"} than ${name.replaceAll("_", " ")} (${score(s.name, base)})`;
+  return `${over}${phase} · ${good >= 0 ? "better" : "worse"} than ${name === "frozen" ? "the frozen copy" : name.replaceAll("_", " ")} (${score(s.name, base)})`;
 }

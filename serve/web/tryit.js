@@ -141,28 +141,38 @@ export class Try {
     this.out.replaceChildren(h("p.error", null, words));
   }
 
+  // idle shows where the answer will be; the bars keep their places, so that nothing jumps with the first stroke.
   idle() {
+    const t = this.task, wait = this.pad ? "Draw something, or press one of the latest pictures." : "Fill in a field.";
     this.bars = null;
-    this.out.replaceChildren(h("p.none", null, this.pad ? "Draw something, or press one of the latest pictures." : "Fill in a field."));
+    if (!t.classes?.length || t.classes.length > 12) { this.out.replaceChildren(h("p.none", null, wait)); return; }
+    this.frame(t, t.classes, ["probs", t.classes.length, 0]);
+    text(this.bars.label, "?");
+    text(this.bars.sure, "");
+    text(this.bars.note, wait);
+    for (const r of this.bars.rows.values()) { r.bar.style.transform = "scaleX(0)"; text(r.fig, ""); r.li.classList.remove("top"); }
+  }
+
+  frame(t, keys, sign) {
+    this.bars = { sign: JSON.stringify([t.name, ...sign]), label: h("b.label"), sure: h("span.sure"), note: h("p.sub"), rows: new Map() };
+    const rows = keys.map((k) => {
+      const bar = h("i"), fig = h("b");
+      const li = h("li", null, h("span", { title: k }, k), h("div", null, bar), fig);
+      this.bars.rows.set(k, { li, bar, fig });
+      return li;
+    });
+    this.out.replaceChildren(h("p.said", null, this.bars.label, this.bars.sure), h("ul.bars.probs", null, ...rows), this.bars.note);
   }
 
   answer(p, t, ms) {
     const probs = Object.entries(p.probabilities || {});
     const order = probs.length <= 12 ? probs : probs.toSorted((a, b) => b[1] - a[1]).slice(0, 8);
     const values = !probs.length && p.values?.length > 1 ? p.values.map((v, i) => [String(i), v]).slice(0, 12) : [];
-    const sign = [t.name, probs.length > 12 ? order.map(([k]) => k) : order.length, values.length];
-    if (!this.bars || JSON.stringify(this.bars.sign) !== JSON.stringify(sign)) {
-      this.bars = { sign, label: h("b.label"), sure: h("span.sure"), note: h("p.sub"), rows: new Map() };
-      const rows = (order.length ? order : values).map(([k]) => {
-        const bar = h("i"), fig = h("b");
-        const li = h("li", null, h("span", { title: k }, k), h("div", null, bar), fig);
-        this.bars.rows.set(k, { li, bar, fig });
-        return li;
-      });
-      this.out.replaceChildren(h("p.said", null, this.bars.label, this.bars.sure), h("ul.bars.probs", null, ...rows), this.bars.note);
-    }
+    const keys = (order.length ? order : values).map(([k]) => k);
+    const sign = ["probs", probs.length > 12 ? keys : order.length, values.length];
+    if (!this.bars || this.bars.sign !== JSON.stringify([t.name, ...sign]) || !keys.every((k) => this.bars.rows.has(k))) this.frame(t, keys, sign);
     const b = this.bars, numeric = typeof p.prediction === "number";
-    text(b.label, p.prediction === null ? "no answer yet" : numeric ? number(p.prediction) : p.prediction === "" ? "″″" : p.prediction);
+    text(b.label, p.prediction === null ? "no answer yet" : numeric ? number(p.prediction) : p.prediction === "" ? "(empty)" : p.prediction);
     text(b.sure, !numeric && t.kind === "classify" && p.score !== undefined ? percent(p.score) : t.kind === "anomaly" ? "higher is stranger" : t.kind === "cluster" && p.score !== undefined ? "distance " + number(p.score) : "");
     const near = values.length ? Math.min(...values.map(([, v]) => v)) : 0, far = values.length ? Math.max(...values.map(([, v]) => v)) : 1;
     for (const [k, v] of order.length ? order : values) {
