@@ -3,6 +3,7 @@ package model
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"math"
@@ -230,6 +231,31 @@ func TestMLPCoresAndCutsDoNotShow(t *testing.T) {
 		runtime.GOMAXPROCS(was)
 		if !bytes.Equal(tidemilltest.StateBytes(t, m), want) {
 			t.Fatalf("%d cores give other weights", cores)
+		}
+	}
+}
+
+// The state after some steps, on every architecture and with or without assembly.
+func TestMLPSameBitsEverywhere(t *testing.T) {
+	want := map[string]string{
+		"plain": "20048efc95bf884f", "batch": "a1a030946f3f1d9b", "no hidden": "d933bf454c5b345d",
+		"dropout": "73cc18819586dfb9", "regress sgd": "fffd0953ec7648b3", "regress momentum": "2412554e27ee1342",
+	}
+	for name, made := range networks() {
+		m := made()
+		if err := m.(tidemill.Binder).Bind(tidemill.Input{Columns: make([]tidemill.FeatureColumn, 37), Classes: map[bool]int{true: 3}[m.Kind() == tidemill.Classify]}); err != nil {
+			t.Fatal(err)
+		}
+		r := random(7)
+		for range 100 {
+			x := make([]float64, 37)
+			for i := range x {
+				x[i] = float64(float32(r.unit()*4 - 2))
+			}
+			m.Learn(&tidemill.Example{X: &tidemill.Vector{Dense: x}, Y: []float64{float64(r.next() % 3)}, Weight: 1})
+		}
+		if got := fmt.Sprintf("%x", sha256.Sum256(tidemilltest.StateBytes(t, m)))[:16]; got != want[name] {
+			t.Errorf("%s: %s, want %s", name, got, want[name])
 		}
 	}
 }

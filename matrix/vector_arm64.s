@@ -1,0 +1,216 @@
+//go:build !purego
+
+#include "textflag.h"
+#include "neon_arm64.h"
+
+// func dotNEON(x, y *float32, n int) float32
+TEXT ·dotNEON(SB), NOSPLIT, $0-28
+	MOVD x+0(FP), R0
+	MOVD y+8(FP), R1
+	MOVD n+16(FP), R2
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	SUBS $32, R2
+	BLT rest
+
+block:
+	VLD1.P 64(R0), [V16.S4, V17.S4, V18.S4, V19.S4]
+	VLD1.P 64(R1), [V20.S4, V21.S4, V22.S4, V23.S4]
+	VLD1.P 64(R0), [V24.S4, V25.S4, V26.S4, V27.S4]
+	VLD1.P 64(R1), [V28.S4, V29.S4, V30.S4, V31.S4]
+	VFMLA V16.S4, V20.S4, V0.S4
+	VFMLA V17.S4, V21.S4, V1.S4
+	VFMLA V18.S4, V22.S4, V2.S4
+	VFMLA V19.S4, V23.S4, V3.S4
+	VFMLA V24.S4, V28.S4, V4.S4
+	VFMLA V25.S4, V29.S4, V5.S4
+	VFMLA V26.S4, V30.S4, V6.S4
+	VFMLA V27.S4, V31.S4, V7.S4
+	SUBS $32, R2
+	BGE block
+
+rest:
+	ADDS $32, R2
+	BEQ sum
+
+eight:
+	VLD1.P 32(R0), [V16.S4, V17.S4]
+	VLD1.P 32(R1), [V20.S4, V21.S4]
+	VFMLA V16.S4, V20.S4, V0.S4
+	VFMLA V17.S4, V21.S4, V1.S4
+	SUBS $8, R2
+	BNE eight
+
+sum:
+	FADD4S(2, 0, 0)
+	FADD4S(3, 1, 1)
+	FADD4S(6, 4, 4)
+	FADD4S(7, 5, 5)
+	FADD4S(4, 0, 0)
+	FADD4S(5, 1, 1)
+	FADD4S(1, 0, 0)
+	VEXT $8, V0.B16, V0.B16, V1.B16
+	FADD4S(1, 0, 0)
+	VDUP V0.S[1], V1.S4
+	FADDS F1, F0, F0
+	FMOVS F0, ret+24(FP)
+	RET
+
+// func dot64NEON(x, y *float64, n int) float64
+TEXT ·dot64NEON(SB), NOSPLIT, $0-32
+	MOVD x+0(FP), R0
+	MOVD y+8(FP), R1
+	MOVD n+16(FP), R2
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	SUBS $16, R2
+	BLT rest
+
+block:
+	VLD1.P 64(R0), [V16.D2, V17.D2, V18.D2, V19.D2]
+	VLD1.P 64(R1), [V20.D2, V21.D2, V22.D2, V23.D2]
+	VLD1.P 64(R0), [V24.D2, V25.D2, V26.D2, V27.D2]
+	VLD1.P 64(R1), [V28.D2, V29.D2, V30.D2, V31.D2]
+	VFMLA V16.D2, V20.D2, V0.D2
+	VFMLA V17.D2, V21.D2, V1.D2
+	VFMLA V18.D2, V22.D2, V2.D2
+	VFMLA V19.D2, V23.D2, V3.D2
+	VFMLA V24.D2, V28.D2, V4.D2
+	VFMLA V25.D2, V29.D2, V5.D2
+	VFMLA V26.D2, V30.D2, V6.D2
+	VFMLA V27.D2, V31.D2, V7.D2
+	SUBS $16, R2
+	BGE block
+
+rest:
+	ADDS $16, R2
+	BEQ sum
+
+four:
+	VLD1.P 32(R0), [V16.D2, V17.D2]
+	VLD1.P 32(R1), [V20.D2, V21.D2]
+	VFMLA V16.D2, V20.D2, V0.D2
+	VFMLA V17.D2, V21.D2, V1.D2
+	SUBS $4, R2
+	BNE four
+
+sum:
+	FADD2D(2, 0, 0)
+	FADD2D(3, 1, 1)
+	FADD2D(6, 4, 4)
+	FADD2D(7, 5, 5)
+	FADD2D(4, 0, 0)
+	FADD2D(5, 1, 1)
+	FADD2D(1, 0, 0)
+	VDUP V0.D[1], V1.D2
+	FADDD F1, F0, F0
+	FMOVD F0, ret+24(FP)
+	RET
+
+// func axpyNEON(a float32, x, y *float32, n int)
+TEXT ·axpyNEON(SB), NOSPLIT, $0-32
+	MOVD $a+0(FP), R3
+	VLD1R (R3), [V31.S4]
+	MOVD x+8(FP), R0
+	MOVD y+16(FP), R1
+	MOVD n+24(FP), R2
+
+eight:
+	VLD1.P 32(R0), [V0.S4, V1.S4]
+	VLD1 (R1), [V2.S4, V3.S4]
+	VFMLA V31.S4, V0.S4, V2.S4
+	VFMLA V31.S4, V1.S4, V3.S4
+	VST1.P [V2.S4, V3.S4], 32(R1)
+	SUBS $8, R2
+	BNE eight
+	RET
+
+// func axpy64NEON(a float64, x, y *float64, n int)
+TEXT ·axpy64NEON(SB), NOSPLIT, $0-32
+	MOVD $a+0(FP), R3
+	VLD1R (R3), [V31.D2]
+	MOVD x+8(FP), R0
+	MOVD y+16(FP), R1
+	MOVD n+24(FP), R2
+
+four:
+	VLD1.P 32(R0), [V0.D2, V1.D2]
+	VLD1 (R1), [V2.D2, V3.D2]
+	VFMLA V31.D2, V0.D2, V2.D2
+	VFMLA V31.D2, V1.D2, V3.D2
+	VST1.P [V2.D2, V3.D2], 32(R1)
+	SUBS $4, R2
+	BNE four
+	RET
+
+// func adamNEON(a *Adam, w, m, v, grad *float32, n int) bool
+TEXT ·adamNEON(SB), NOSPLIT, $0-49
+	MOVD a+0(FP), R0
+	MOVD w+8(FP), R1
+	MOVD m+16(FP), R2
+	MOVD v+24(FP), R3
+	MOVD grad+32(FP), R4
+	MOVD n+40(FP), R5
+	VLD1R.P 4(R0), [V16.S4] // beta1
+	VLD1R.P 4(R0), [V17.S4] // 1 - beta1
+	VLD1R.P 4(R0), [V18.S4] // beta2
+	VLD1R.P 4(R0), [V19.S4] // 1 - beta2
+	VLD1R.P 4(R0), [V20.S4] // rate
+	VLD1R.P 4(R0), [V21.S4] // epsilon
+	VEOR V22.B16, V22.B16, V22.B16
+
+four:
+	VLD1.P 16(R4), [V0.S4]
+	VLD1 (R2), [V1.S4]
+	VLD1 (R3), [V2.S4]
+	VLD1 (R1), [V3.S4]
+	FMUL4S(16, 1, 1)
+	FMUL4S(17, 0, 4)
+	FADD4S(4, 1, 1)
+	VST1.P [V1.S4], 16(R2)
+	FMUL4S(0, 0, 5)
+	FMUL4S(18, 2, 2)
+	FMUL4S(19, 5, 5)
+	FADD4S(5, 2, 2)
+	VST1.P [V2.S4], 16(R3)
+	FSQRT4S(2, 6)
+	FADD4S(21, 6, 6)
+	FMUL4S(20, 1, 1)
+	FDIV4S(6, 1, 1)
+	FSUB4S(1, 3, 3)
+	VST1.P [V3.S4], 16(R1)
+	FSUB4S(3, 3, 4) // 0 or NaN
+	FSUB4S(2, 2, 5)
+	VORR V4.B16, V22.B16, V22.B16
+	VORR V5.B16, V22.B16, V22.B16
+	SUBS $4, R5
+	BNE four
+	VMOV V22.D[0], R6
+	VMOV V22.D[1], R7
+	ORR R6, R7
+	CMP $0, R7
+	CSET EQ, R7
+	MOVB R7, ret+48(FP)
+	RET
+
+// func pause(n int)
+TEXT ·pause(SB), NOSPLIT, $0-8
+	MOVD n+0(FP), R0
+
+again:
+	YIELD
+	SUBS $1, R0
+	BNE again
+	RET
