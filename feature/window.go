@@ -1,0 +1,381 @@
+package feature
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/tidemill/tidemill"
+)
+
+// window is figures over a table's rows by time and key; see Window's kinds (Count, Mean, …) and WindowConfig.
+//
+// A row's value enters at the time of the change that made it known, once per row id (the primary key): for rows that is
+// the INSERT, for a column the first change after which it is not NULL. A correction takes the old value out and lets the
+// new one in at its own time; NULL, DELETE and TRUNCATE take it out. A change of the key moves the row in the same way.
+// The asking row's own change is not in its window, as the engine asks before it folds a change in. A row whose key is NULL
+// is in no window, and the figures of an asking row with such a key are NaN.
+//
+// What left every window is forgotten, also which rows it came from. So an UPDATE of a row whose value has left already is
+// told from a first value only by the change's Before: with Postgres set REPLICA IDENTITY FULL on such tables.
+type window struct {
+	config  WindowConfig
+	mistake error // of a constructor; told by Bind
+	figures []windowed
+	streams []valueStream
+	out     []tidemill.FeatureColumn
+	asks    shapes[[]int]
+	folds   shapes[folding]
+}
+
+// windowed is one figure and the stream that it reads.
+type windowed struct {
+	agg    aggregation
+	column string
+	stream int
+}
+
+// valueStream is a stream and the values that it takes: of a column, as a number or as a category; rows where the column is "".
+type valueStream struct {
+	*stream
+	column string
+	nature nature
+}
+
+type nature uint8
+
+const (
+	natureRows   nature = iota // every row is a value
+	natureAny                  // every value that is not NULL, whatever it is
+	natureNumber               // a number
+)
+
+// folding is a table's columns in a window: by and key, the time, and one per stream (-1 for rows).
+type folding struct {
+	seed    uint64 // of the row ids: tables of the same name in several schemas share no rows
+	by, key []int
+	at      int
+	values  []int
+}
+
+func newWindow(c WindowConfig) (*window, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	c.Late = min(c.Late, c.Over)
+	w := &window{config: c}
+	w.add(c.figures())
+	return w, nil
+}
+
+// add adds figures, each on the stream of its column, and starts the streams.
+func (w *window) add(figures []windowed) {
+	type plan struct {
+		column string
+		nature nature
+		want   wants
+	}
+	plans := []plan{}
+	w.figures = append(w.figures, figures...)
+	w.out = w.out[:0:0]
+	for i := range w.figures {
+		f := &w.figures[i]
+		w.out = append(w.out, tidemill.FeatureColumn{Name: aggregationNames[f.agg] + " " + f.column + w.config.span()})
+		p := plan{column: f.column}
+		switch f.agg {
+		case aggCount, aggSince:
+			p.nature = natureAny
+			if f.column == "rows" {
+				p.nature, p.column = natureRows, ""
+			}
+		case aggDistinct:
+			p.nature = natureAny
+		default:
+			p.nature = natureNumber
+		}
+		f.stream = slices.IndexFunc(plans, func(q plan) bool { return q.column == p.column && q.nature == p.nature })
+		if f.stream < 0 {
+			f.stream = len(plans)
+			plans = append(plans, p)
+		}
+		want := &plans[f.stream].want
+		want.sum = want.sum || f.agg == aggSum || f.agg == aggMean
+		want.extremes = want.extremes || f.agg == aggMin || f.agg == aggMax
+		want.distinct = want.distinct || f.agg == aggDistinct
+	}
+	w.streams = nil
+	for _, p := range plans {
+		s := newStream(w.config.Over.Microseconds(), w.config.Every.Microseconds(), w.config.Late.Microseconds(), p.want)
+		w.streams = append(w.streams, valueStream{s, p.column, p.nature})
+	}
+}
+
+// Merge joins windows over the same rows (table, keys, lengths and times are the same) into the first of them, so that their
+// figures share one store; other features stay as and where they are. For features that no change has reached yet.
+func Merge(features []tidemill.Feature) []tidemill.Feature {
+	var out []tidemill.Feature
+	joined := map[*window]bool{}
+next:
+	for _, f := range features {
+		w, ok := f.(*window)
+		if !ok || w.mistake != nil {
+			out = append(out, f)
+			continue
+		}
+		for i, g := range out {
+			first, ok := g.(*window)
+			if !ok || first.mistake != nil || !first.config.same(&w.config) {
+				continue
+			}
+			if !joined[first] { // the caller's own stays as it is
+				first = &window{config: first.config}
+				first.add(g.(*window).figures)
+				joined[first], out[i] = true, first
+			}
+			first.add(w.figures)
+			continue next
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// Describe implements tidemill.Describer.
+func (w *window) Describe() string {
+	if w.mistake != nil {
+		return "window"
+	}
+	c := &w.config
+	var names []string
+	for _, f := range w.figures {
+		names = append(names, aggregationNames[f.agg]+" "+f.column)
+	}
+	s := "window " + strings.Join(names, ", ") + c.span() + " late " + length(c.Late)
+	if len(c.Match) > 0 {
+		s += " match " + strings.Join(c.Match, ", ")
+	}
+	if c.At != "" {
+		s += " at " + c.At + " " + c.Unix
+	}
+	return s
+}
+
+// Columns implements tidemill.Feature.
+func (w *window) Columns() []tidemill.FeatureColumn { return w.out }
+
+// match is the asking row's columns.
+func (w *window) match() []string {
+	if len(w.config.Match) > 0 {
+		return w.config.Match
+	}
+	return w.config.By
+}
+
+// Needs implements tidemill.Needer: values that can be corrected after they left the window need Before.
+func (w *window) Needs(t *tidemill.Table) (columns []string, before bool) {
+	columns = slices.Clone(w.match())
+	if t == nil || !t.Is(w.config.Of) {
+		return columns, false
+	}
+	columns = append(columns, w.config.By...)
+	for _, s := range w.streams {
+		if s.column != "" {
+			columns = append(columns, s.column)
+			before = true
+		}
+	}
+	if w.config.At != "" {
+		columns = append(columns, w.config.At)
+	}
+	for _, k := range t.Key {
+		columns = append(columns, t.Columns[k].Name)
+	}
+	slices.Sort(columns)
+	return slices.Compact(columns), before
+}
+
+// Bind implements tidemill.Feature.
+func (w *window) Bind(t *tidemill.Table, role tidemill.Role) error {
+	if w.mistake != nil {
+		return w.mistake
+	}
+	if role == tidemill.Asks {
+		var at []int
+		for _, name := range w.match() {
+			i, err := column(t, name)
+			if err != nil {
+				return fmt.Errorf("window%s: the row that asks: %w; name its column with match", w.config.span(), err)
+			}
+			at = append(at, i)
+		}
+		w.asks.set(t, at)
+		return nil
+	}
+	if !t.Is(w.config.Of) {
+		return nil
+	}
+	if len(t.Key) == 0 {
+		return fmt.Errorf("window%s: table %s has no primary key, so that corrections and deletes could not find their rows; give it one", w.config.span(), t)
+	}
+	f := folding{seed: tidemill.Hash("row", t.Schema, t.Name), key: t.Key, at: -1}
+	place := func(name string) (int, error) {
+		i, err := column(t, name)
+		if err != nil {
+			err = fmt.Errorf("window%s: %w", w.config.span(), err)
+		}
+		return i, err
+	}
+	for _, name := range w.config.By {
+		i, err := place(name)
+		if err != nil {
+			return err
+		}
+		f.by = append(f.by, i)
+	}
+	for _, s := range w.streams {
+		i := -1
+		if s.nature != natureRows {
+			var err error
+			if i, err = place(s.column); err != nil {
+				return err
+			}
+			if why := fitsNumber(t.Columns[i].Kind); why != "" && s.nature == natureNumber {
+				return fmt.Errorf("window%s: column %q of table %s %s", w.config.span(), s.column, t, why)
+			}
+		}
+		f.values = append(f.values, i)
+	}
+	if w.config.At != "" {
+		i, err := place(w.config.At)
+		if err != nil {
+			return err
+		}
+		f.at = i
+	}
+	w.folds.set(t, f)
+	return nil
+}
+
+// keyHash names the key that the columns of a row make. known is false where one was not sent, null where one is NULL.
+func keyHash(row []tidemill.Value, cols []int, seed uint64) (hash uint64, known, null bool) {
+	var scratch [64]byte
+	hash, known = seed, true
+	for _, i := range cols {
+		if i >= len(row) || !row[i].Known() {
+			return 0, false, null
+		}
+		null = null || row[i].IsNull()
+		hash = tidemill.HashBytes(hash, text(row[i], &scratch))
+	}
+	return hash, known, null
+}
+
+// Append implements tidemill.Feature: as of the commit time.
+func (w *window) Append(dst *tidemill.Vector, c *tidemill.Change) error {
+	return w.AppendAt(dst, c, commitTime(c))
+}
+
+// Update implements tidemill.Feature: at the commit time.
+func (w *window) Update(c *tidemill.Change) { w.UpdateAt(c, commitTime(c)) }
+
+func commitTime(c *tidemill.Change) int64 {
+	if c.Tx == nil {
+		return 0
+	}
+	return c.Tx.Commit.UnixMicro()
+}
+
+// keySeed starts every key's hash; that of a window without keys is it.
+const keySeed = 0x7469646d696c6c00
+
+// AppendAt implements tidemill.Timed: the figures of the windows that end at time at.
+func (w *window) AppendAt(dst *tidemill.Vector, c *tidemill.Change, at int64) error {
+	cols := w.asks.get(c.Table)
+	if cols == nil {
+		return unbound("window"+w.config.span(), c.Table)
+	}
+	row := c.Row()
+	hash, known, null := keyHash(row, *cols, keySeed)
+	if null {
+		appendNaN(dst, len(w.out))
+		return nil
+	}
+	if !known {
+		for _, i := range *cols {
+			if i >= len(row) || !row[i].Known() {
+				return reject(c, i, errNotSent)
+			}
+		}
+	}
+	for i := range w.figures {
+		f := &w.figures[i]
+		dst.Dense = append(dst.Dense, w.streams[f.stream].figure(f.agg, hash, at))
+	}
+	return nil
+}
+
+// AppendBinary implements tidemill.State.
+func (w *window) AppendBinary(b []byte) ([]byte, error) {
+	b = append(b, 1)
+	b = binary.AppendUvarint(b, uint64(len(w.streams)))
+	for _, s := range w.streams {
+		b = s.appendState(b)
+	}
+	return b, nil
+}
+
+// UnmarshalBinary implements tidemill.State.
+func (w *window) UnmarshalBinary(data []byte) error {
+	r := &reader{b: data}
+	r.version(1)
+	if n := r.uvarint(); r.err == nil && n != uint64(len(w.streams)) {
+		r.fail(fmt.Errorf("it has %d streams of values, the window has %d", n, len(w.streams)))
+	}
+	var read []*stream
+	for _, s := range w.streams {
+		n := newStream(s.over, s.every, s.late, s.want)
+		if n.readState(r, s.nature == natureNumber); r.err != nil {
+			break
+		}
+		read = append(read, n)
+	}
+	if err := r.done("window" + w.config.span()); err != nil {
+		return err
+	}
+	for i := range w.streams {
+		w.streams[i].stream = read[i]
+	}
+	return nil
+}
+
+// Missed counts the values that came so late that no window can ask about them any more.
+func (w *window) Missed() (n uint64) {
+	for _, s := range w.streams {
+		n += s.missed
+	}
+	return n
+}
+
+// errSkip: the value takes no part.
+var errSkip = errors.New("no part of the window")
+
+// valueOf is what a stream takes from a value: bits of a number, or a hash. err is errNotSent, or errSkip for NULL and what is no number.
+func (s *valueStream) valueOf(v tidemill.Value) (uint64, error) {
+	switch {
+	case !v.Known():
+		return 0, errNotSent
+	case v.IsNull():
+		return 0, errSkip
+	case s.nature == natureAny:
+		var scratch [64]byte
+		return tidemill.HashBytes(0, text(v, &scratch)), nil
+	}
+	f, err := number(v)
+	if err != nil || f != f {
+		return 0, errSkip
+	}
+	return math.Float64bits(f + 0), nil // -0 is 0
+}
