@@ -96,8 +96,11 @@ func connectError(ctx context.Context, err error) error {
 	return err
 }
 
-// shut closes a session without waiting long.
+// shut closes a session without waiting long. Where there is none, or it is closed, it does nothing.
 func (s *session) shut() {
+	if s == nil || s.PgConn == nil {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	s.Close(ctx)

@@ -11,7 +11,7 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// begin makes publication and slot and yields the snapshot. Afterwards place.lsn is where the stream begins.
+// begin makes publication and slot and yields the snapshot; it closes s. Afterwards place.lsn is where the stream begins.
 func (u *run) begin(ctx context.Context, s *session, begun bool) error {
 	if begun {
 		if _, err := dropSlot(ctx, s, u.slot); err != nil {
@@ -42,7 +42,17 @@ func (u *run) begin(ctx context.Context, s *session, begun bool) error {
 	if _, err := reader.ask(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT "+literal(snapshot)); err != nil {
 		return err
 	}
-	return u.snapshot(ctx, reader)
+	s.shut()
+	last, err := u.snapshot(ctx, reader)
+	if err != nil {
+		return err
+	}
+	// The consumer may take its time over the snapshot's end (training on it): no transaction is open meanwhile.
+	reader.shut()
+	if !u.yield(tidemill.Batch{Changes: last, Upto: u.place.position(), Live: true, CaughtUp: true}, nil) {
+		return errStopped
+	}
+	return nil
 }
 
 // look finds every table.
@@ -66,23 +76,23 @@ func (u *run) look(ctx context.Context, s *session) ([]*tableInfo, error) {
 }
 
 // snapshot reads all tables in the transaction of s. One batch is held back, because only what follows says whether a row
-// is the last one.
-func (u *run) snapshot(ctx context.Context, s *session) error {
+// is the last one; at the end it is returned.
+func (u *run) snapshot(ctx context.Context, s *session) (last []tidemill.Change, err error) {
 	infos, err := u.look(ctx, s) // in the snapshot
 	if err != nil {
-		return err
+		return nil, err
 	}
 	published, err := lookPublication(ctx, s, u.publication)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if published == nil {
-		return tidemill.Fatalf("postgres: publication %q was dropped just now", u.publication)
+		return nil, tidemill.Fatalf("postgres: publication %q was dropped just now", u.publication)
 	}
 	// A commit record may begin at the slot's consistent point: one below it no transaction of the stream can have.
 	rows := snapshotRows{run: u, tx: &tidemill.Tx{Order: uint64(u.place.lsn) - 1, Commit: time.UnixMicro(0).UTC(), Meta: u.meta}}
 	if when, err := s.ask(ctx, "SELECT (extract(epoch FROM transaction_timestamp()) * 1000000)::int8"); err != nil {
-		return err
+		return nil, err
 	} else if us, ok := parseInt(when[0][0]); ok {
 		rows.tx.Commit = time.UnixMicro(us).UTC()
 	}
@@ -93,16 +103,13 @@ func (u *run) snapshot(ctx context.Context, s *session) error {
 			info.keep(m.columns)
 		}
 		if err := rows.table(ctx, s, c, info, m.where); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if n := len(rows.changes); n > 0 {
 		rows.changes[n-1].Flags |= tidemill.Last
 	}
-	if !u.yield(tidemill.Batch{Changes: rows.take(), Upto: u.place.position(), Live: true, CaughtUp: true}, nil) {
-		return errStopped
-	}
-	return nil
+	return rows.take(), nil
 }
 
 // keep leaves the columns of a publication's column list.

@@ -201,10 +201,11 @@ func (u *run) follow(ctx context.Context, after tidemill.Position) error {
 		if err := u.begin(ctx, s, after == tidemill.Begun); err != nil {
 			return err
 		}
-		// The session that made the slot held the snapshot, perhaps for hours: the stream gets a fresh one.
-		s.shut()
 		if s, err = connect(ctx, u.url, true); err != nil {
-			s = &session{}
+			return err
+		}
+		u.goal = u.place.lsn // the snapshot holds what there was
+		if err := u.verify(ctx, s, u.place); err != nil {
 			return err
 		}
 		return u.stream(ctx, s)

@@ -13,8 +13,6 @@ import (
 	"github.com/tidemill/tidemill/tidemilltest/postgrestest"
 )
 
-func TestMain(m *testing.M) { postgrestest.Main(m) }
-
 // capture is a source with what a test has taken from it.
 type capture struct {
 	t      testing.TB
