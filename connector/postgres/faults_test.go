@@ -146,7 +146,13 @@ func TestSlotInUse(t *testing.T) {
 	mustSay(t, err.Error(), "server process "+pid, "pg_terminate_backend("+pid+")")
 	// A run that ends lets the next one in.
 	time.AfterFunc(300*time.Millisecond, c.cancel)
-	go c.step()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for c.step() == nil {
+		}
+	}()
+	defer func() { <-ended }()
 	d := open(t, postgres.Source(url, "a"), at)
 	d.until(func() bool { return d.caughtUp })
 	d.want("insert public.a -> (1, NULL)")

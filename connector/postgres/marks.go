@@ -105,7 +105,9 @@ func (w *Predictions) take(ctx context.Context, r tidemill.Resumption) (err erro
 		return fmt.Errorf("postgres: sink %s: it holds nothing of flow %q, but the checkpoint has seen output %d: another database? name the right one, or go on with this one with --adopt: %w",
 			w.table, r.Flow, r.After.Seq, tidemill.ErrUnknownMark)
 	}
-	if res := w.conn.ExecPrepared(ctx, stmtMark, append(who, decimal(r.Term), decimal(r.After.Seq)), nil, nil).Read(); res.Err != nil {
+	// Adopt takes the table over whatever term it has seen.
+	if res := w.conn.ExecParams(ctx, `UPDATE `+w.marks().sql()+` SET term = $3, seq = $4 WHERE flow = $1 AND sink = $2`,
+		append(who, decimal(r.Term), decimal(r.After.Seq)), nil, nil, nil).Read(); res.Err != nil {
 		return w.broken(ctx, res.Err)
 	}
 	if _, err := w.conn.Exec(ctx, "COMMIT").ReadAll(); err != nil {
@@ -120,9 +122,11 @@ func (w *Predictions) judge(m tidemill.Mark, r tidemill.Resumption) error {
 		return fmt.Errorf("postgres: sink %s: %s; name another table, or take the rows over with --adopt: %w", w.table, why, tidemill.ErrUnknownMark)
 	}
 	switch {
+	case r.Adopt:
+		return nil
 	case m.Term > r.Term:
 		return fmt.Errorf("postgres: sink %s: flow %q starts with term %d, the table has seen term %d: %w", w.table, r.Flow, r.Term, m.Term, tidemill.ErrFenced)
-	case r.Adopt || m.Seq == 0 && r.After == tidemill.Mark{}:
+	case m.Seq == 0 && r.After == tidemill.Mark{}:
 		return nil
 	case r.After == tidemill.Mark{}:
 		return unknown(fmt.Sprintf("it holds rows of flow %q up to output %d, and the flow has no checkpoint", r.Flow, m.Seq))
