@@ -160,7 +160,7 @@ func known(v float64) bool { return v >= -hugeNumber && v <= hugeNumber }
 func teaches(w float64) bool { return w > 0 && w <= hugeNumber }
 
 // maxClasses bounds how far a class index may grow a model.
-const maxClasses = 1 << 20
+const maxClasses = 1 << 16
 
 // class is the class index that y holds, or -1 if it holds none.
 func class(y []float64) int {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/encode"
+	"github.com/tidemill/tidemill/matrix"
 )
 
 // Option is a setting of Linear, Logistic and Softmax: an Optimizer, L1, L2, InterceptRate or Clip.
@@ -98,6 +99,7 @@ type glm struct {
 	rowVal []float64 // and their numbers
 	rowPos []uint32  // per term: where in rowAt it is, if it is
 	raw    []float64 // per output
+	clean  bool      // the row is wide and all of it is known
 }
 
 func newGLM(s glmSettings, outputs int) glm {
@@ -218,6 +220,9 @@ func (g *glm) sum(x *tidemill.Vector) float64 {
 	return s + g.bias[0]
 }
 
+// wide is the columns from which the vector unit pays.
+const wide = 32
+
 // hugeSum is a sum above which a value in it may be one that is not known.
 const hugeSum = 1e120
 
@@ -225,18 +230,23 @@ const hugeSum = 1e120
 func dot(w, x []float64) float64 {
 	n := min(len(w), len(x))
 	w, x = w[:n], x[:n]
-	var a, b, c, d float64
-	i := 0
-	for ; i+4 <= n; i += 4 {
-		a += float64(w[i] * x[i])
-		b += float64(w[i+1] * x[i+1])
-		c += float64(w[i+2] * x[i+2])
-		d += float64(w[i+3] * x[i+3])
+	var s float64
+	if n >= wide {
+		s = matrix.Dot64(w, x)
+	} else {
+		var a, b, c, d float64
+		i := 0
+		for ; i+4 <= n; i += 4 {
+			a += float64(w[i] * x[i])
+			b += float64(w[i+1] * x[i+1])
+			c += float64(w[i+2] * x[i+2])
+			d += float64(w[i+3] * x[i+3])
+		}
+		for ; i < n; i++ {
+			a += float64(w[i] * x[i])
+		}
+		s = (a + c) + (b + d)
 	}
-	for ; i < n; i++ {
-		a += float64(w[i] * x[i])
-	}
-	s := (a + c) + (b + d)
 	if s < hugeSum && s > -hugeSum {
 		return s
 	}
@@ -249,10 +259,20 @@ func dot(w, x []float64) float64 {
 	return s
 }
 
+func allKnown(x []float64) bool {
+	for _, v := range x {
+		if !known(v) {
+			return false
+		}
+	}
+	return true
+}
+
 // begin readies the row's terms and counts the step.
 func (g *glm) begin(x *tidemill.Vector) {
 	g.widen(len(x.Dense))
 	g.steps++
+	g.clean = len(x.Dense) >= wide && allKnown(x.Dense)
 	g.rowAt, g.rowVal = g.rowAt[:0], g.rowVal[:0]
 	for _, t := range x.Terms {
 		if !known(t.Value) {
@@ -307,9 +327,13 @@ func (g *glm) step(k int, grad float64, x *tidemill.Vector) {
 func (g *glm) stepSGD(k int, grad float64, x []float64) {
 	rate := g.opt.Rate
 	w := g.dense[k][:len(x)]
-	for i, v := range x {
-		if known(v) {
-			w[i] -= float64(rate * float64(v*grad))
+	if g.clean {
+		matrix.Axpy64(-float64(rate*grad), x, w)
+	} else {
+		for i, v := range x {
+			if known(v) {
+				w[i] -= float64(rate * float64(v*grad))
+			}
 		}
 	}
 	stride := g.stride()

@@ -149,7 +149,7 @@ type treeNode struct {
 	test      testKind
 	column    int32
 	depth     int32
-	parent    int32 // -1 at the root
+	parent    int32     // -1 at the root
 	threshold float64   // the number, or the category's code
 	children  []int32   // by branch
 	codes     termIndex // testEach: the branch of a category

@@ -150,7 +150,7 @@ func (m *kmeans) nearest(x []float64) int {
 		}
 	}
 	for i := range m.weights {
-		if d := m.squared(i, x); d < best {
+		if d := distanceWithin(m.centres[i*m.cols:(i+1)*m.cols], x, best); d < best {
 			best, at = d, i
 		}
 	}
@@ -166,11 +166,27 @@ func (m *kmeans) squared(i int, x []float64) float64 {
 const hugeSquare = 1e180
 
 // squaredDistance is the sum over the columns that are known.
-func squaredDistance(c, x []float64) float64 {
+func squaredDistance(c, x []float64) float64 { return distanceWithin(c, x, math.Inf(1)) }
+
+// distanceWithin is squaredDistance, or some number not below most once it is known not to be.
+func distanceWithin(c, x []float64, most float64) float64 {
 	n := min(len(c), len(x))
 	c, x = c[:n], x[:n]
 	var s0, s1, s2, s3 float64
 	i := 0
+	for ; i+16 <= n; i += 16 {
+		c, x := c[i:i+16], x[i:i+16]
+		for j := 0; j < 16; j += 4 {
+			a, b, d, e := x[j]-c[j], x[j+1]-c[j+1], x[j+2]-c[j+2], x[j+3]-c[j+3]
+			s0 += float64(a * a)
+			s1 += float64(b * b)
+			s2 += float64(d * d)
+			s3 += float64(e * e)
+		}
+		if s := (s0 + s2) + (s1 + s3); s >= most && s < hugeSquare {
+			return s
+		}
+	}
 	for ; i+4 <= n; i += 4 {
 		a, b, d, e := x[i]-c[i], x[i+1]-c[i+1], x[i+2]-c[i+2], x[i+3]-c[i+3]
 		s0 += float64(a * a)
