@@ -1,0 +1,243 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/config"
+	"github.com/tidemill/tidemill/serve"
+)
+
+// Options are what all demos share.
+type Options struct {
+	Dir      string // where the demo lives; default tidemill-demo/<name>
+	Source   string // "" for a SQLite file in Dir, or a postgres:// URL
+	Once     bool   // end when all is done, instead of serving until the context ends
+	JSON     bool   // the result as one JSON object on the last line of Out
+	Rows     int    // rows to stream; 0: all
+	Kinds    config.Kinds
+	Out, Err io.Writer // results; progress
+	Terminal bool      // Err is a terminal: progress is redrawn in place
+}
+
+// Result is what every demo prints with JSON.
+type Result struct {
+	Demo      string             `json:"demo"`
+	Source    string             `json:"source"` // sqlite or postgres
+	Learned   uint64             `json:"learned"`
+	Predicted uint64             `json:"predicted"`
+	Scores    map[string]float64 `json:"scores"`
+	Phases    map[string]Phase   `json:"phases"`
+	PeakRSS   uint64             `json:"peak_rss_bytes"`
+	Counts    *tidemill.Counts   `json:"counts,omitempty"`
+	Baselines map[string]float64 `json:"baselines,omitempty"`
+}
+
+// Phase is one part of a demo.
+type Phase struct {
+	Rows    uint64  `json:"rows"`
+	Seconds float64 `json:"seconds"`
+}
+
+// Names are the demos there are.
+func Names() []string { return []string{"mnist", "iris"} }
+
+// Run runs the named demo.
+func Run(ctx context.Context, name string, o Options) error {
+	if o.Dir == "" {
+		o.Dir = filepath.Join("tidemill-demo", name)
+	}
+	if o.Source != "" && !strings.HasPrefix(o.Source, "postgres://") && !strings.HasPrefix(o.Source, "postgresql://") {
+		return fmt.Errorf("demo %s: the source is a postgres:// URL, or absent for SQLite", name)
+	}
+	switch name {
+	case "mnist":
+		return runMNIST(ctx, o)
+	case "iris":
+		return runIris(ctx, o)
+	}
+	if near := tidemill.Nearest(name, Names()); near != "" {
+		return fmt.Errorf("there is no demo %q; did you mean %q?", name, near)
+	}
+	return fmt.Errorf("there is no demo %q; there are %s", name, strings.Join(Names(), ", "))
+}
+
+// stage is a demo at work.
+type stage struct {
+	o      Options
+	name   string
+	kind   string // sqlite or postgres
+	file   *config.File
+	mill   *tidemill.Mill
+	served func() error
+	addr   string
+	bar    *bar
+	result Result
+	began  time.Time
+	cancel context.CancelFunc
+}
+
+func newStage(name string, o Options) (*stage, error) {
+	s := &stage{o: o, name: name, kind: "sqlite", bar: newBar(o.Err, o.Terminal), began: time.Now()}
+	if o.Source != "" {
+		s.kind = "postgres"
+	}
+	s.result = Result{Demo: name, Source: s.kind, Scores: map[string]float64{}, Phases: map[string]Phase{}}
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+		return nil, fmt.Errorf("demo %s: %w", name, err)
+	}
+	// A demo begins afresh; only what a demo makes is removed.
+	old, err := filepath.Glob(filepath.Join(o.Dir, name+".db*"))
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range append(old, filepath.Join(o.Dir, "state")) {
+		if err := os.RemoveAll(f); err != nil {
+			return nil, fmt.Errorf("demo %s: remove what an earlier run left: %w", name, err)
+		}
+	}
+	return s, nil
+}
+
+// path is a file of the demo.
+func (s *stage) path(name string) string { return filepath.Join(s.o.Dir, name) }
+
+// write puts the flow file into the demo's folder, its paths made to work from here, and reads it.
+func (s *stage) write(text string) error {
+	text = strings.ReplaceAll(text, s.name+".db", filepath.ToSlash(s.path(s.name+".db")))
+	text = strings.ReplaceAll(text, "dir: state", "dir: "+filepath.ToSlash(s.path("state")))
+	text = strings.ReplaceAll(text, "localhost:8080", freeAddress())
+	flow := s.path("flow.yaml")
+	if err := os.WriteFile(flow, []byte(text), 0o644); err != nil {
+		return fmt.Errorf("demo %s: %w", s.name, err)
+	}
+	var err error
+	s.file, err = config.Parse(flow, []byte(text), s.o.Kinds, func(k string) (string, bool) {
+		if k == "DATABASE_URL" && s.o.Source != "" {
+			return s.o.Source, true
+		}
+		return os.LookupEnv(k)
+	})
+	return err
+}
+
+// freeAddress is localhost:8080, or a free port when that is taken.
+func freeAddress() string {
+	for _, a := range []string{"localhost:8080", "localhost:0"} {
+		if l, err := net.Listen("tcp", a); err == nil {
+			_, port, _ := net.SplitHostPort(l.Addr().String())
+			l.Close()
+			return "localhost:" + port
+		}
+	}
+	return "localhost:8080"
+}
+
+// start starts the flow and its server.
+func (s *stage) start(ctx context.Context) error {
+	ctx, s.cancel = context.WithCancel(ctx)
+	var err error
+	if s.mill, err = tidemill.Start(ctx, s.file.Flow); err != nil {
+		return fmt.Errorf("demo %s: %w", s.name, err)
+	}
+	cfg, _ := s.file.Serve.(*serve.Config)
+	if cfg == nil {
+		return nil
+	}
+	if s.addr, s.served, err = serve.Listen(ctx, s.mill, *cfg); err != nil {
+		s.cancel()
+		return errors.Join(fmt.Errorf("demo %s: %w", s.name, err), s.mill.Wait())
+	}
+	return nil
+}
+
+// until polls the flow until done says so; the flow's end before that is an error.
+func (s *stage) until(ctx context.Context, done func(*tidemill.Status) bool) error {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		st := s.mill.Status()
+		if done(st) {
+			s.bar.end()
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-s.mill.Done():
+			s.bar.end()
+			if err := s.mill.Wait(); err != nil {
+				return err
+			}
+			return errors.New("the flow ended early")
+		case <-ctx.Done():
+			s.bar.end()
+			return ctx.Err()
+		}
+	}
+}
+
+// finish tells the result, keeps serving unless once, and ends the flow.
+func (s *stage) finish(ctx context.Context) error {
+	st := s.mill.Status()
+	var predicted uint64
+	for _, t := range st.Tasks {
+		predicted += t.Counts.Asked
+		s.result.Learned += t.Counts.Learned
+	}
+	s.result.Predicted = predicted
+	s.result.PeakRSS = peakRSS()
+	s.say("")
+	s.say("The flow is %s: edit it, and run it with  tidemill run %s", s.path("flow.yaml"), s.path("flow.yaml"))
+	if !s.o.Once {
+		if s.addr != "" {
+			s.say("Dashboard: http://%s   (Ctrl-C ends)", s.addr)
+		}
+		select {
+		case <-ctx.Done():
+		case <-s.mill.Done():
+		}
+	}
+	s.cancel()
+	err := s.mill.Wait()
+	if s.served != nil {
+		err = errors.Join(err, s.served())
+	}
+	if err != nil {
+		return err
+	}
+	if s.o.JSON {
+		b, err := json.Marshal(s.result)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(s.o.Out, "%s\n", b)
+	}
+	return nil
+}
+
+// say prints a line for people: on Out, or on Err when Out carries JSON.
+func (s *stage) say(format string, a ...any) {
+	w := s.o.Out
+	if s.o.JSON {
+		w = s.o.Err
+	}
+	fmt.Fprintf(w, format+"\n", a...)
+}
+
+// scores puts a task's stream scores into the result.
+func (s *stage) scores(t *tidemill.TaskStatus, prefix string) {
+	for _, sc := range t.Scores {
+		if sc.Phase == "stream" && sc.Value != nil {
+			s.result.Scores[prefix+sc.Name] = *sc.Value
+		}
+	}
+}

@@ -1,0 +1,5 @@
+package demo
+
+import "context"
+
+func runIris(ctx context.Context, o Options) error { return nil }

@@ -1,0 +1,219 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/examples/mnist"
+)
+
+// runMNIST learns 60,000 handwritten digits that are in a table, then recognises the 10,000 that are inserted.
+func runMNIST(ctx context.Context, o Options) error {
+	s, err := newStage("mnist", o)
+	if err != nil {
+		return err
+	}
+	train, err := mnist.Train()
+	if err != nil {
+		return err
+	}
+	test, err := mnist.Test()
+	if err != nil {
+		return err
+	}
+	streamed := test.N
+	if o.Rows > 0 {
+		streamed = min(o.Rows, test.N)
+	}
+	db, err := s.openDigits(ctx)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	began := time.Now()
+	if err := db.load(ctx, train, train.N, func(n int) { s.bar.show("insert the training set", uint64(n), uint64(train.N), "") }); err != nil {
+		return fmt.Errorf("demo mnist: load the training set: %w", err)
+	}
+	s.bar.end()
+	s.result.Phases["load"] = Phase{uint64(train.N), time.Since(began).Seconds()}
+
+	flow := mnist.FlowSQLite
+	if s.kind == "postgres" {
+		flow = mnist.FlowPostgres
+	}
+	if err := s.write(flow); err != nil {
+		return err
+	}
+	if err := s.start(ctx); err != nil {
+		return err
+	}
+	if err := s.until(ctx, func(st *tidemill.Status) bool {
+		s.bar.show("learn (snapshot)", st.Snapshot.Rows, uint64(train.N), accuracyOf(st, "snapshot"))
+		return st.Snapshot.Done
+	}); err != nil {
+		return err
+	}
+	st := s.mill.Status()
+	s.result.Phases["snapshot"] = Phase{st.Snapshot.Rows, st.Snapshot.Seconds}
+
+	began = time.Now()
+	failed := make(chan error, 1)
+	go func() { // the world: rows come while the flow runs
+		const per = 100
+		for i := 0; i < streamed; i += per {
+			if err := db.insert(ctx, test, i, min(i+per, streamed)); err != nil {
+				failed <- err
+				s.cancel()
+				return
+			}
+		}
+	}()
+	err = s.until(ctx, func(st *tidemill.Status) bool {
+		n := st.Tasks[0].Counts.Evaluated
+		s.bar.show("recognise (stream)", n, uint64(streamed), accuracyOf(st, "stream"))
+		return n >= uint64(streamed) && st.Written >= st.Outputs
+	})
+	select {
+	case e := <-failed:
+		return fmt.Errorf("demo mnist: insert test rows: %w", e)
+	default:
+	}
+	if err != nil {
+		return err
+	}
+	s.result.Phases["stream"] = Phase{uint64(streamed), time.Since(began).Seconds()}
+	s.result.Phases["all"] = Phase{uint64(train.N + streamed), time.Since(s.began).Seconds()}
+
+	st = s.mill.Status()
+	t := &st.Tasks[0]
+	s.scores(t, "")
+	if err := s.showDigit(test); err != nil {
+		return err
+	}
+	s.say("")
+	s.say("Learned %d rows, recognised %d rows as they were inserted: accuracy %.4f (the commonest digit alone: %.4f)",
+		t.Counts.Learned, t.Counts.Evaluated, s.result.Scores["accuracy"], baselineOf(t, "accuracy", "majority"))
+	s.say("")
+	s.confusion(t)
+	return s.finish(ctx)
+}
+
+func (s *stage) openDigits(ctx context.Context) (digits, error) {
+	if s.kind == "sqlite" {
+		db, err := openSQLite(s.path("mnist.db"))
+		if err != nil {
+			return nil, err
+		}
+		return &sqliteDigits{db}, nil
+	}
+	if err := s.clearPostgres(ctx, mnist.FlowPostgres); err != nil {
+		return nil, err
+	}
+	conn, err := pgx.Connect(ctx, s.o.Source)
+	if err != nil {
+		return nil, fmt.Errorf("demo mnist: %w", err)
+	}
+	return &postgresDigits{conn}, nil
+}
+
+// clearPostgres removes what an earlier run of the demo left in the database: its slot, publication and predictions.
+func (s *stage) clearPostgres(ctx context.Context, flow string) error {
+	if err := s.write(flow); err != nil {
+		return err
+	}
+	if d, ok := s.file.Flow.Source.(tidemill.Dropper); ok {
+		if _, err := d.Drop(ctx); err != nil {
+			return fmt.Errorf("demo %s: remove what an earlier run left: %w", s.name, err)
+		}
+	}
+	conn, err := pgx.Connect(ctx, s.o.Source)
+	if err != nil {
+		return fmt.Errorf("demo %s: %w", s.name, err)
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, "DROP TABLE IF EXISTS predictions")
+	if err == nil {
+		var marks *string
+		if err = conn.QueryRow(ctx, "SELECT to_regclass('tidemill_marks')::text").Scan(&marks); err == nil && marks != nil {
+			_, err = conn.Exec(ctx, "DELETE FROM tidemill_marks WHERE flow = $1", s.name)
+		}
+	}
+	return err
+}
+
+func accuracyOf(st *tidemill.Status, phase string) string {
+	if len(st.Tasks) == 0 {
+		return ""
+	}
+	for _, sc := range st.Tasks[0].Scores {
+		if sc.Name == "accuracy" && sc.Phase == phase && sc.Value != nil {
+			return fmt.Sprintf("accuracy %.4f", *sc.Value)
+		}
+	}
+	return ""
+}
+
+func baselineOf(t *tidemill.TaskStatus, score, baseline string) float64 {
+	for _, sc := range t.Scores {
+		if sc.Name == score && sc.Phase == "stream" && sc.Baselines[baseline] != nil {
+			return *sc.Baselines[baseline]
+		}
+	}
+	return 0
+}
+
+// showDigit draws one inserted digit beside what the model thinks of it.
+func (s *stage) showDigit(test *mnist.Set) error {
+	const row = 0
+	p, err := s.mill.Predict("digit", tidemill.Row{"pixels": test.Image(row)})
+	if err != nil {
+		return err
+	}
+	notes := append([]string{"", fmt.Sprintf("mnist_test row %d, labelled %d", row+1, test.Labels[row]),
+		fmt.Sprintf("recognised as %s by model %s", p.Label, p.Version), ""}, Probabilities(p.Probabilities)...)
+	w := s.o.Out
+	if s.o.JSON {
+		w = s.o.Err
+	}
+	Beside(w, Picture(test.Image(row), mnist.Width, mnist.Height), notes)
+	return nil
+}
+
+// Probabilities is a class to a line with a bar, in the order of the labels.
+func Probabilities(p map[string]float64) []string {
+	labels := make([]string, 0, len(p))
+	for l := range p {
+		labels = append(labels, l)
+	}
+	sort.Strings(labels)
+	var out []string
+	for _, l := range labels {
+		out = append(out, fmt.Sprintf("%s %6.3f %s", l, p[l], "████████████████████"[:3*int(p[l]*20+0.5)]))
+	}
+	return out
+}
+
+// confusion prints the table of truth against prediction.
+func (s *stage) confusion(t *tidemill.TaskStatus) {
+	s.say("Confusion matrix (rows: the truth, columns: recognised as)")
+	line := "      "
+	for _, c := range t.Classes {
+		line += fmt.Sprintf("%6s", c)
+	}
+	s.say("%s", line)
+	for i, row := range t.Confusion {
+		if i >= len(t.Classes) {
+			break
+		}
+		line := fmt.Sprintf("%6s", t.Classes[i])
+		for _, n := range row {
+			line += fmt.Sprintf("%6d", n)
+		}
+		s.say("%s", line)
+	}
+}
