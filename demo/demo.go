@@ -190,8 +190,8 @@ func (s *stage) finish(ctx context.Context) error {
 	st := s.mill.Status()
 	var predicted uint64
 	for _, t := range st.Tasks {
-		predicted += t.Counts.Asked
-		s.result.Learned += t.Counts.Learned
+		predicted = max(predicted, t.Counts.Asked)
+		s.result.Learned = max(s.result.Learned, t.Counts.Learned)
 	}
 	s.result.Predicted = predicted
 	s.result.PeakRSS = peakRSS()
@@ -236,7 +236,7 @@ func (s *stage) say(format string, a ...any) {
 // scores puts a task's stream scores into the result.
 func (s *stage) scores(t *tidemill.TaskStatus, prefix string) {
 	for _, sc := range t.Scores {
-		if sc.Phase == "stream" && sc.Value != nil {
+		if sc.Phase == "stream" && sc.Value != nil && sc.Name != "confusion" {
 			s.result.Scores[prefix+sc.Name] = *sc.Value
 		}
 	}

@@ -1,0 +1,99 @@
+package demo
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/config"
+	"github.com/tidemill/tidemill/connector/postgres"
+	"github.com/tidemill/tidemill/connector/sqlite"
+	"github.com/tidemill/tidemill/feature"
+	"github.com/tidemill/tidemill/model"
+	"github.com/tidemill/tidemill/score"
+	"github.com/tidemill/tidemill/serve"
+	"github.com/tidemill/tidemill/store"
+	"github.com/tidemill/tidemill/tidemilltest/postgrestest"
+)
+
+type dirConfig struct {
+	Path string `yaml:"path" short:"true" doc:"The folder."`
+}
+
+func (c *dirConfig) Build(string) (tidemill.Store, error) { return store.Dir(c.Path), nil }
+
+func testKinds() config.Kinds {
+	return config.Kinds{
+		Sources: map[string]config.New[tidemill.Source]{
+			"postgres": config.Kind[tidemill.Source](postgres.NewSourceConfig),
+			"sqlite":   config.Kind[tidemill.Source](sqlite.NewSourceConfig),
+		},
+		Features: map[string]config.New[tidemill.Feature]{
+			"numeric": config.Kind[tidemill.Feature](feature.NewNumericConfig),
+			"pixels":  config.Kind[tidemill.Feature](feature.NewPixelsConfig),
+		},
+		Models: map[string]config.New[tidemill.Model]{
+			"kmeans": config.Kind[tidemill.Model](model.NewKMeansConfig),
+			"mlp":    config.Kind[tidemill.Model](model.NewMLPConfig),
+		},
+		Scores: map[string]config.New[tidemill.Score]{
+			"accuracy":  config.Kind[tidemill.Score](score.NewAccuracyConfig),
+			"confusion": config.Kind[tidemill.Score](score.NewConfusionConfig),
+			"logloss":   config.Kind[tidemill.Score](score.NewLogLossConfig),
+		},
+		Sinks: map[string]config.New[tidemill.Sink]{
+			"postgres": config.Kind[tidemill.Sink](postgres.NewSinkConfig),
+			"sqlite":   config.Kind[tidemill.Sink](sqlite.NewSinkConfig),
+		},
+		Stores: map[string]config.New[tidemill.Store]{"dir": config.Kind[tidemill.Store](func() *dirConfig { return &dirConfig{} })},
+		Serve:  func() any { return serve.NewConfig() },
+	}
+}
+
+func runDemo(t *testing.T, name string, o Options) Result {
+	t.Helper()
+	var out, errs bytes.Buffer
+	o.Dir, o.Once, o.JSON, o.Kinds, o.Out, o.Err = t.TempDir(), true, true, testKinds(), &out, &errs
+	if err := Run(t.Context(), name, o); err != nil {
+		t.Fatalf("%v\n%s", err, errs.String())
+	}
+	t.Logf("%s%s", errs.String(), out.String())
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	var r Result
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestMNISTOnSQLite(t *testing.T) {
+	r := runDemo(t, "mnist", Options{})
+	if r.Learned != 60000 || r.Predicted != 10000 || r.Scores["accuracy"] < 0.94 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestIrisOnSQLite(t *testing.T) {
+	r := runDemo(t, "iris", Options{})
+	if r.Scores["spark"] < 10.0/11 || r.Scores["flink"] < 9.0/11 || r.Learned != 139 || r.Predicted != 33 {
+		t.Errorf("%+v", r)
+	}
+	if r.Scores["spark_after_1_percent"] >= r.Scores["spark"] {
+		t.Errorf("the predictions should improve: %v", r.Scores)
+	}
+}
+
+func TestDemosOnPostgres(t *testing.T) {
+	url := postgrestest.Start(t).URL("postgres")
+	for range 2 { // the second run begins afresh
+		r := runDemo(t, "mnist", Options{Source: url})
+		if r.Learned != 60000 || r.Predicted != 10000 || r.Scores["accuracy"] < 0.94 || r.Source != "postgres" {
+			t.Errorf("%+v", r)
+		}
+		if r = runDemo(t, "iris", Options{Source: url}); r.Scores["spark"] < 10.0/11 {
+			t.Errorf("%+v", r)
+		}
+	}
+}
