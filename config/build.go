@@ -191,9 +191,22 @@ func (b *builder) snapshot(t *builtTask) {
 		return
 	}
 	t.shape.Snapshot = "learn"
-	if len(t.shape.Learn) > 0 && t.window() != "" && t.timed() {
+	if len(t.shape.Learn) > 0 && (t.window() != "" || t.elsewhere(b) != "") && t.timed() {
 		t.shape.Snapshot = "replay"
 	}
+}
+
+// elsewhere is the path of the first learn whose answers come from a table that is not asked about; "" where there is none.
+func (t *builtTask) elsewhere(b *builder) string {
+	if len(t.shape.Predict)+len(t.shape.Evaluate) == 0 {
+		return ""
+	}
+	for i, l := range t.shape.Learn {
+		if l.Label != "" && l.ID != "" && !t.asks(l.Table) {
+			return b.item(t.path, "learn", i)
+		}
+	}
+	return ""
 }
 
 // window is the path of the first feature that lives on the flow's clock; "" where there is none.
@@ -215,6 +228,11 @@ func (t *builtTask) timed() bool {
 	}
 	for _, l := range t.shape.Learn {
 		if l.At == "" {
+			return false
+		}
+	}
+	for _, e := range t.shape.Evaluate {
+		if e.At == "" {
 			return false
 		}
 	}

@@ -63,9 +63,11 @@ func (b *builder) checkSnapshot(t *builtTask) {
 	at := join(t.path, "snapshot")
 	switch w := t.window(); {
 	case t.shape.Snapshot == "replay" && !t.timed():
-		b.path(at, "snapshot: replay asks and answers rows in the order of their own times: give predict and learn an at: column")
+		b.path(at, "snapshot: replay asks and answers rows in the order of their own times: give predict, learn and evaluate an at: column")
 	case t.shape.Snapshot == "learn" && w != "" && len(t.shape.Learn) > 0:
 		b.path(w, "a window cannot be learned from a snapshot, it would see later rows: write snapshot: replay (which needs at: in predict and learn) or snapshot: skip")
+	case t.shape.Snapshot == "learn" && t.elsewhere(b) != "":
+		b.path(t.elsewhere(b), "the snapshot cannot join answers from another table: write snapshot: replay (which needs at: in predict and learn) or snapshot: skip")
 	}
 }
 
@@ -228,7 +230,7 @@ func (t *builtTask) asks(table string) bool {
 			return true
 		}
 	}
-	return len(t.shape.Predict) == 0
+	return len(t.shape.Predict)+len(t.shape.Evaluate) == 0
 }
 
 func reads(f tidemill.Feature, t *tidemill.Table) []string {

@@ -89,15 +89,21 @@ func asErrors(err error) Errors {
 	return e
 }
 
-// enginePlace reads where an error of the engine belongs: "task late: learn: label: ...".
-var enginePlace = regexp.MustCompile(`task ([A-Za-z0-9_-]+): (?:(predict|learn|evaluate|weight|model|features?|scores|encoders?)\b:? ?(?:(label|where|id|at|table)\b)?)?`)
+// The places that errors of the engine name: "task late: learn: label: ...", and "tasks[late].model" of an edited flow.
+var (
+	enginePlace = regexp.MustCompile(`task ([A-Za-z0-9_-]+): (?:(predict|learn|evaluate|weight|model|features?|scores|encoders?)\b:? ?(?:(label|where|id|at|table)\b)?)?`)
+	editedPlace = regexp.MustCompile(`tasks\[([A-Za-z0-9_-]+)\](?:\.([a-z]+))?`)
+)
 
 // Explain puts an error of the engine at its place in the file; nil where it does not name one.
 func (f *File) Explain(err error) *Error {
 	if err == nil {
 		return nil
 	}
-	m := enginePlace.FindStringSubmatch(err.Error())
+	m := append(editedPlace.FindStringSubmatch(err.Error()), "")
+	if len(m) == 1 {
+		m = enginePlace.FindStringSubmatch(err.Error())
+	}
 	if m == nil {
 		return nil
 	}
@@ -106,11 +112,10 @@ func (f *File) Explain(err error) *Error {
 			continue
 		}
 		path := f.taskPath(i)
-		part := m[2]
-		if part == "feature" || part == "encoder" {
-			part += "s"
-		}
-		if part != "" {
+		if part := m[2]; part != "" {
+			if part == "feature" || part == "encoder" {
+				part += "s"
+			}
 			path = join(path, part)
 		}
 		if m[3] != "" {
