@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// draw is a grey picture in lines of text, two rows of pixels a line: in colour by half blocks, else by shades.
+func draw(pixels []byte, width, height int, colour bool) []string {
+	at := func(x, y int) byte {
+		if y < height && y*width+x < len(pixels) {
+			return pixels[y*width+x]
+		}
+		return 0
+	}
+	var lines []string
+	for y := 0; y < height; y += 2 {
+		var b strings.Builder
+		for x := range width {
+			up, down := at(x, y), at(x, y+1)
+			if colour {
+				fmt.Fprintf(&b, "\x1b[38;2;%d;%d;%dm\x1b[48;2;%d;%d;%dm▀", up, up, up, down, down, down)
+				continue
+			}
+			const shades = " .:-=+*#%@"
+			b.WriteByte(shades[(int(up)+int(down))*(len(shades)-1)/510])
+		}
+		if colour {
+			b.WriteString("\x1b[0m")
+		}
+		lines = append(lines, b.String())
+	}
+	return lines
+}
+
+// beside puts lines to the right of a picture that is width wide.
+func beside(picture []string, width int, right []string) []string {
+	var out []string
+	for i := range max(len(picture), len(right)) {
+		line := strings.Repeat(" ", width)
+		if i < len(picture) {
+			line = picture[i]
+		}
+		if i < len(right) {
+			line += "   " + right[i]
+		}
+		out = append(out, strings.TrimRight(line, " "))
+	}
+	return out
+}
+
+// bar is a bar of share*width blocks.
+func bar(share float64, width int) string {
+	n := min(width, max(0, int(share*float64(width)+0.5)))
+	return strings.Repeat("█", n)
+}

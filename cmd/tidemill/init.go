@@ -1,0 +1,196 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+	"github.com/spf13/cobra"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/connector/postgres"
+	"github.com/tidemill/tidemill/connector/sqlite"
+)
+
+func (a *app) initCommand() *cobra.Command {
+	var table, label string
+	c := &cobra.Command{
+		Use: "init postgres://...|file.db", Short: "Look at a database and write a flow file for it", Args: args(1, 1),
+		Long: `Looks at a database's tables, picks one, guesses which column is the answer and which ones can
+be features, and prints a commented flow file. Nothing is changed at the database. Read it
+before it is run: the guess is by names and values, and only people know what a column means.`,
+		Example: "  tidemill init postgres://localhost/shop > flow.yaml\n  tidemill init shop.db --table orders --label returned > flow.yaml",
+		RunE: func(c *cobra.Command, args []string) error {
+			ctx, cancel := context.WithTimeout(c.Context(), time.Minute)
+			defer cancel()
+			return a.initFlow(ctx, args[0], table, label)
+		},
+	}
+	c.Flags().StringVar(&table, "table", "", "the table to ask about; by default the one that suits best")
+	c.Flags().StringVar(&label, "label", "", "the column that is the answer")
+	return c
+}
+
+// database is what init looks at.
+type database struct {
+	kind   string // postgres, sqlite
+	db     *sql.DB
+	source string // the YAML of the source's own key
+	sink   string
+	hint   string // what to do before the first run
+	name   string // for the flow
+}
+
+func (a *app) initFlow(ctx context.Context, where, table, label string) error {
+	d, tables, err := openDatabase(ctx, where, table)
+	if err != nil {
+		return err
+	}
+	defer d.db.Close()
+	var best *survey
+	for _, t := range tables {
+		s, err := look1(ctx, d, t, label)
+		if err != nil {
+			return fmt.Errorf("table %s: %w", t, err)
+		}
+		if best == nil || s.suits() > best.suits() {
+			best = s
+		}
+	}
+	if label != "" && best.label == nil {
+		var names []string
+		for _, c := range best.table.Columns {
+			names = append(names, c.Name)
+		}
+		mend := "its columns are " + strings.Join(names, ", ")
+		if near := tidemill.Nearest(label, names); near != "" {
+			mend = fmt.Sprintf("the nearest is %q", near)
+		}
+		return usage("table %s has no column %q; %s", best.table, label, mend)
+	}
+	if _, err := io.WriteString(a.out, best.flow(d)); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(a.err, d.hint+"next: tidemill check flow.yaml --connect")
+	return err
+}
+
+// openDatabase lists the tables: the one that is named, or all that a flow could read.
+func openDatabase(ctx context.Context, where, table string) (*database, []*tidemill.Table, error) {
+	if strings.HasPrefix(where, "postgres://") || strings.HasPrefix(where, "postgresql://") {
+		return openPostgres(ctx, where, table)
+	}
+	head := make([]byte, 16)
+	f, err := os.Open(where)
+	if err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, nil, usage("%s is neither a file nor a URL like postgres://user@host/database", where)
+		}
+		return nil, nil, &failure{exitEnvironment, err}
+	}
+	_, err = io.ReadFull(f, head)
+	f.Close()
+	if err != nil || !bytes.HasPrefix(head, []byte("SQLite format 3\x00")) {
+		return nil, nil, usage("%s is no SQLite file", where)
+	}
+	return openSQLite(ctx, where, table)
+}
+
+func openSQLite(ctx context.Context, path, table string) (*database, []*tidemill.Table, error) {
+	var names []string
+	if table != "" {
+		names = []string{table}
+	}
+	tables, err := sqlite.Source(path, names...).Tables(ctx)
+	if err != nil {
+		return nil, nil, &failure{exitEnvironment, err}
+	}
+	if len(tables) == 0 {
+		return nil, nil, usage("%s has no tables", path)
+	}
+	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro")
+	if err != nil {
+		return nil, nil, err
+	}
+	base := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+	return &database{kind: "sqlite", db: db, name: base, source: "path: " + yamlText(path), sink: "path: " + yamlText(path)}, tables, nil
+}
+
+func openPostgres(ctx context.Context, url, table string) (*database, []*tidemill.Table, error) {
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		return nil, nil, usage("%s", hidePassword(err.Error()))
+	}
+	names := []string{table}
+	if table == "" {
+		names = nil
+		rows, err := db.QueryContext(ctx, `SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+			WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_toast%'
+			AND c.relname <> 'tidemill_marks' ORDER BY c.reltuples DESC, 1, 2 LIMIT 50`)
+		if err != nil {
+			return nil, nil, &failure{exitEnvironment, errors.New("postgres: " + hidePassword(err.Error()))}
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var schema, name string
+			if err := rows.Scan(&schema, &name); err != nil {
+				return nil, nil, err
+			}
+			if schema != "public" {
+				name = schema + "." + name
+			}
+			names = append(names, name)
+		}
+		if err := rows.Err(); err != nil {
+			return nil, nil, err
+		}
+		if len(names) == 0 {
+			return nil, nil, usage("the database has no tables")
+		}
+	}
+	tables, err := postgres.Source(url, names...).Tables(ctx)
+	if err != nil {
+		return nil, nil, &failure{exitEnvironment, err}
+	}
+	d := &database{kind: "postgres", db: db, name: lastSegment(url), source: "url: " + yamlText(url), sink: "url: " + yamlText(url)}
+	if strings.Contains(hidePassword(url), "***") {
+		d.source, d.sink = `url: "${DATABASE_URL}"`, `url: "${DATABASE_URL}"`
+		d.hint = "the password is not written: export DATABASE_URL=" + hidePassword(url) + " (with the password) before the first run\n"
+	}
+	return d, tables, nil
+}
+
+func lastSegment(url string) string {
+	url, _, _ = strings.Cut(url, "?")
+	if _, rest, ok := strings.Cut(url, "://"); ok {
+		if _, name, ok := strings.Cut(rest, "/"); ok && name != "" {
+			return name
+		}
+	}
+	return "flow"
+}
+
+// hidePassword stars what stands between "name:" and "@" of a URL.
+func hidePassword(s string) string {
+	i := strings.Index(s, "://")
+	if i < 0 {
+		return s
+	}
+	at := strings.IndexByte(s[i:], '@')
+	colon := strings.IndexByte(s[i+3:], ':')
+	if at < 0 || colon < 0 || colon+3 > at {
+		return s
+	}
+	return s[:i+3+colon+1] + "***" + s[i+at:]
+}
+
+func yamlText(s string) string { return fmt.Sprintf("%q", strings.ReplaceAll(s, "${", "$${")) }

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/config"
+	"github.com/tidemill/tidemill/connector/postgres"
+	"github.com/tidemill/tidemill/connector/sqlite"
+	"github.com/tidemill/tidemill/encode"
+	"github.com/tidemill/tidemill/feature"
+	"github.com/tidemill/tidemill/model"
+	"github.com/tidemill/tidemill/score"
+	"github.com/tidemill/tidemill/serve"
+)
+
+//go:generate go test . -run TestKindsReference -rewrite
+
+// kinds is the only list of what a flow file can name. A custom build is a main of its own with another list. After a
+// change, `go generate` writes kinds_docs.go and docs/kinds anew.
+func kinds() config.Kinds {
+	return config.Kinds{
+		Sources: map[string]config.New[tidemill.Source]{
+			"postgres": config.Kind[tidemill.Source](postgres.NewSourceConfig),
+			"sqlite":   config.Kind[tidemill.Source](sqlite.NewSourceConfig),
+		},
+		Features: map[string]config.New[tidemill.Feature]{
+			"boolean":  config.Kind[tidemill.Feature](feature.NewBooleanConfig),
+			"category": config.Kind[tidemill.Feature](feature.NewCategoryConfig),
+			"image":    config.Kind[tidemill.Feature](feature.NewImageConfig),
+			"numeric":  config.Kind[tidemill.Feature](feature.NewNumericConfig),
+			"onehot":   config.Kind[tidemill.Feature](feature.NewOneHotConfig),
+			"pixels":   config.Kind[tidemill.Feature](feature.NewPixelsConfig),
+			"window":   config.Kind[tidemill.Feature](feature.NewWindowConfig),
+		},
+		Encoders: map[string]config.New[tidemill.Encoder]{
+			"minmax":      config.Kind[tidemill.Encoder](encode.NewMinMaxConfig),
+			"onehot":      config.Kind[tidemill.Encoder](encode.NewOneHotConfig),
+			"onehotdense": config.Kind[tidemill.Encoder](encode.NewOneHotDenseConfig),
+			"standard":    config.Kind[tidemill.Encoder](encode.NewStandardConfig),
+		},
+		Models: map[string]config.New[tidemill.Model]{
+			"gaussian_nb":    config.Kind[tidemill.Model](model.NewGaussianNBConfig),
+			"hoeffding_tree": config.Kind[tidemill.Model](model.NewHoeffdingTreeConfig),
+			"kmeans":         config.Kind[tidemill.Model](model.NewKMeansConfig),
+			"linear":         config.Kind[tidemill.Model](model.NewLinearConfig),
+			"logistic":       config.Kind[tidemill.Model](model.NewLogisticConfig),
+			"majority":       config.Kind[tidemill.Model](model.NewMajorityConfig),
+			"mean":           config.Kind[tidemill.Model](model.NewMeanConfig),
+			"mlp":            config.Kind[tidemill.Model](model.NewMLPConfig),
+			"no_change":      config.Kind[tidemill.Model](model.NewNoChangeConfig),
+			"softmax":        config.Kind[tidemill.Model](model.NewSoftmaxConfig),
+		},
+		Scores: map[string]config.New[tidemill.Score]{
+			"accuracy":  config.Kind[tidemill.Score](score.NewAccuracyConfig),
+			"auc":       config.Kind[tidemill.Score](score.NewAUCConfig),
+			"confusion": config.Kind[tidemill.Score](score.NewConfusionConfig),
+			"logloss":   config.Kind[tidemill.Score](score.NewLogLossConfig),
+			"mae":       config.Kind[tidemill.Score](score.NewMAEConfig),
+			"mse":       config.Kind[tidemill.Score](score.NewMSEConfig),
+			"r2":        config.Kind[tidemill.Score](score.NewR2Config),
+			"rmse":      config.Kind[tidemill.Score](score.NewRMSEConfig),
+		},
+		Sinks: map[string]config.New[tidemill.Sink]{
+			"postgres": config.Kind[tidemill.Sink](postgres.NewSinkConfig),
+			"sqlite":   config.Kind[tidemill.Sink](sqlite.NewSinkConfig),
+		},
+		Stores: map[string]config.New[tidemill.Store]{
+			"dir":    config.Kind[tidemill.Store](newDirConfig),
+			"memory": config.Kind[tidemill.Store](newMemoryConfig),
+		},
+		Serve: func() any { return serve.NewConfig() },
+		Docs:  kindsDocs(),
+	}
+}

@@ -1,0 +1,201 @@
+// Command tidemill runs flows: it learns from a database as it changes.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/config"
+)
+
+func main() {
+	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.LookupEnv, kinds: kinds()}
+	ctx, stop := signals(a.err)
+	defer stop()
+	os.Exit(a.run(ctx, os.Args[1:]))
+}
+
+// app is what the commands share.
+type app struct {
+	in    io.Reader
+	out   io.Writer // results: what a program reads
+	err   io.Writer // logs, progress, errors: what people read
+	env   func(string) (string, bool)
+	kinds config.Kinds
+
+	color string // auto, always, never
+	log   string // text, json
+}
+
+// The exit codes, part of the interface.
+const (
+	exitOK          = 0
+	exitRuntime     = 1 // the flow failed
+	exitValidation  = 2 // the flow file or the command line is wrong
+	exitEnvironment = 3 // a database is down or refuses, the state is locked
+	exitAgain       = 130
+)
+
+// signals gives a context that the first SIGINT or SIGTERM ends; the second ends the process at once.
+func signals(w io.Writer) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	c := make(chan os.Signal, 2)
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-c
+		fmt.Fprintln(w, "stopping: what has arrived is finished and saved; once more ends at once")
+		cancel()
+		<-c
+		os.Exit(exitAgain)
+	}()
+	return ctx, func() { signal.Stop(c); cancel() }
+}
+
+// run runs one command line and gives its exit code.
+func (a *app) run(ctx context.Context, args []string) int {
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	return a.report(root.ExecuteContext(ctx))
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "tidemill",
+		Short: "Learn from a database as it changes",
+		Long: `Tidemill reads a database's own log, turns changes into features, predicts on the row
+that arrives and learns from the row that carries the truth.`,
+		Example:       "  tidemill demo mnist\n  tidemill init postgres://localhost/shop > flow.yaml\n  tidemill check flow.yaml --connect\n  tidemill run flow.yaml",
+		SilenceErrors: true, SilenceUsage: true,
+	}
+	root.PersistentFlags().StringVar(&a.color, "color", "auto", "colours: auto, always, never")
+	root.PersistentFlags().StringVar(&a.log, "log", "text", "logs on standard error: text, json")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		if a.color != "auto" && a.color != "always" && a.color != "never" {
+			return usage("--color takes auto, always or never, not %q", a.color)
+		}
+		if a.log != "text" && a.log != "json" {
+			return usage("--log takes text or json, not %q", a.log)
+		}
+		return nil
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usage("%v\nsee `%s --help`", err, c.CommandPath())
+	})
+	root.AddCommand(a.commands()...)
+	root.CompletionOptions.HiddenDefaultCmd = false
+	return root
+}
+
+// commands are all commands, in the order of a day with them.
+func (a *app) commands() []*cobra.Command {
+	return []*cobra.Command{
+		a.initCommand(), a.checkCommand(), a.runCommand(), a.stateCommand(), a.predictCommand(), a.sourceCommand(),
+		a.kindsCommand(), a.schemaCommand(), a.versionCommand(),
+	}
+}
+
+// failure is an error with its exit code.
+type failure struct {
+	code int
+	err  error
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+// silent is an error that is already told.
+type silent struct{ code int }
+
+func (s *silent) Error() string { return "" }
+
+func usage(format string, a ...any) error {
+	return &failure{exitValidation, fmt.Errorf(format, a...)}
+}
+
+// args is the number of arguments that a command takes, with an error that shows how it is called.
+func args(min, max int) cobra.PositionalArgs {
+	return func(c *cobra.Command, got []string) error {
+		if len(got) >= min && len(got) <= max {
+			return nil
+		}
+		return usage("it is called as: %s", c.UseLine())
+	}
+}
+
+// report tells an error and gives the exit code.
+func (a *app) report(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	var told *silent
+	if errors.As(err, &told) {
+		return told.code
+	}
+	var wrong config.Errors
+	if errors.As(err, &wrong) {
+		fmt.Fprint(a.err, wrong.Render(a.colour(a.err)))
+		return exitValidation
+	}
+	red, off := "", ""
+	if a.colour(a.err) {
+		red, off = "\x1b[31m", "\x1b[0m"
+	}
+	fmt.Fprintf(a.err, "%stidemill: %v%s\n", red, err, off)
+	var f *failure
+	if errors.As(err, &f) {
+		return f.code
+	}
+	return codeOf(err)
+}
+
+// colour is true where w is a terminal that people look at.
+func (a *app) colour(w io.Writer) bool {
+	if a.color == "always" || a.color == "never" {
+		return a.color == "always"
+	}
+	if v, ok := a.env("NO_COLOR"); ok && v != "" {
+		return false
+	}
+	return isTerminal(w)
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// readFlow reads and checks a flow file.
+func (a *app) readFlow(path string) (*config.File, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, usage("there is no flow file %s; `tidemill init` writes one", path)
+		}
+		return nil, &failure{exitEnvironment, err}
+	}
+	return config.Parse(path, data, a.kinds, a.env)
+}
+
+// placed puts an error of the engine at its place in the flow file, where it names one.
+func placed(f *config.File, err error) error {
+	var wrong config.Errors
+	if err == nil || errors.As(err, &wrong) {
+		return err
+	}
+	if e := f.Explain(err); e != nil && codeOf(err) != exitEnvironment && !errors.Is(err, tidemill.ErrNotReady) {
+		return config.Errors{e}
+	}
+	return err
+}

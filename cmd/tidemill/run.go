@@ -1,0 +1,315 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/config"
+	"github.com/tidemill/tidemill/serve"
+)
+
+type runOptions struct {
+	once, fresh, adopt, json, quiet bool
+	listen                          string
+}
+
+func (a *app) runCommand() *cobra.Command {
+	var o runOptions
+	c := &cobra.Command{
+		Use: "run flow.yaml", Short: "Run a flow until it is stopped", Args: args(1, 1),
+		Long: `Runs the flow: from its newest checkpoint, or with a snapshot where there is none. SIGINT or
+SIGTERM stops it: what has arrived is finished and saved. A second one ends it at once.
+
+Exit code 1: the flow failed. 2: the flow file is wrong, or was changed in a part whose state
+it would invalidate. 3: a database is down or refuses, or another process has the state.`,
+		Example: "  tidemill run flow.yaml\n  tidemill run flow.yaml --once --json\n  tidemill run flow.yaml --fresh --listen localhost:8080",
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.runFlow(c.Context(), args[0], o)
+		},
+	}
+	c.Flags().BoolVar(&o.once, "once", false, "end when everything has been read that is there now")
+	c.Flags().BoolVar(&o.fresh, "fresh", false, "set the old state aside and start with a new snapshot")
+	c.Flags().BoolVar(&o.adopt, "adopt", false, "take sinks over whatever another state folder wrote to them")
+	c.Flags().BoolVar(&o.json, "json", false, "print one JSON object on the last line of standard output")
+	c.Flags().BoolVar(&o.quiet, "quiet", false, "no progress and no summary")
+	c.Flags().StringVar(&o.listen, "listen", "", "serve on this address, whatever the flow file says")
+	return c
+}
+
+func (a *app) runFlow(ctx context.Context, path string, o runOptions) error {
+	f, err := a.readFlow(path)
+	if err != nil {
+		return err
+	}
+	flow := f.Flow
+	flow.Once, flow.Fresh, flow.Adopt, flow.Log = o.once, o.fresh, o.adopt, a.logger()
+	var served *serve.Config
+	if c, ok := f.Serve.(*serve.Config); ok {
+		served = c
+	}
+	if o.listen != "" {
+		if served == nil {
+			served = serve.NewConfig()
+		}
+		served.Listen = o.listen
+		if err := served.Check(); err != nil {
+			return usage("--listen: %v", err)
+		}
+	}
+	mill, err := tidemill.Start(ctx, flow)
+	if err != nil {
+		return a.hint(path, placed(f, err))
+	}
+	over, stopServing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopServing()
+	wait := func() error { return nil }
+	if served != nil {
+		var addr string
+		if addr, wait, err = serve.Listen(over, mill, *served); err != nil {
+			return errors.Join(&failure{exitEnvironment, err}, mill.Stop())
+		}
+		fmt.Fprintf(a.err, "serving on %s\n", addr)
+		if served.Open() {
+			fmt.Fprintln(a.err, "warning: other machines can reach it and no token is set: give serve a token")
+		}
+	}
+	p := a.newProgress(mill, o.quiet)
+	err = mill.Wait()
+	p.stop()
+	stopServing()
+	err = errors.Join(err, wait())
+	s := mill.Status()
+	if !o.quiet {
+		a.summary(s)
+	}
+	if o.json {
+		if err := a.printJSON(resultOf(f, s)); err != nil {
+			return err
+		}
+	}
+	if err != nil {
+		return a.hint(path, placed(f, err))
+	}
+	a.leftBehind(f, path)
+	return nil
+}
+
+// logger logs to standard error, in text or JSON.
+func (a *app) logger() *slog.Logger {
+	o := &slog.HandlerOptions{Level: slog.LevelInfo}
+	if a.log == "json" {
+		return slog.New(slog.NewJSONHandler(a.err, o))
+	}
+	return slog.New(slog.NewTextHandler(a.err, o))
+}
+
+// hint adds the command that helps.
+func (a *app) hint(path string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, tidemill.ErrGap), errors.Is(err, tidemill.ErrChanged):
+		if !strings.Contains(err.Error(), "--fresh") {
+			return fmt.Errorf("%w\n  start anew from a snapshot (the old state is kept beside it): tidemill run --fresh %s", err, path)
+		}
+	case errors.Is(err, tidemill.ErrUnknownMark):
+		if !strings.Contains(err.Error(), "--adopt") {
+			return fmt.Errorf("%w\n  take the sink over, its rows stay until they are written again: tidemill run --adopt %s", err, path)
+		}
+	case errors.Is(err, tidemill.ErrLocked):
+		return fmt.Errorf("%w\n  stop the other process, or give this flow a state folder of its own: checkpoint: {dir: ...}", err)
+	}
+	return err
+}
+
+// leftBehind says what stays at the database after a stop, and what removes it.
+func (a *app) leftBehind(f *config.File, path string) {
+	if _, ok := f.Flow.Source.(tidemill.Dropper); !ok {
+		return
+	}
+	what := "what the " + sourceKind(f) + " made at the database stays, and goes on collecting changes"
+	switch sourceKind(f) {
+	case "source postgres":
+		what = "the replication slot stays, and the server keeps WAL for it until the flow runs again"
+	case "source sqlite":
+		what = "the triggers stay, and the change log grows until the flow runs again"
+	}
+	fmt.Fprintf(a.err, "%s; to remove it: tidemill source drop %s\n", what, path)
+}
+
+// result is the last line that `run --json` prints, of one shape with the demos.
+type result struct {
+	Flow      string                `json:"flow"`
+	Source    string                `json:"source"`
+	State     string                `json:"state"`
+	Error     string                `json:"error,omitempty"`
+	Learned   uint64                `json:"learned"`
+	Predicted uint64                `json:"predicted"`
+	Scores    map[string]*float64   `json:"scores"`
+	Phases    map[string]phase      `json:"phases"`
+	Tasks     map[string]taskResult `json:"tasks"`
+	Rejected  uint64                `json:"rejected"`
+	Position  tidemill.Position     `json:"position"`
+	PeakRSS   uint64                `json:"peak_rss_bytes"`
+}
+
+type phase struct {
+	Rows    uint64  `json:"rows"`
+	Seconds float64 `json:"seconds"`
+}
+
+type taskResult struct {
+	tidemill.Counts
+	Version string              `json:"model_version"`
+	Scores  map[string]*float64 `json:"scores"`
+}
+
+func resultOf(f *config.File, s *tidemill.Status) result {
+	r := result{Flow: s.Flow, Source: strings.TrimPrefix(sourceKind(f), "source "), State: s.State, Error: s.Error, Scores: map[string]*float64{},
+		Phases: map[string]phase{"snapshot": {s.Snapshot.Rows, s.Snapshot.Seconds}, "stream": {s.Stream.Rows, s.Stream.Seconds}},
+		Tasks:  map[string]taskResult{}, Rejected: s.Rejected, Position: s.Position, PeakRSS: peakRSS()}
+	for i, t := range s.Tasks {
+		one := taskResult{Counts: t.Counts, Version: t.Version, Scores: map[string]*float64{}}
+		for _, x := range t.Scores {
+			// The stream's score wins; before the stream has answers, the snapshot's is what there is.
+			if x.Phase == tidemill.Stream.String() && x.N > 0 || one.Scores[x.Name] == nil {
+				one.Scores[x.Name] = x.Value
+			}
+		}
+		if i == 0 {
+			r.Scores = one.Scores
+		}
+		r.Learned += t.Counts.Learned
+		r.Predicted += t.Counts.Asked
+		r.Tasks[t.Name] = one
+	}
+	return r
+}
+
+// summary is what a person wants to know at the end.
+func (a *app) summary(s *tidemill.Status) {
+	fmt.Fprintf(a.err, "%s: %s rows of the snapshot, %s of the stream, at %s\n", s.Flow, count(s.Snapshot.Rows), count(s.Stream.Rows), positionText(s.Position))
+	if s.Rejected > 0 {
+		fmt.Fprintf(a.err, "%s rows could not be used\n", count(s.Rejected))
+	}
+	for _, t := range s.Tasks {
+		fmt.Fprintf(a.err, "task %s: %s asked, %s answered, %s learned%s\n", t.Name, count(t.Counts.Asked), count(t.Counts.Answered),
+			count(t.Counts.Learned), scoresText(t.Scores))
+	}
+}
+
+func positionText(p tidemill.Position) string {
+	if p == "" {
+		return "the beginning"
+	}
+	return string(p)
+}
+
+func scoresText(scores []tidemill.ScoreStatus) string {
+	var b strings.Builder
+	for _, x := range scores {
+		if x.Value == nil || x.N == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, ", %s %s %.4g", x.Phase, x.Name, *x.Value)
+	}
+	return b.String()
+}
+
+// count prints 60000 as 60,000.
+func count(n uint64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// progress tells while the flow works: one line that moves on a terminal, a line now and then elsewhere.
+type progress struct {
+	done chan struct{}
+	end  chan struct{}
+}
+
+func (p *progress) stop() {
+	close(p.done)
+	<-p.end
+}
+
+func (a *app) newProgress(mill *tidemill.Mill, quiet bool) *progress {
+	p := &progress{make(chan struct{}), make(chan struct{})}
+	if quiet {
+		close(p.end)
+		return p
+	}
+	terminal := isTerminal(a.err)
+	every := 10 * time.Second
+	if terminal {
+		every = 250 * time.Millisecond
+	}
+	go func() {
+		defer close(p.end)
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		last, lastAt, rate := uint64(0), time.Now(), 0.0
+		for {
+			select {
+			case <-p.done:
+				if terminal {
+					fmt.Fprint(a.err, "\r\x1b[K")
+				}
+				return
+			case <-tick.C:
+			}
+			s := mill.Status()
+			rows := s.Snapshot.Rows + s.Stream.Rows
+			now := time.Now()
+			current := float64(rows-min(last, rows)) / now.Sub(lastAt).Seconds()
+			if rate == 0 || !terminal {
+				rate = current
+			} else {
+				rate += 0.3 * (current - rate)
+			}
+			if terminal {
+				fmt.Fprintf(a.err, "\r\x1b[K%s", progressText(s, rate))
+			} else if rows != last {
+				fmt.Fprintln(a.err, progressText(s, rate))
+			}
+			last, lastAt = rows, now
+		}
+	}()
+	return p
+}
+
+func progressText(s *tidemill.Status, rate float64) string {
+	var b strings.Builder
+	b.WriteString(s.State)
+	switch {
+	case !s.Snapshot.Done && s.Snapshot.Epochs > 1:
+		fmt.Fprintf(&b, ": pass %d of %d, %s rows", s.Snapshot.Epoch, s.Snapshot.Epochs, count(s.Snapshot.Rows))
+	case !s.Snapshot.Done:
+		fmt.Fprintf(&b, ": %s rows", count(s.Snapshot.Rows))
+	default:
+		fmt.Fprintf(&b, ": %s rows", count(s.Stream.Rows))
+	}
+	fmt.Fprintf(&b, ", %s/s", count(uint64(max(0, rate))))
+	for _, t := range s.Tasks {
+		for _, x := range t.Scores {
+			if x.Rolling != nil && x.N > 0 && (x.Phase == tidemill.Stream.String()) == s.Snapshot.Done {
+				fmt.Fprintf(&b, ", %s %s %.4g", t.Name, x.Name, *x.Rolling)
+				break
+			}
+		}
+	}
+	if s.State == "reconnecting" {
+		b.WriteString(": " + s.Error)
+	}
+	return b.String()
+}
