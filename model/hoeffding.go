@@ -96,7 +96,8 @@ type treeColumn struct {
 //
 // A leaf with one dominant class (max_share) forgets its observers instead of splitting. A split on a category has a
 // branch per category seen, or one category against the rest; a new category gets a leaf of its own when it is learned.
-// A row whose split column is NaN goes where more weight went. Above max_size the leaves with the least to gain stop
+// A row whose split column is NaN goes where more weight went. A leaf observes at most 16384 categories of a column, and a
+// split has at most as many branches. Above max_size the leaves with the least to gain stop
 // observing (Kirkby, 2007). It takes numbers and categories as they are: no scaling, no one-hot. Sparse terms are not
 // used. Until a row is learned the prediction is NaN.
 //
@@ -155,6 +156,9 @@ type treeNode struct {
 	codes     termIndex // testEach: the branch of a category
 	weight    float64   // of the leaves below: rows learned there, and what the splits above projected
 }
+
+// maxCategories bounds what a leaf observes of a nominal column, and the branches of a test.
+const maxCategories = 1 << 14
 
 type testKind uint8
 
@@ -244,7 +248,7 @@ func (m *hoeffding) Learn(e *tidemill.Example) {
 		b := n.branch(x)
 		switch {
 		case b >= 0:
-		case b == -2:
+		case b == -2 && len(n.children) < maxCategories:
 			b = len(n.children)
 			n.codes.add(codeKey(x[n.column]))
 			n.children = append(n.children, int32(len(m.nodes)))

@@ -1,6 +1,11 @@
 package model
 
-import "testing"
+import (
+	"math"
+	"testing"
+
+	"github.com/tidemill/tidemill"
+)
 
 // The figures of River 0.26.1 on the same rows. River answers the first by the alphabet among classes of equal
 // probability; classes as they come is River with the classes numbered so.
@@ -33,5 +38,68 @@ func TestHoeffdingTreeStreams(t *testing.T) {
 	validate(t, m, elec2, 0)
 	if tests, leaves, height := m.(*hoeffding).Size(); tests+leaves != 49 || leaves != 25 || height != 9 {
 		t.Errorf("%d tests, %d leaves, height %d; want 24, 25, 9", tests, leaves, height)
+	}
+}
+
+func TestHoeffdingTreeCategories(t *testing.T) {
+	columns := []tidemill.FeatureColumn{{Name: "noise"}, {Name: "fruit", Nominal: true}}
+	m := HoeffdingTree()
+	if err := m.(tidemill.Binder).Bind(tidemill.Input{Columns: columns}); err != nil {
+		t.Fatal(err)
+	}
+	rng := splitMix(1)
+	// Fruits 1 to 4 and their classes; of fruit 9 the tree hears only after it has split.
+	class := map[float64]float64{1: 0, 2: 1, 3: 2, 4: 1, 9: 0}
+	row := func(fruit float64) *tidemill.Example {
+		return example([]float64{rng.normal(), fruit}, class[fruit])
+	}
+	for i := range 2000 {
+		m.Learn(row(float64(1 + i%4)))
+	}
+	if tests, leaves, _ := m.(*hoeffding).Size(); tests != 1 || leaves != 4 {
+		t.Errorf("%d tests and %d leaves, want one test of 4 branches", tests, leaves)
+	}
+	for range 5 {
+		m.Learn(row(9))
+	}
+	for fruit, want := range class {
+		p := m.Predict(nil, row(fruit).X)
+		if largest(p) != int(want) {
+			t.Errorf("fruit %v: %v", fruit, p)
+		}
+	}
+	if p := m.Predict(nil, &tidemill.Vector{Dense: []float64{0, math.NaN()}}); p[0] != p[0] {
+		t.Errorf("an unknown category: %v", p)
+	}
+}
+
+func TestHoeffdingTreeMemory(t *testing.T) {
+	s := elec2(t)
+	m := HoeffdingTree(func(c *HoeffdingTreeConfig) { c.MaxSize = 0.02 })
+	f := validate(t, m, s, 0)
+	h := m.(*hoeffding)
+	idle := 0
+	for i := range h.nodes {
+		if l := h.nodes[i].leaf; l != nil && l.idle {
+			idle++
+		}
+	}
+	if idle == 0 || idle != h.idle || f.accuracy() < 70 {
+		t.Errorf("%d idle leaves, %d counted, accuracy %.2f", idle, h.idle, f.accuracy())
+	}
+	m = HoeffdingTree(func(c *HoeffdingTreeConfig) { c.MaxDepth = 2 })
+	validate(t, m, s, 0)
+	if _, _, height := m.(*hoeffding).Size(); height != 3 {
+		t.Errorf("height %d, want 3", height)
+	}
+}
+
+func TestHoeffdingTreeLeaves(t *testing.T) {
+	s := elec2(t)
+	nba := validate(t, HoeffdingTree(), s, 0).accuracy()
+	for _, leaf := range []string{"nb", "mc"} {
+		if acc := validate(t, HoeffdingTree(func(c *HoeffdingTreeConfig) { c.Leaf = leaf }), s, 0).accuracy(); acc == nba || acc < 60 {
+			t.Errorf("leaf %s: accuracy %.4f", leaf, acc)
+		}
 	}
 }

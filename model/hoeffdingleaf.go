@@ -127,8 +127,12 @@ func (d *treeCategoric) add(code float64, c int, w float64) {
 	if c >= d.classes {
 		d.widen(c + 1)
 	}
-	p := d.index.add(codeKey(code))
-	if p == len(d.codes) {
+	p := d.index.find(codeKey(code))
+	if p < 0 {
+		if len(d.codes) >= maxCategories {
+			return
+		}
+		p = d.index.add(codeKey(code))
 		d.codes = append(d.codes, code)
 		for range d.classes {
 			d.weights = append(d.weights, 0)
