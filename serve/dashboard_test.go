@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -24,8 +25,8 @@ func moving(rows uint64, perSecond float64, make func(now time.Time, rows uint64
 	}
 }
 
-// listen serves a flow for as long as the test runs.
-func listen(t *testing.T, m Mill, cfg Config) (url string, stop func()) {
+// running serves a flow for as long as the test runs.
+func running(t *testing.T, m Mill, cfg Config) (url string, stop func()) {
 	t.Helper()
 	cfg.Listen = "localhost:0"
 	ctx, cancel := context.WithCancel(context.Background())
@@ -101,7 +102,7 @@ func TestDashboardStates(t *testing.T) {
 		if c.name == "digits" {
 			f.predict = seeing(mnist(t))
 		}
-		url, stop := listen(t, f, Config{})
+		url, stop := running(t, f, Config{})
 		p := b.open(url, 1440, 1000, "light")
 		p.wait(fmt.Sprintf(`document.querySelector("#pill").innerText === %q`, c.word))
 		if c.name == "digits" {
@@ -129,7 +130,7 @@ func TestDashboardStates(t *testing.T) {
 // A digit drawn with the mouse is predicted as it is drawn.
 func TestDashboardDraws(t *testing.T) {
 	f := &fake{now: moving(81204, 900, func(now time.Time, rows uint64) *tidemill.Status { return digits(t, now, rows) }), predict: seeing(mnist(t))}
-	url, _ := listen(t, f, Config{})
+	url, _ := running(t, f, Config{})
 	p := newBrowser(t).open(url, 1200, 900, "light")
 	p.wait(`Boolean(document.querySelector("canvas.pad"))`)
 	p.eval(`document.querySelector("canvas.pad").scrollIntoView()`)
@@ -154,7 +155,7 @@ func TestDashboardDraws(t *testing.T) {
 // The form predicts as one types, and says what the server says.
 func TestDashboardTypes(t *testing.T) {
 	f := &fake{now: moving(141200, 1204, flights), predict: delayed}
-	url, _ := listen(t, f, Config{})
+	url, _ := running(t, f, Config{})
 	p := newBrowser(t).open(url, 1200, 900, "light")
 	p.wait(`document.querySelector(".said .label")?.innerText === "false"`)
 	set := func(name, value string) {
@@ -189,7 +190,7 @@ func TestDashboardEscapes(t *testing.T) {
 	}), predict: func(ts *tidemill.TaskStatus, r tidemill.Row) (tidemill.Prediction, error) {
 		return tidemill.Prediction{Label: evil, Score: some(1), Probabilities: map[string]float64{evil: 1}, Missing: []string{evil}}, nil
 	}}
-	url, _ := listen(t, f, Config{})
+	url, _ := running(t, f, Config{})
 	p := newBrowser(t).open(url, 1200, 900, "dark")
 	p.wait(`document.querySelector("#task").innerText.includes("onerror")`)
 	p.wait(`document.querySelector(".said .label")?.innerText.includes("onerror")`)
@@ -208,7 +209,7 @@ func TestDashboardEscapes(t *testing.T) {
 // Without the token the page shows no data; with it, it does, and forgets it with the tab.
 func TestDashboardLogin(t *testing.T) {
 	f := &fake{now: moving(141200, 100, flights), predict: delayed}
-	url, _ := listen(t, f, Config{Token: "spring-tide"})
+	url, _ := running(t, f, Config{Token: "spring-tide"})
 	p := newBrowser(t).open(url, 900, 700, "light")
 	enter := func(token string) {
 		p.eval(fmt.Sprintf(`document.querySelector("#token").value = %q; document.querySelector("#login").requestSubmit()`, token))
@@ -262,7 +263,7 @@ func TestDashboardReconnects(t *testing.T) {
 // Choosing another task shows it, and the others come without details.
 func TestDashboardTasks(t *testing.T) {
 	f := &fake{now: moving(141200, 100, fleet), predict: delayed}
-	url, _ := listen(t, f, Config{})
+	url, _ := running(t, f, Config{})
 	p := newBrowser(t).open(url, 1300, 900, "light")
 	p.wait(`document.querySelectorAll("#list li").length === 50`)
 	p.eval(`location.hash = "#task=price-03"`)
@@ -309,6 +310,47 @@ func TestDashboardFiles(t *testing.T) {
 		h.ServeHTTP(w, httptest.NewRequest("GET", "/"+m[1], nil))
 		if w.Code != http.StatusOK {
 			t.Errorf("the page names /%s: %d", m[1], w.Code)
+		}
+	}
+}
+
+// Text stands out from what is behind it by 4.5 to 1 at least (WCAG 2.2, 1.4.3), in both colour schemes.
+func TestDashboardContrast(t *testing.T) {
+	b, err := os.ReadFile("web/style.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	colours := map[string][2]string{}
+	for _, m := range regexp.MustCompile(`--([\w-]+): light-dark\((#\w{6}), (#\w{6})\)`).FindAllStringSubmatch(string(b), -1) {
+		colours[m[1]] = [2]string{m[2], m[3]}
+	}
+	luminance := func(hex string) float64 {
+		var c [3]int
+		fmt.Sscanf(hex, "#%02x%02x%02x", &c[0], &c[1], &c[2])
+		sum := 0.0
+		for i, part := range []float64{0.2126, 0.7152, 0.0722} {
+			x := float64(c[i]) / 255
+			if x <= 0.03928 {
+				x /= 12.92
+			} else {
+				x = math.Pow((x+0.055)/1.055, 2.4)
+			}
+			sum += part * x
+		}
+		return sum
+	}
+	pairs := [][2]string{{"sea", "sea-wash"}, {"soft", "sea-wash"}, {"ink", "sea-wash"}, {"warn", "warn-wash"}, {"bad", "bad-wash"}, {"sea-ink", "sea"}, {"ground", "ink"}}
+	for _, ink := range []string{"ink", "soft", "faint", "sea", "good", "warn", "bad"} {
+		for _, behind := range []string{"card", "ground", "well"} {
+			pairs = append(pairs, [2]string{ink, behind})
+		}
+	}
+	for _, p := range pairs {
+		for i, scheme := range []string{"light", "dark"} {
+			a, b := luminance(colours[p[0]][i]), luminance(colours[p[1]][i])
+			if c := (max(a, b) + 0.05) / (min(a, b) + 0.05); c < 4.5 {
+				t.Errorf("%s on %s in %s: %.2f to 1", p[0], p[1], scheme, c)
+			}
 		}
 	}
 }

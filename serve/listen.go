@@ -10,19 +10,21 @@ import (
 	"time"
 )
 
-// The time limits of a connection. Writing is bounded per answer; /events sets its own.
-const (
-	headerTime = 5 * time.Second
-	readTime   = 20 * time.Second
-	writeTime  = 30 * time.Second
-	idleTime   = 60 * time.Second
-	endTime    = 5 * time.Second
-	headerSize = 16 << 10
-)
+// limits are the time limits of a connection. Writing is bounded per answer; /events sets its own.
+type limits struct {
+	header, read, write, idle, end time.Duration
+}
+
+// headerSize bounds a request's header in bytes.
+const headerSize = 16 << 10
 
 // Listen serves a flow until ctx ends. addr is the URL to open, with the port that was taken. wait returns when the
 // server has ended: nil after ctx, with the answers that were being written finished.
 func Listen(ctx context.Context, mill Mill, cfg Config) (addr string, wait func() error, err error) {
+	return listen(ctx, mill, cfg, limits{header: 5 * time.Second, read: 20 * time.Second, write: 30 * time.Second, idle: 60 * time.Second, end: 5 * time.Second})
+}
+
+func listen(ctx context.Context, mill Mill, cfg Config, lim limits) (addr string, wait func() error, err error) {
 	cfg = cfg.filled()
 	if err := cfg.Check(); err != nil {
 		return "", nil, err
@@ -47,7 +49,7 @@ func Listen(ctx context.Context, mill Mill, cfg Config) (addr string, wait func(
 	crowd := newCrowd(cfg.MaxConns)
 	srv := &http.Server{
 		Handler: s, ConnState: crowd.state,
-		ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
+		ReadHeaderTimeout: lim.header, ReadTimeout: lim.read, WriteTimeout: lim.write, IdleTimeout: lim.idle,
 		MaxHeaderBytes: headerSize, TLSConfig: chain,
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
@@ -67,7 +69,7 @@ func Listen(ctx context.Context, mill Mill, cfg Config) (addr string, wait func(
 		case failed = <-done:
 			failed = fmt.Errorf("serve: %w", failed)
 		case <-ctx.Done():
-			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
+			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), lim.end)
 			defer cancel()
 			if err := srv.Shutdown(end); errors.Is(err, context.DeadlineExceeded) {
 				srv.Close()

@@ -2,7 +2,7 @@
 import { $, h, text, attr, show, changed, count, span, since, score, better, percent, number, moment, set } from "./dom.js";
 import { Curve } from "./chart.js";
 import { Try } from "./tryit.js";
-import { latest, confusion } from "./answers.js";
+import { grey, latest, confusion } from "./answers.js";
 
 export class TaskView {
   constructor() {
@@ -142,7 +142,13 @@ export class TaskView {
     if (!changed(box, [list, centres])) return;
     text($("weights-title"), list.length ? "Largest weights" : "Centres");
     if (!list.length && centres.length) {
-      box.replaceChildren(h("p.sub", null, count(centres.length) + " centres of " + count(centres[0].length) + " numbers"));
+      const note = h("p.sub", null, count(centres.length) + " centres of " + count(centres[0].length) + " numbers");
+      if (!pic || centres[0].length !== pic.width * pic.height) { box.replaceChildren(note); return; }
+      box.replaceChildren(h("ul.pictures", null, ...centres.slice(0, 24).map((x, i) => {
+        const lo = Math.min(...x), hi = Math.max(...x), c = h("canvas", { "aria-hidden": "true" });
+        grey(c, Uint8Array.from(x, (v) => 255 * (v - lo) / (hi - lo || 1)), pic.width, pic.height);
+        return h("li", null, h("div.centre", null, c, h("span", null, h("b", null, String(i)))));
+      })), note);
       return;
     }
     const top = Math.max(...list.map((w) => Math.abs(w.value)), 1e-12);

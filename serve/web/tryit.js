@@ -184,7 +184,7 @@ export class Try {
       r.li.classList.toggle("top", k === String(p.prediction));
     }
     const missing = p.missing || [];
-    text(b.note, [`${ms < 10 ? ms.toFixed(1) : Math.round(ms)}\u202fms`, "version " + p.model_version, missing.length ? "read as NULL: " + missing.join(", ") : ""].filter(Boolean).join(" · "));
+    text(b.note, [`${ms < 10 ? ms.toFixed(1) : Math.round(ms)}\u00a0ms`, "version " + p.model_version, missing.length ? "read as NULL: " + missing.join(", ") : ""].filter(Boolean).join(" · "));
     attr(this.out, "data-kind", t.kind);
   }
 
