@@ -17,6 +17,9 @@ import (
 // oldest is the oldest server that the source reads.
 const oldest = 130000
 
+// answerMax bounds the messages that are read as a whole: answers to our own questions. Rows come through wire.
+const answerMax = 16 << 20
+
 // parseURL reads a connection string; its error never holds the password.
 func parseURL(url string) (*pgconn.Config, error) {
 	if url == "" {
@@ -34,7 +37,7 @@ func parseURL(url string) (*pgconn.Config, error) {
 		}
 		return nil, fmt.Errorf("postgres: url: %s; write postgres://user:password@host:5432/database", text)
 	}
-	cfg.MaxProtocolMessageBodyLen = wireMax
+	cfg.MaxProtocolMessageBodyLen = answerMax
 	if cfg.ConnectTimeout == 0 {
 		cfg.ConnectTimeout = 30 * time.Second
 	}

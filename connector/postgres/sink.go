@@ -98,6 +98,10 @@ func (w *Predictions) open(ctx context.Context) error {
 }
 
 func (w *Predictions) prepare(ctx context.Context) error {
+	// What Flush calls durable must be so, whatever the role's default is.
+	if _, err := ask(ctx, w.conn, "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"); err != nil {
+		return w.broken(ctx, err)
+	}
 	for _, s := range []struct{ name, sql string }{
 		{stmtMark, w.markSQL()}, {stmtUpsert, w.upsertSQL()}, {stmtTruth, w.truthSQL()}, {stmtMove, w.moveSQL()},
 	} {

@@ -34,6 +34,15 @@ func (u *run) begin(ctx context.Context, s *session, begun bool) error {
 		return err
 	}
 	defer reader.shut()
+	// The snapshot's time is taken before the slot: no transaction of the stream has an earlier one. transaction_timeout is
+	// PostgreSQL 17's.
+	now, err := reader.ask(ctx, "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'; SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8")
+	if err != nil {
+		return err
+	}
+	if us, ok := parseInt(now[0][0]); ok {
+		u.began = time.UnixMicro(us).UTC()
+	}
 	at, snapshot, err := u.createSlot(ctx, s)
 	if err != nil {
 		return err
@@ -90,12 +99,7 @@ func (u *run) snapshot(ctx context.Context, s *session) (last []tidemill.Change,
 		return nil, tidemill.Fatalf("postgres: publication %q was dropped just now", u.publication)
 	}
 	// A commit record may begin at the slot's consistent point: one below it no transaction of the stream can have.
-	rows := snapshotRows{run: u, tx: &tidemill.Tx{Order: uint64(u.place.lsn) - 1, Commit: time.UnixMicro(0).UTC(), Meta: u.meta}}
-	if when, err := s.ask(ctx, "SELECT (extract(epoch FROM transaction_timestamp()) * 1000000)::int8"); err != nil {
-		return nil, err
-	} else if us, ok := parseInt(when[0][0]); ok {
-		rows.tx.Commit = time.UnixMicro(us).UTC()
-	}
+	rows := snapshotRows{run: u, tx: &tidemill.Tx{Order: uint64(u.place.lsn) - 1, Commit: u.began, Meta: u.meta}}
 	c := newCatalog(s)
 	for _, info := range infos {
 		m := published.members[info.name]

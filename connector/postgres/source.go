@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/tidemill/tidemill"
 )
@@ -167,7 +168,8 @@ type run struct {
 	yield func(tidemill.Batch, error) bool
 	place place // the system, its timeline, our slot; lsn is where the next run would go on
 	meta  []tidemill.Attr
-	goal  lsn // the log's end when Changes was called
+	goal  lsn       // the log's end when Changes was called
+	began time.Time // by the server's clock, just before the slot was made
 }
 
 // Changes yields the snapshot and then the stream, or the stream after a position.

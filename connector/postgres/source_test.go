@@ -176,3 +176,63 @@ func TestResumeGivesTheSameIdentities(t *testing.T) {
 		t.Errorf("ends at %s and %s", c.upto, d.upto)
 	}
 }
+
+// TestEncrypted takes encrypted connections over as well.
+func TestEncrypted(t *testing.T) {
+	s := postgrestest.Start(t, postgrestest.TLS(), postgrestest.Password("p w:/@"))
+	url := s.CreateDB(t)
+	src, at := begin(t, s, url)
+	c := open(t, src, at)
+	c.until(func() bool { return c.caughtUp })
+	s.Exec(t, url, "INSERT INTO a SELECT g, repeat('x', 100) FROM generate_series(1, 5000) g")
+	c.until(func() bool { return len(c.rows) == 5000 })
+	if got := table(t, s, url, "SELECT bool_and(ssl) FROM pg_stat_ssl WHERE pid IN (SELECT pid FROM pg_stat_replication)"); got != "t" {
+		t.Errorf("the stream is encrypted: %s", got)
+	}
+	if err := src.Release(context.Background(), c.upto); err != nil {
+		t.Fatal(err)
+	}
+	c.close()
+	w := postgres.Sink(url, "predictions")
+	resume(t, w, 1, tidemill.Mark{})
+	write(t, w, predicted(1, "1", "no"))
+}
+
+func TestTablesAndNames(t *testing.T) {
+	s := postgrestest.Start(t)
+	url := s.CreateDB(t)
+	s.Exec(t, url, "CREATE TABLE a (x text DEFAULT 'd', k2 int, k1 int NOT NULL, PRIMARY KEY (k1, k2))")
+	src := postgres.Source(url, "a")
+	tables, err := src.Tables(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := tables[0]
+	if a.String() != "public.a" || len(a.Key) != 2 || a.Key[0] != 2 || a.Key[1] != 1 || !a.Columns[0].Nullable || a.Columns[1].Nullable || *a.Columns[0].Default != "'d'::text" {
+		t.Errorf("table %+v", a)
+	}
+	c := open(t, src, "")
+	c.until(func() bool { return c.live })
+	s.Exec(t, url, "INSERT INTO a VALUES ('x', 2, 1)")
+	c.until(func() bool { return len(c.changes) == 1 })
+	if got := c.changes[0].Table; got.Sum != a.Sum || *got.Columns[0].Default != "'d'::text" || got.Columns[1].Nullable {
+		t.Errorf("the stream's table is %+v", got)
+	}
+	if _, err := postgres.Source(url, "none").Tables(context.Background()); err == nil || !strings.Contains(err.Error(), "public.none") {
+		t.Errorf("got %v", err)
+	}
+	// The same table has one name, however it is written.
+	one := postgres.Source("postgres://u:p@LOCALHOST:5432/db", "predictions").TableNames()
+	two := postgres.Sink("host=127.0.0.1 port=5432 dbname=db user=other password=x", "public.predictions").TableNames()
+	if len(one) != 1 || len(two) != 2 || one[0] != two[0] || one[0] != "postgres://localhost:5432/db/public.predictions" {
+		t.Errorf("names %v, %v", one, two)
+	}
+	for _, bad := range [][]string{nil, {"a", "public.a"}, {"a.b.c"}, {""}} {
+		if _, err := (&postgres.SourceConfig{URL: url, Tables: bad}).Build("f"); err == nil {
+			t.Errorf("tables %q are taken", bad)
+		}
+	}
+	if _, err := (&postgres.SourceConfig{URL: url, Tables: []string{"a"}, Slot: "No-Slot"}).Build("f"); err == nil {
+		t.Error("a slot's name with capitals is taken")
+	}
+}

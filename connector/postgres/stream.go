@@ -313,17 +313,22 @@ func (x *streamer) relation(ctx context.Context, m *relationMessage) (*relation,
 	if !wanted {
 		return &relation{skip: true, table: tidemill.NewTable(m.schema, m.name, nil, nil), forms: make([]form, len(m.columns)), ident: make([]bool, len(m.columns))}, nil
 	}
-	if x.cat == nil {
-		s, err := connect(ctx, x.url, false)
-		if err != nil {
+	for try := 0; ; try++ {
+		if x.cat == nil {
+			s, err := connect(ctx, x.url, false)
+			if err != nil {
+				return nil, err
+			}
+			x.cat = newCatalog(s)
+		}
+		rel, err := x.cat.describe(ctx, m)
+		if err == nil || !x.cat.s.IsClosed() || try == 1 {
+			return rel, err
+		}
+		// The session may have lain idle for days, and the server or a firewall has closed it.
+		if x.cat.s, err = connect(ctx, x.url, false); err != nil {
+			x.cat = nil
 			return nil, err
 		}
-		x.cat = newCatalog(s)
 	}
-	rel, err := x.cat.describe(ctx, m)
-	if err != nil && x.cat.s.IsClosed() {
-		x.cat = nil
-		return nil, err
-	}
-	return rel, err
 }

@@ -5,6 +5,7 @@ import "fmt"
 type settings struct {
 	conf     []string
 	password string
+	tls      bool
 }
 
 // Option configures a server; a server with options is the test's own.
@@ -30,3 +31,7 @@ func Fsync() Option {
 
 // Password asks for one (scram-sha-256) at every connection; the default is to trust.
 func Password(password string) Option { return func(s *settings) { s.password = password } }
+
+// TLS lets the server take encrypted connections, with a certificate of its own making; URLs then ask for them
+// (sslmode=require).
+func TLS() Option { return func(s *settings) { s.tls = true } }

@@ -31,6 +31,7 @@ type Server struct {
 	bin      string
 	uid, gid uint32
 	shared   bool
+	tls      bool
 	proc     *process
 }
 
@@ -120,6 +121,13 @@ func (s *Server) create(base string, set settings) error {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("postgrestest: initdb: %w\n%s", err, out)
 	}
+	if set.tls {
+		if err := s.certify(); err != nil {
+			return err
+		}
+		set.conf = append(set.conf, "ssl = on")
+		s.tls = true
+	}
 	conf := append([]string{
 		"listen_addresses = '127.0.0.1'", "unix_socket_directories = ''", "max_connections = 40", "shared_buffers = '64MB'",
 		"wal_level = logical", "fsync = off", "full_page_writes = off", "max_wal_senders = 20", "max_replication_slots = 20",
@@ -200,6 +208,9 @@ func (s *Server) URL(db string) string { return s.UserURL("postgres", s.password
 // UserURL is another role's connection string.
 func (s *Server) UserURL(user, password, db string) string {
 	u := url.URL{Scheme: "postgres", User: url.User(user), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)), Path: "/" + db, RawQuery: "sslmode=disable"}
+	if s.tls {
+		u.RawQuery = "sslmode=require"
+	}
 	if password != "" {
 		u.User = url.UserPassword(user, password)
 	}
