@@ -11,7 +11,10 @@ import (
 
 func kinds() []tidemill.Encoder {
 	small, _ := (&OneHotConfig{Max: 12}).Build("")
-	return []tidemill.Encoder{Standard(), MinMax(), OneHot(), small, OneHotDense(5)}
+	few, _ := (&TargetConfig{Smoothing: 1, Classes: 3, Max: 9, Columns: []string{"colour", "carrier"}}).Build("")
+	some, _ := (&MissingConfig{Columns: []string{"hour", "carrier", "pixel"}}).Build("")
+	return []tidemill.Encoder{Standard(), MinMax(), OneHot(), small, OneHotDense(5), Impute("mean"), Impute("last"), Impute("constant"),
+		Missing(), some, Target(10), few}
 }
 
 func TestLaws(t *testing.T) {
@@ -204,6 +207,99 @@ func TestStateOfOtherColumnsIsRefused(t *testing.T) {
 		if err := other.UnmarshalBinary(b); err == nil {
 			t.Error("a state of two columns was read into one")
 		}
+	}
+}
+
+func TestImpute(t *testing.T) {
+	for with, want := range map[string]string{"mean": "[2 5]", "last": "[3 5]", "constant": "[0 5]"} {
+		e := Impute(with)
+		bind(t, e, tidemill.FeatureColumn{Name: "a"}, tidemill.FeatureColumn{Name: "b"})
+		var z tidemill.Vector
+		unknown := &tidemill.Vector{Dense: []float64{math.NaN(), 5}}
+		if e.Apply(&z, unknown); with != "constant" && z.Dense[0] == z.Dense[0] {
+			t.Errorf("%s: before anything was learned unknown is %v", with, z.Dense[0])
+		}
+		for _, v := range []float64{1, math.NaN(), 3} {
+			e.Learn(&tidemill.Vector{Dense: []float64{v, 0}}, nil)
+		}
+		if e.Apply(&z, unknown); fmt.Sprint(z.Dense) != want {
+			t.Errorf("%s: %v, not %s", with, z.Dense, want)
+		}
+	}
+	if _, err := (&ImputeConfig{With: "median"}).Build(""); err == nil {
+		t.Error("impute with median is built")
+	}
+	if _, err := Impute("median").Bind(nil); err == nil {
+		t.Error("impute with median is bound")
+	}
+	c := NewImputeConfig()
+	c.Columns = []string{"z"}
+	e, err := c.Build("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Bind([]tidemill.FeatureColumn{{Name: "a"}}); err == nil || err.Error() != `impute: no feature column is named "z"; there are a` {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestMissing(t *testing.T) {
+	e := Missing()
+	out := bind(t, e, tidemill.FeatureColumn{Name: "a"}, tidemill.FeatureColumn{Name: "p", Scaled: true}, tidemill.FeatureColumn{Name: "b"})
+	if len(out) != 5 || out[3].Name != "a is missing" || !out[3].Scaled {
+		t.Fatalf("columns %v", out)
+	}
+	var z tidemill.Vector
+	e.Apply(&z, &tidemill.Vector{Dense: []float64{math.NaN(), math.NaN(), 2}})
+	if got := fmt.Sprint(z.Dense); got != "[NaN NaN 2 1 0]" {
+		t.Errorf("%s", got)
+	}
+}
+
+func TestTarget(t *testing.T) {
+	e := Target(1)
+	out := bind(t, e, carriers()...)
+	if len(out) != 2 || out[1].Name != "carrier target" || out[1].Nominal {
+		t.Fatalf("columns %v", out)
+	}
+	if !e.(tidemill.Supervised).Supervised() {
+		t.Error("target encoding looks at the answer")
+	}
+	value := func(name string) float64 {
+		var z tidemill.Vector
+		e.Apply(&z, carrier(name))
+		return z.Dense[1]
+	}
+	if v := value("UA"); v != 0 {
+		t.Errorf("before the first answer a category is %v", v)
+	}
+	for _, c := range []struct {
+		name string
+		y    float64
+	}{{"UA", 1}, {"UA", 1}, {"AA", 0}, {"AA", 1}} {
+		e.Learn(carrier(c.name), []float64{c.y})
+	}
+	for name, want := range map[string]float64{"UA": (2 + .75) / 3, "AA": (1 + .75) / 3, "DL": .75} {
+		if v := value(name); math.Abs(v-want) > 1e-15 {
+			t.Errorf("%s is %v, not %v", name, v, want)
+		}
+	}
+	classes, err := (&TargetConfig{Classes: 3, Max: 10}).Build("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out := bind(t, classes, carriers()...); len(out) != 4 {
+		t.Fatalf("columns %v", out)
+	}
+	classes.Learn(carrier("UA"), []float64{2})
+	classes.Learn(carrier("UA"), []float64{0})
+	var z tidemill.Vector
+	classes.Apply(&z, carrier("UA"))
+	if got := fmt.Sprint(z.Dense); got != "[1 0.5 0 0.5]" {
+		t.Errorf("%s", got)
+	}
+	if _, err := (&TargetConfig{Smoothing: -1, Max: 1}).Build(""); err == nil {
+		t.Error("negative smoothing is built")
 	}
 }
 

@@ -91,7 +91,7 @@ func (f *auc) fold(it item, _ float64) {
 		k |= 1 << 63
 	}
 	f.fresh = append(f.fresh, cell{k, uint64(1 - it.i), uint64(it.i)})
-	if len(f.fresh) >= 4096 && len(f.fresh) >= len(f.cells)/8 {
+	if len(f.fresh) >= 4096 && len(f.fresh) >= len(f.cells)/16 {
 		f.cells, f.drop = f.merged()
 		f.fresh = f.fresh[:0]
 	}
@@ -104,15 +104,7 @@ func (f *auc) merged() ([]cell, uint) {
 		return f.cells, f.drop
 	}
 	fresh := slices.Clone(f.fresh)
-	slices.SortFunc(fresh, func(a, b cell) int {
-		if a.key < b.key {
-			return -1
-		}
-		if a.key > b.key {
-			return 1
-		}
-		return 0
-	})
+	sortCells(fresh)
 	mask := ^uint64(0) << f.drop
 	out := make([]cell, 0, len(f.cells)+len(fresh))
 	put := func(c cell) {
@@ -163,20 +155,78 @@ func (f *auc) merged() ([]cell, uint) {
 }
 
 func (f *auc) value() float64 {
-	cells, _ := f.merged()
-	var below, pos, hi, lo uint64 // hi, lo: twice the number of pairs won, 128 bits
-	for _, c := range cells {
-		h, l := bits.Mul64(c.pos, 2*below+c.neg)
-		var carry uint64
-		lo, carry = bits.Add64(lo, l, 0)
-		hi += h + carry
-		below += c.neg
-		pos += c.pos
+	var a area
+	if len(f.cells)+len(f.fresh) > f.max {
+		cells, _ := f.merged()
+		for _, c := range cells {
+			a.add(c)
+		}
+		return a.value()
 	}
-	if pos == 0 || below == 0 {
+	fresh := slices.Clone(f.fresh) // the merge again, without writing it down
+	sortCells(fresh)
+	mask := ^uint64(0) << f.drop
+	i := 0
+	for _, c := range f.cells {
+		for i < len(fresh) && fresh[i].key&mask < c.key {
+			fresh[i].key &= mask
+			a.add(fresh[i])
+			i++
+		}
+		a.add(c)
+	}
+	for _, c := range fresh[i:] {
+		c.key &= mask
+		a.add(c)
+	}
+	return a.value()
+}
+
+// area counts the pairs won over ascending cells; equal keys follow one another.
+type area struct {
+	run    cell   // the cells of one key so far
+	below  uint64 // negatives below it
+	pos    uint64
+	hi, lo uint64 // twice the number of pairs won, 128 bits
+}
+
+func (a *area) add(c cell) {
+	if c.key == a.run.key {
+		a.run.neg += c.neg
+		a.run.pos += c.pos
+		return
+	}
+	a.close()
+	a.run = c
+}
+
+func (a *area) close() {
+	h, l := bits.Mul64(a.run.pos, 2*a.below+a.run.neg)
+	var carry uint64
+	a.lo, carry = bits.Add64(a.lo, l, 0)
+	a.hi += h + carry
+	a.below += a.run.neg
+	a.pos += a.run.pos
+}
+
+func (a *area) value() float64 {
+	a.close()
+	if a.pos == 0 || a.below == 0 {
 		return math.NaN()
 	}
-	return (math.Ldexp(float64(hi), 64) + float64(lo)) / (2 * float64(pos) * float64(below))
+	return (math.Ldexp(float64(a.hi), 64) + float64(a.lo)) / (2 * float64(a.pos) * float64(a.below))
+}
+
+func sortCells(cells []cell) {
+	slices.SortFunc(cells, func(a, b cell) int {
+		if a.key < b.key {
+			return -1
+		}
+		if a.key > b.key {
+			return 1
+		}
+		return 0
+	})
 }
 
 func (f *auc) appendState(b []byte) []byte {

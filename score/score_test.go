@@ -13,12 +13,13 @@ import (
 
 // all is every score of the package.
 func all() []*Total {
-	return []*Total{Accuracy(), LogLoss(), MSE(), RMSE(), MAE(), R2(), Confusion(), AUC()}
+	return []*Total{Accuracy(), LogLoss(), MSE(), RMSE(), MAE(), R2(), Confusion(), AUC(), BalancedAccuracy(), Kappa(),
+		Precision(), Recall(), F1(), precision("macro"), recall("micro"), f1("weighted"), f1("positive"), Silhouette()}
 }
 
 func TestLaws(t *testing.T) {
 	for _, s := range all() {
-		t.Run(s.Name(), func(t *testing.T) {
+		t.Run(s.Describe(), func(t *testing.T) {
 			tidemilltest.Score(t, s.New)
 			t.Run("rolling", func(t *testing.T) {
 				tidemilltest.Score(t, func() tidemill.Score { return s.Rolling(50) })
@@ -142,6 +143,66 @@ func TestConfusionCounts(t *testing.T) {
 	if len(m) != 101 || fmt.Sprint(m[0][:3], m[1][:3], m[100][0]) != "[17 16 17] [17 17 16] 1" {
 		t.Errorf("counts are %v %v %v", m[0][:3], m[1][:3], m[100][0])
 	}
+}
+
+// three runs eight answers of three classes through the scores.
+func three(scores ...*Total) {
+	for i, truth := range []int{0, 0, 0, 1, 1, 2, 2, 0} {
+		a := &tidemill.Answer{Kind: tidemill.Classify, Class: []int{0, 0, 1, 1, 0, 2, 0, 2}[i], Truth: float64(truth), Positive: -1}
+		for _, s := range scores {
+			s.Update(a)
+		}
+	}
+}
+
+func TestPerClass(t *testing.T) {
+	// Truth 0 0 0 1 1 2 2 0, predicted 0 0 1 1 0 2 0 2: rows of the matrix are [2 1 1] [1 1 0] [1 0 1].
+	p, r, f, macro, micro, weighted, b, k := Precision(), Recall(), F1(), precision("macro"), recall("micro"), recall("weighted"), BalancedAccuracy(), Kappa()
+	three(p, r, f, macro, micro, weighted, b, k)
+	near(t, "precision", p.Value(), (2.0/4+1.0/2+1.0/2)/3)
+	near(t, "macro precision", macro.Value(), p.Value())
+	near(t, "recall", r.Value(), (2.0/4+1.0/2+1.0/2)/3)
+	near(t, "micro recall", micro.Value(), 4.0/8)
+	near(t, "weighted recall", weighted.Value(), 4.0/8)
+	near(t, "f1", f.Value(), .5)
+	near(t, "balanced accuracy", b.Value(), .5)
+	chance := (4.0*4 + 2*2 + 2*2) / 64
+	near(t, "kappa", k.Value(), (.5-chance)/(1-chance))
+	d := r.Details([]string{"a", "b", "c"})
+	if len(d) != 6 || d[0].Name != "recall of a" || d[0].Value != .5 || d[3].Name != "recall macro" {
+		t.Errorf("details %v", d)
+	}
+}
+
+func TestPositiveClass(t *testing.T) {
+	p, r, f, b := Precision(), Recall(), F1(), BalancedAccuracy()
+	probs, truth := []float64{.9, .8, .3, .2, .6, .7}, []int{1, 1, 1, 0, 0, 0}
+	for i := range probs {
+		for _, s := range []*Total{p, r, f, b} {
+			s.Update(classify(probs[i], truth[i]))
+		}
+	}
+	near(t, "precision", p.Value(), 2.0/4)
+	near(t, "recall", r.Value(), 2.0/3)
+	near(t, "f1", f.Value(), 4.0/7)
+	near(t, "balanced accuracy", b.Value(), .5)
+	never := Precision()
+	never.Update(classify(.1, 1))
+	near(t, "precision of a class never predicted", never.Value(), 0)
+	if _, err := (&F1Config{Average: "mean"}).Build(""); err == nil {
+		t.Error("an average that does not exist is built")
+	}
+}
+
+func TestSilhouette(t *testing.T) {
+	s := Silhouette()
+	for _, d := range [][]float64{{1, 4, 9}, {3, 3}, {0, 0}, {5, 2}} {
+		s.Update(&tidemill.Answer{Kind: tidemill.Cluster, Class: 0, Prediction: d})
+	}
+	near(t, "silhouette", s.Value(), (.75+0+0+.6)/4)
+	one := Silhouette()
+	one.Update(&tidemill.Answer{Kind: tidemill.Cluster, Prediction: []float64{1}})
+	near(t, "silhouette of one centre", one.Value(), math.NaN())
 }
 
 // exactAUC is the definition.
