@@ -2,20 +2,22 @@ package model
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math"
+	"slices"
 
 	"github.com/tidemill/tidemill"
 )
 
 // bayes is Gaussian naive Bayes; see GaussianNB.
 type bayes struct {
-	cols    int
+	columns []treeColumn
+	cols    int // number columns among them
 	bound   bool
 	fixed   int
 	counts  []float64 // per class: the weight of its rows
 	total   float64
-	moments []normal // per class, per column
+	moments []normal        // per class, per number column
+	names   []treeCategoric // per nominal column
 }
 
 // normal is the running mean and spread of one column within one class; inverse and height are kept for Predict.
@@ -30,7 +32,7 @@ const (
 	leastPDF = 1e-9 // added to each density, so that one far-off column cannot rule a class out
 )
 
-// GaussianNBConfig is naive Bayes with a normal distribution per class and column.
+// GaussianNBConfig is naive Bayes with a normal distribution per class and column. Of a category it counts instead.
 type GaussianNBConfig struct{}
 
 // NewGaussianNBConfig is the config with its defaults.
@@ -39,9 +41,11 @@ func NewGaussianNBConfig() *GaussianNBConfig { return &GaussianNBConfig{} }
 // Build makes the model; it never fails.
 func (c *GaussianNBConfig) Build(string) (tidemill.Model, error) { return GaussianNB(), nil }
 
-// GaussianNB is naive Bayes with a normal distribution per class and column, by running mean and population variance
-// (Welford, 1962): P(class|x) is proportional to P(class)·Π(density + 1e-9). A column that is NaN is left out; sparse terms
-// are not used. It needs no scaling. Until a class is known the prediction is NaN.
+// GaussianNB is naive Bayes with a normal distribution per class and number column, by running mean and population
+// variance (Welford, 1962): P(class|x) is proportional to P(class)·Π(density + 1e-9). A nominal column counts instead:
+// P(category|class) is (rows+1)/(the class's rows + categories), after Laplace; a category that was never learned is left
+// out, and so are those beyond the first 16384 of a column. A column that is NaN is left out; sparse terms are not used. It
+// needs no scaling. Until a class is known the prediction is NaN.
 func GaussianNB() tidemill.Model { return &bayes{} }
 
 // Kind implements tidemill.Model: the prediction is a probability per class.
@@ -53,16 +57,24 @@ func (m *bayes) New() tidemill.Model { return &bayes{} }
 // Describe implements tidemill.Describer.
 func (m *bayes) Describe() string { return "gaussian_nb" }
 
-// Bind implements tidemill.Binder: columns must be numbers.
+// Bind implements tidemill.Binder; it never fails.
 func (m *bayes) Bind(in tidemill.Input) error {
+	*m = bayes{bound: true, fixed: in.Classes}
 	for i := range in.Columns {
-		if c := &in.Columns[i]; c.Nominal {
-			return fmt.Errorf("gaussian_nb: feature column %q is a category, not a quantity; encode it (onehotdense) or leave it out", c.Name)
-		}
+		m.column(in.Columns[i].Nominal)
 	}
-	m.bound, m.cols, m.fixed = true, len(in.Columns), in.Classes
 	m.know(in.Classes)
 	return nil
+}
+
+func (m *bayes) column(nominal bool) {
+	if nominal {
+		m.columns = append(m.columns, treeColumn{nominal: true, at: int32(len(m.names))})
+		m.names = append(m.names, treeCategoric{})
+		return
+	}
+	m.columns = append(m.columns, treeColumn{at: int32(m.cols)})
+	m.cols++
 }
 
 // know makes room for n classes.
@@ -79,16 +91,22 @@ func (m *bayes) Learn(e *tidemill.Example) {
 	if c < 0 || !teaches(e.Weight) || m.fixed > 0 && c >= m.fixed {
 		return
 	}
-	if m.cols == 0 && !m.bound && len(m.counts) == 0 {
-		m.cols = len(e.X.Dense)
+	if !m.bound && len(m.counts) == 0 {
+		for range e.X.Dense {
+			m.column(false)
+		}
 	}
 	m.know(c + 1)
 	m.counts[c] += e.Weight
 	m.total += e.Weight
 	row := m.moments[c*m.cols : (c+1)*m.cols]
-	for i, v := range e.X.Dense[:min(m.cols, len(e.X.Dense))] {
-		if known(v) {
-			row[i].add(v, e.Weight)
+	for i, v := range e.X.Dense[:min(len(m.columns), len(e.X.Dense))] {
+		switch k := m.columns[i]; {
+		case !known(v):
+		case k.nominal:
+			m.names[k.at].add(v, c, e.Weight)
+		default:
+			row[k.at].add(v, e.Weight)
 		}
 	}
 }
@@ -119,7 +137,7 @@ func (m *bayes) Predict(dst []float64, x *tidemill.Vector) []float64 {
 		return appendUnknown(dst, len(m.counts))
 	}
 	at := len(dst)
-	dense := x.Dense[:min(m.cols, len(x.Dense))]
+	dense := x.Dense[:min(len(m.columns), len(x.Dense))]
 	for c, n := range m.counts {
 		if n == 0 {
 			dst = append(dst, math.Inf(-1))
@@ -127,18 +145,21 @@ func (m *bayes) Predict(dst []float64, x *tidemill.Vector) []float64 {
 		}
 		// The logarithm of the product of a few densities saves most logarithms.
 		sum, product := 0.0, n/m.total
-		row := m.moments[c*m.cols:][:len(dense)]
+		row := m.moments[c*m.cols : (c+1)*m.cols]
 		for i, v := range dense {
-			d := &row[i]
 			if !known(v) {
 				continue
 			}
-			p := leastPDF
-			if d.height > 0 {
-				t := v - d.mean
-				p += float64(d.height * math.Exp(float64(d.inverse*float64(t*t))))
+			if k := m.columns[i]; k.nominal {
+				product *= m.names[k.at].share(v, c)
+			} else {
+				d, p := &row[k.at], leastPDF
+				if d.height > 0 {
+					t := v - d.mean
+					p += float64(d.height * math.Exp(float64(d.inverse*float64(t*t))))
+				}
+				product *= p
 			}
-			product *= p
 			if product < 1e-200 || product > 1e200 {
 				sum += math.Log(product)
 				product = 1
@@ -150,15 +171,34 @@ func (m *bayes) Predict(dst []float64, x *tidemill.Vector) []float64 {
 	return dst
 }
 
+// share is P(code|class) after Laplace, 1 for a category that was never learned.
+func (d *treeCategoric) share(code float64, c int) float64 {
+	p := d.index.find(codeKey(code))
+	if p < 0 {
+		return 1
+	}
+	var w, total float64
+	if c < d.classes {
+		w, total = d.weights[p*d.classes+c], d.totals[c]
+	}
+	return (w + 1) / (total + float64(len(d.codes)))
+}
+
 // AppendBinary implements tidemill.State.
 func (m *bayes) AppendBinary(b []byte) ([]byte, error) {
-	b = binary.AppendUvarint(append(b, 1), uint64(m.cols))
+	b = binary.AppendUvarint(append(b, 1), uint64(len(m.columns)))
+	for _, c := range m.columns {
+		b = append(b, flag(c.nominal))
+	}
 	b = binary.AppendUvarint(b, uint64(len(m.counts)))
 	b = appendFloat(b, m.total)
 	b = appendFloats(b, m.counts)
 	for i := range m.moments {
 		d := &m.moments[i]
 		b = appendFloat(appendFloat(appendFloat(b, d.n), d.mean), d.s)
+	}
+	for i := range m.names {
+		b = m.names[i].append(b)
 	}
 	return b, nil
 }
@@ -167,33 +207,37 @@ func (m *bayes) AppendBinary(b []byte) ([]byte, error) {
 func (m *bayes) UnmarshalBinary(data []byte) error {
 	r := &stateReader{b: data}
 	r.version(1)
-	cols, classes := r.uvarint(), r.uvarint()
-	n := bayes{bound: m.bound, fixed: m.fixed, total: r.weight()}
+	n := &bayes{bound: m.bound, fixed: m.fixed}
+	for range r.count(1) {
+		n.column(r.below(2, "a column's sort") == 1)
+	}
+	classes := r.uvarint()
+	n.total = r.weight()
 	switch {
 	case r.err != nil:
-	case m.bound && cols != uint64(m.cols):
-		r.failf("it has %d columns, not the %d bound", cols, m.cols)
+	case m.bound && !slices.Equal(n.columns, m.columns):
+		r.failf("its %d columns are not the %d bound", len(n.columns), len(m.columns))
 	case m.fixed > 0 && classes != uint64(m.fixed):
 		r.failf("it has %d classes, not the %d fixed", classes, m.fixed)
-	case classes > maxClasses || cols > uint64(len(r.b)) && classes > 0 || classes*(8+24*cols) != uint64(len(r.b)):
-		r.failf("it has %d bytes for %d classes of %d columns", len(r.b), classes, cols)
-	case classes == 0 && !m.bound && cols > 0:
-		r.failf("it has %d columns and no class", cols)
+	case classes > maxClasses || classes*uint64(8+24*n.cols) > uint64(len(r.b)):
+		r.failf("it has %d bytes for %d classes of %d columns", len(r.b), classes, n.cols)
 	}
 	if r.err == nil {
-		n.cols = int(cols)
 		for range classes {
 			n.counts = append(n.counts, r.weight())
 		}
-		n.moments = make([]normal, int(classes*cols))
+		n.moments = make([]normal, int(classes)*n.cols)
 		for i := range n.moments {
 			n.moments[i] = normal{n: r.weight(), mean: r.number(), s: r.number()}
 			n.moments[i].derive()
+		}
+		for i := range n.names {
+			n.names[i].read(r, int(classes))
 		}
 	}
 	if err := r.done("gaussian_nb"); err != nil {
 		return err
 	}
-	*m = n
+	*m = *n
 	return nil
 }

@@ -1,6 +1,10 @@
 package model
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/tidemill/tidemill"
+)
 
 // The figures of River 0.26.1 on the same rows.
 func TestGaussianNBStreams(t *testing.T) {
@@ -25,4 +29,19 @@ func TestGaussianNBStreams(t *testing.T) {
 		}
 		t.Logf("%s %d %.4f %.6f", c.name, f.n, f.accuracy(), f.logLoss())
 	}
+}
+
+// A category's probability is its share of the class's rows, by hand.
+func TestGaussianNBCategories(t *testing.T) {
+	m := GaussianNB()
+	if err := m.(tidemill.Binder).Bind(tidemill.Input{Columns: []tidemill.FeatureColumn{{Name: "fruit", Nominal: true}}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range [][2]float64{{1, 0}, {1, 0}, {2, 0}, {2, 1}} {
+		m.Learn(example([]float64{r[0]}, r[1]))
+	}
+	// P(0) 3/4, P(1) 1/4; P(fruit 1|0) (2+1)/(3+2), P(fruit 1|1) (0+1)/(1+2).
+	a, b := 0.75*3/5, 0.25*1/3
+	near(t, "fruit 1", m.Predict(nil, &tidemill.Vector{Dense: []float64{1}})[0], a/(a+b), 1e-12)
+	near(t, "a fruit never learned", m.Predict(nil, &tidemill.Vector{Dense: []float64{3}})[0], 0.75, 1e-12)
 }

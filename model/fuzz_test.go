@@ -92,7 +92,9 @@ func FuzzKMeansState(f *testing.F) {
 		func() tidemill.Model { return KMeans(2, func(c *KMeansConfig) { c.Rule, c.Start = "flink", "random" }) })
 }
 
-func FuzzGaussianNBState(f *testing.F) { fuzzState(f, twoNumbers, GaussianNB) }
+func FuzzGaussianNBState(f *testing.F) {
+	fuzzState(f, []tidemill.FeatureColumn{{Name: "a"}, {Name: "b", Nominal: true}}, GaussianNB)
+}
 
 func FuzzHoeffdingTreeState(f *testing.F) {
 	fuzzState(f, []tidemill.FeatureColumn{{Name: "a"}, {Name: "b"}, {Name: "c", Nominal: true}},

@@ -2,6 +2,7 @@ package model
 
 import (
 	"encoding/binary"
+	"slices"
 )
 
 // AppendBinary implements tidemill.State: the nodes in the order of walk.
@@ -61,14 +62,17 @@ func (l *treeLeaf) append(b []byte, m *hoeffding) []byte {
 	}
 	b = binary.AppendUvarint(b, uint64(len(l.names)))
 	for i := range l.names {
-		d := &l.names[i]
-		b = binary.AppendUvarint(b, uint64(d.classes))
-		b = binary.AppendUvarint(b, uint64(len(d.codes)))
-		b = appendFloats(b, d.codes)
-		b = appendFloats(b, d.weights)
-		b = appendFloats(b, d.totals)
+		b = l.names[i].append(b)
 	}
 	return b
+}
+
+func (d *treeCategoric) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(d.classes))
+	b = binary.AppendUvarint(b, uint64(len(d.codes)))
+	b = appendFloats(b, d.codes)
+	b = appendFloats(b, d.weights)
+	return appendFloats(b, d.totals)
 }
 
 // UnmarshalBinary implements tidemill.State.
@@ -84,11 +88,7 @@ func (m *hoeffding) UnmarshalBinary(data []byte) error {
 		n.column(r.below(2, "a column's sort") == 1)
 	}
 	if m.bound && r.err == nil {
-		same := len(n.columns) == len(m.columns)
-		for i := 0; same && i < len(n.columns); i++ {
-			same = n.columns[i] == m.columns[i]
-		}
-		if !same {
+		if !slices.Equal(n.columns, m.columns) {
 			r.failf("its %d columns are not the %d bound", len(n.columns), len(m.columns))
 		}
 	}

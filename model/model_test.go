@@ -50,3 +50,39 @@ func TestModels(t *testing.T) {
 		})
 	}
 }
+
+// The kinds that take categories.
+func TestModelsOfCategories(t *testing.T) {
+	columns := []tidemill.FeatureColumn{{Name: "size"}, {Name: "fruit", Nominal: true}, {Name: "weight"}}
+	rng := splitMix(11)
+	var rows []tidemill.Example
+	for i := range 2000 {
+		c := float64(i % 3)
+		rows = append(rows, *example([]float64{rng.normal() + c, float64(rng.next()%5) + 3*c, rng.normal()}, c))
+	}
+	least := map[string]int{"gaussian_nb": 1500, "hoeffding_tree": 1500, "hoeffding_tree binary": 1000}
+	for name, made := range map[string]func() tidemill.Model{
+		"gaussian_nb": GaussianNB,
+		"hoeffding_tree": func() tidemill.Model {
+			return HoeffdingTree(func(c *HoeffdingTreeConfig) { c.GracePeriod, c.Delta = 40, 0.01 })
+		},
+		"hoeffding_tree binary": func() tidemill.Model {
+			return HoeffdingTree(func(c *HoeffdingTreeConfig) { c.GracePeriod, c.Delta, c.BinarySplit = 40, 0.01, true })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tidemilltest.ModelWith(t, tidemilltest.ModelCase{New: made, Columns: columns, Rows: rows,
+				Learns: func(t *testing.T, m tidemill.Model, rows []tidemill.Example) {
+					right := 0
+					for i := range rows {
+						if largest(m.Predict(nil, rows[i].X)) == int(rows[i].Y[0]) {
+							right++
+						}
+					}
+					if right < least[name] {
+						t.Errorf("%d of 2000 right", right)
+					}
+				}})
+		})
+	}
+}
