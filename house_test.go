@@ -1,0 +1,241 @@
+package tidemill_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const modulePath = "github.com/tidemill/tidemill"
+
+// rooms are which of our packages each package may import, by the first folder of its path; "" is the root. Siblings
+// do not import each other, except through matrix and debezium, and a model its encoders.
+var rooms = map[string][]string{
+	"":             {},
+	"matrix":       {"matrix"},
+	"encode":       {"", "matrix"},
+	"feature":      {"", "matrix"},
+	"model":        {"", "matrix", "encode"},
+	"score":        {"", "matrix"},
+	"transform":    {""},
+	"store":        {""},
+	"connector":    {""},
+	"config":       {"", "encode"},
+	"serve":        {""},
+	"tidemilltest": {""},
+	"examples":     {},
+	"demo":         {"", "config", "serve", "examples", "connector", "encode", "feature", "model", "score", "store"},
+	"cmd":          {"", "config", "serve", "demo", "connector", "transform", "feature", "encode", "model", "score", "store", "examples"},
+	"bench":        {"", "config", "serve", "demo", "connector", "feature", "encode", "model", "score", "store", "examples", "matrix", "tidemilltest"},
+}
+
+// forbidden are package names that say nothing.
+var forbidden = []string{"util", "utils", "common", "helper", "helpers", "base", "misc", "types", "internal"}
+
+// fileLimit is how long a source file may be.
+const fileLimit = 500
+
+// longer are the files that may be longer, each with its bound: the list only shrinks.
+var longer = map[string]int{}
+
+type goFile struct {
+	path string // from the repository's root
+	dir  string
+	test bool
+	ast  *ast.File
+	text []byte
+}
+
+func goFiles(t *testing.T) []goFile {
+	t.Helper()
+	var out []goFile
+	fset := token.NewFileSet()
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (strings.HasPrefix(d.Name(), ".") && path != "." || d.Name() == "testdata" || d.Name() == "dist") {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(path, ".go") {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		f, err := parser.ParseFile(fset, path, text, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		out = append(out, goFile{filepath.ToSlash(path), filepath.ToSlash(filepath.Dir(path)), strings.HasSuffix(path, "_test.go"), f, text})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func room(dir string) string {
+	if dir == "." {
+		return ""
+	}
+	first, _, _ := strings.Cut(dir, "/")
+	return first
+}
+
+func TestImports(t *testing.T) {
+	for _, f := range goFiles(t) {
+		if f.test || ignored(f) {
+			continue
+		}
+		from := room(f.dir)
+		allowed, known := rooms[from]
+		if !known {
+			t.Errorf("%s: the room %q is not in the table of imports", f.path, from)
+			continue
+		}
+		for _, imp := range f.ast.Imports {
+			path, _ := strconv.Unquote(imp.Path.Value)
+			if path == modulePath || strings.HasPrefix(path, modulePath+"/") {
+				to := room(strings.TrimPrefix(strings.TrimPrefix(path, modulePath), "/"))
+				if path == modulePath {
+					to = ""
+				}
+				same := f.dir == strings.TrimPrefix(path, modulePath+"/") || strings.HasPrefix(strings.TrimPrefix(path, modulePath+"/"), f.dir+"/")
+				if !slices.Contains(allowed, to) && !same {
+					t.Errorf("%s imports %s", f.path, path)
+				}
+				continue
+			}
+			if from == "" && strings.Contains(path, ".") {
+				t.Errorf("%s imports %s: the root imports the standard library only", f.path, path)
+			}
+		}
+	}
+}
+
+// ignored reports whether a file is built by nobody but `go run`.
+func ignored(f goFile) bool {
+	return strings.Contains(string(f.text[:min(len(f.text), 200)]), "//go:build ignore")
+}
+
+func TestNoInitNoGlobals(t *testing.T) {
+	for _, f := range goFiles(t) {
+		if f.test || ignored(f) {
+			continue
+		}
+		if slices.Contains(forbidden, f.ast.Name.Name) {
+			t.Errorf("%s: the package name %s says nothing", f.path, f.ast.Name.Name)
+		}
+		globals := map[string]bool{}
+		for _, d := range f.ast.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.Name == "init" {
+				t.Errorf("%s has an init function", f.path)
+			}
+			if g, ok := d.(*ast.GenDecl); ok && g.Tok == token.VAR {
+				for _, s := range g.Specs {
+					for _, n := range s.(*ast.ValueSpec).Names {
+						globals[n.Name] = true
+					}
+				}
+			}
+		}
+		// A package variable may be a table or a sentinel; nothing in its file may assign to it.
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			if a, ok := n.(*ast.AssignStmt); ok && a.Tok == token.ASSIGN {
+				for _, l := range a.Lhs {
+					if id, ok := l.(*ast.Ident); ok && globals[id.Name] && (id.Obj == nil || id.Obj.Pos() < f.ast.Name.End() || isPackageLevel(f.ast, id)) {
+						t.Errorf("%s assigns to the package variable %s", f.path, id.Name)
+					}
+				}
+			}
+			return true
+		})
+	}
+}
+
+func isPackageLevel(f *ast.File, id *ast.Ident) bool {
+	return id.Obj != nil && f.Scope != nil && f.Scope.Lookup(id.Name) == id.Obj
+}
+
+func TestFileLengths(t *testing.T) {
+	for _, f := range goFiles(t) {
+		if f.test {
+			continue
+		}
+		lines := strings.Count(string(f.text), "\n")
+		limit := fileLimit
+		if l, ok := longer[f.path]; ok {
+			limit = l
+		}
+		if lines > limit {
+			t.Errorf("%s has %d lines, more than %d: is there a second room in it?", f.path, lines, limit)
+		}
+	}
+}
+
+func TestPackageSentences(t *testing.T) {
+	docs := map[string]string{}
+	for _, f := range goFiles(t) {
+		if f.test {
+			continue
+		}
+		if _, ok := docs[f.dir]; !ok {
+			docs[f.dir] = ""
+		}
+		if f.ast.Doc != nil {
+			docs[f.dir] += f.ast.Doc.Text()
+		}
+	}
+	for dir, doc := range docs {
+		if !strings.HasPrefix(doc, "Package ") && !strings.HasPrefix(doc, "Command ") {
+			t.Errorf("%s: no sentence says what the package is", dir)
+		}
+	}
+}
+
+// TestNoClock keeps time.Now out of what decides results: the flow's clock is the data's.
+func TestNoClock(t *testing.T) {
+	for _, f := range goFiles(t) {
+		if f.test || !slices.Contains([]string{"feature", "encode", "model", "score", "matrix", "transform"}, room(f.dir)) {
+			continue
+		}
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			if s, ok := n.(*ast.SelectorExpr); ok {
+				if x, ok := s.X.(*ast.Ident); ok && x.Name == "time" && (s.Sel.Name == "Now" || s.Sel.Name == "Since") {
+					t.Errorf("%s reads the wall clock", f.path)
+				}
+			}
+			return true
+		})
+	}
+}
+
+// TestDirectDependencies keeps the list of modules a decision.
+func TestDirectDependencies(t *testing.T) {
+	want := []string{"github.com/goccy/go-yaml", "github.com/google/jsonschema-go", "github.com/jackc/pgx/v5", "github.com/prometheus/client_golang",
+		"github.com/spf13/cobra", "golang.org/x/sys", "golang.org/x/term", "modernc.org/libc", "modernc.org/sqlite"}
+	mod, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range strings.Split(string(mod), "\n") {
+		l = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(l), "require "))
+		name, _, ok := strings.Cut(l, " v")
+		if !ok || strings.HasSuffix(l, "// indirect") {
+			continue
+		}
+		if !slices.Contains(want, name) {
+			t.Errorf("go.mod requires %s: decide on it here first", name)
+		}
+	}
+}

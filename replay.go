@@ -1,0 +1,186 @@
+package tidemill
+
+import (
+	"context"
+	"slices"
+)
+
+// moment is one event of a replay: a row asked about, or answered.
+type moment struct {
+	at     int64
+	row    place
+	order  uint32 // of the row in the journal
+	answer bool
+}
+
+// replay asks and answers the snapshot's rows in the order of the flow's clock, each at its own time.
+func (m *Mill) replay(ctx context.Context, t *taskState) error {
+	moments, err := m.moments(t)
+	if err != nil {
+		return err
+	}
+	tx := &Tx{Order: m.journal.order, Commit: m.journal.commit}
+	for m.passAt < len(moments) {
+		n := min(runMax, len(moments)-m.passAt)
+		rows := make([]Change, n)
+		for k := range n {
+			if _, err := m.journal.rowAt(moments[m.passAt+k].row, &rows[k], tx, nil); err != nil {
+				return err
+			}
+		}
+		m.mu.Lock()
+		for k := range n {
+			tt, err := t.look(rows[k].Table)
+			if err == nil {
+				err = t.replayed(&rows[k], tt, moments[m.passAt+k].answer, k)
+			}
+			if err != nil {
+				m.mu.Unlock()
+				return err
+			}
+		}
+		err = t.flush()
+		m.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		m.passAt += n
+		if err := t.questions.spill(); err != nil {
+			return err
+		}
+		if err := m.pause(ctx); err != nil {
+			return err
+		}
+	}
+	m.mu.Lock()
+	t.endEpoch(false)
+	m.mu.Unlock()
+	return nil
+}
+
+// moments are the replay's events: by time, answers before asks of the same time, then in the order of reading.
+func (m *Mill) moments(t *taskState) ([]moment, error) {
+	var out []moment
+	n := uint32(0)
+	err := m.journal.scan(func(p place, c *Change) error {
+		n++
+		tt, err := t.look(c.Table)
+		if err != nil {
+			return err
+		}
+		asks, ln, ev := matchRow(tt.predict, c), matchRow(tt.learn, c), matchRow(tt.eval, c)
+		if asks == nil {
+			asks = ev
+		}
+		by := ln
+		if by == nil {
+			by = ev
+		}
+		var asked int64
+		if asks != nil {
+			at, ok := timeOf(c.After[asks.at], asks.on.Unix)
+			if !ok {
+				return nil
+			}
+			asked = at
+			out = append(out, moment{at, p, n, false})
+		}
+		if by == nil || by.label == nil || asks != nil && by.on.Op&Update == 0 {
+			return nil
+		}
+		if lab := by.label.Eval(c.After); !lab.Known() || lab.IsNull() {
+			return nil
+		}
+		at, ok := timeOf(c.After[by.at], by.on.Unix)
+		if !ok || asks != nil && at <= asked {
+			return nil // asked and answered at once
+		}
+		out = append(out, moment{at, p, n, true})
+		return nil
+	})
+	slices.SortStableFunc(out, func(a, b moment) int {
+		switch {
+		case a.at != b.at:
+			if a.at < b.at {
+				return -1
+			}
+			return 1
+		case a.answer != b.answer:
+			if a.answer {
+				return -1
+			}
+			return 1
+		}
+		return int(a.order) - int(b.order)
+	})
+	return out, err
+}
+
+// replayed is one event of a replay as the stream would have brought it: the INSERT without what was filled in later,
+// then the UPDATE with it.
+func (t *taskState) replayed(c *Change, tt *taskTable, answer bool, i int) error {
+	full := c.After
+	var blank []int
+	known, atOnce := true, false
+	for _, b := range append(slices.Clone(tt.learn), tt.eval...) {
+		if b.label == nil || b.on.Op&Update == 0 {
+			continue
+		}
+		for _, col := range b.trigger.label.Columns() {
+			if k := c.Table.Col(col); k >= 0 {
+				blank = append(blank, k)
+			}
+		}
+		times := tt.askTimes()
+		if b.at >= 0 && !slices.Contains(times, b.at) {
+			blank = append(blank, b.at)
+		}
+		lab := b.label.Eval(full)
+		known = known && lab.Known() && !lab.IsNull()
+		answered, _ := timeOf(full[max(b.at, 0)], b.on.Unix)
+		for _, k := range times {
+			if asked, ok := timeOf(full[k], b.on.Unix); ok && known && answered <= asked {
+				atOnce = true
+			}
+		}
+	}
+	first := slices.Clone(full)
+	for _, k := range blank {
+		first[k] = Null()
+	}
+	t.mute = known
+	defer func() { t.mute = false }()
+	if !answer || len(tt.predict)+len(tt.eval) == 0 {
+		in := *c
+		in.Op = Insert
+		if len(tt.predict)+len(tt.eval) > 0 {
+			in.After = first
+		}
+		if err := t.step(&in, tt, i); err != nil {
+			return t.reject(err, &in, tt, i)
+		}
+		if !atOnce {
+			return nil
+		}
+	}
+	if len(tt.predict)+len(tt.eval) == 0 {
+		return nil
+	}
+	up := *c
+	up.Op, up.Before = Update, first
+	if err := t.step(&up, tt, i); err != nil {
+		return t.reject(err, &up, tt, i)
+	}
+	return nil
+}
+
+// askTimes are the columns that tell when rows of the table are asked about.
+func (tt *taskTable) askTimes() []int {
+	var out []int
+	for _, b := range append(slices.Clone(tt.predict), tt.eval...) {
+		if b.at >= 0 {
+			out = append(out, b.at)
+		}
+	}
+	return out
+}
