@@ -77,7 +77,7 @@ func (a *app) root() *cobra.Command {
 		Long: `Tidemill reads a database's own log, turns changes into features, predicts on the row
 that arrives and learns from the row that carries the truth.`,
 		Example:       "  tidemill demo mnist\n  tidemill init postgres://localhost/shop > flow.yaml\n  tidemill check flow.yaml --connect\n  tidemill run flow.yaml",
-		SilenceErrors: true, SilenceUsage: true,
+		SilenceErrors: true, SilenceUsage: true, Args: cobra.ArbitraryArgs, RunE: unknownCommand,
 	}
 	root.PersistentFlags().StringVar(&a.color, "color", "auto", "colours: auto, always, never")
 	root.PersistentFlags().StringVar(&a.log, "log", "text", "logs on standard error: text, json")
@@ -96,6 +96,21 @@ that arrives and learns from the row that carries the truth.`,
 	root.AddCommand(a.commands()...)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	return root
+}
+
+// unknownCommand is what a command does that only has commands under it.
+func unknownCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return c.Help()
+	}
+	var names []string
+	for _, x := range c.Commands() {
+		names = append(names, x.Name())
+	}
+	if near := tidemill.Nearest(args[0], names); near != "" {
+		return usage("%s has no command %q; the nearest is %q", c.CommandPath(), args[0], near)
+	}
+	return usage("%s has no command %q; see `%s --help`", c.CommandPath(), args[0], c.CommandPath())
 }
 
 // commands are all commands, in the order of a day with them.

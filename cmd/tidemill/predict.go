@@ -108,13 +108,13 @@ func (a *app) predict(ctx context.Context, path, rowPath string, o predictOption
 	return nil
 }
 
-// rowFailure gives what is wrong with the row its exit code.
+// rowFailure gives what is wrong with the row its exit code; a model that has learned nothing yet is not the row's fault.
 func rowFailure(err error) error {
-	var row *tidemill.RowError
-	if errors.As(err, &row) || errors.Is(err, tidemill.ErrUnknownTask) {
-		return &failure{exitValidation, err}
+	var known *failure
+	if errors.As(err, &known) || errors.Is(err, tidemill.ErrNotReady) {
+		return err
 	}
-	return err
+	return &failure{exitValidation, err}
 }
 
 func taskIndex(f *config.File, name string) (int, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,7 +66,7 @@ func (a *app) runFlow(ctx context.Context, path string, o runOptions) error {
 	}
 	mill, err := tidemill.Start(ctx, flow)
 	if err != nil {
-		return a.hint(path, placed(f, err))
+		return a.diagnose(ctx, f, a.hint(path, placed(f, err)))
 	}
 	over, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServing()
@@ -95,7 +96,7 @@ func (a *app) runFlow(ctx context.Context, path string, o runOptions) error {
 		}
 	}
 	if err != nil {
-		return a.hint(path, placed(f, err))
+		return a.diagnose(ctx, f, a.hint(path, placed(f, err)))
 	}
 	a.leftBehind(f, path)
 	return nil
@@ -127,6 +128,22 @@ func (a *app) hint(path string, err error) error {
 		return fmt.Errorf("%w\n  stop the other process, or give this flow a state folder of its own: checkpoint: {dir: ...}", err)
 	}
 	return err
+}
+
+// diagnose looks at the databases after a failure that does not say whose it is: if something is wrong there, that is
+// told with its mend, and the exit code is the environment's.
+func (a *app) diagnose(ctx context.Context, f *config.File, err error) error {
+	var wrong config.Errors
+	if errors.As(err, &wrong) || codeOf(err) != exitRuntime {
+		return err
+	}
+	found, _ := look(context.WithoutCancel(ctx), f)
+	bad := slices.DeleteFunc(found, func(x tidemill.Finding) bool { return x.Level != "error" })
+	if len(bad) == 0 {
+		return err
+	}
+	a.printFindings(f, bad)
+	return &failure{exitEnvironment, err}
 }
 
 // leftBehind says what stays at the database after a stop, and what removes it.

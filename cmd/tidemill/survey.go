@@ -16,7 +16,8 @@ type survey struct {
 	rows    int // looked at
 	columns []*surveyed
 	label   *surveyed
-	at      *surveyed // when a row came
+	at      *surveyed // when a row came, and when its answer did; both or none
+	later   *surveyed
 }
 
 type surveyed struct {
@@ -70,8 +71,8 @@ func look1(ctx context.Context, d *database, t *tidemill.Table, label string) (*
 	for i, c := range s.columns {
 		c.nulls, c.distinct, c.bytes = s.rows-counts[1+3*i], counts[2+3*i], counts[3+3*i]
 	}
-	s.guessTime()
 	s.guessLabel(label)
+	s.guessTimes()
 	return s, nil
 }
 
@@ -84,11 +85,29 @@ var (
 	idNames    = regexp.MustCompile(`(?i)(^|_)(id|uuid|guid|key|no|number|code|hash|token|email|phone)$`)
 )
 
-func (s *survey) guessTime() {
+// guessTimes finds the two columns that put rows and answers on one clock. One without the other would compare the rows'
+// own times with those of the commits.
+func (s *survey) guessTimes() {
 	for _, c := range s.columns {
-		if c.Kind == tidemill.KindTime && c.nulls == 0 && timeNames.MatchString(c.Name) && s.at == nil {
+		if c.Kind == tidemill.KindTime && c.nulls == 0 && s.at == nil && timeNames.MatchString(c.Name) {
 			s.at = c
 		}
+	}
+	if s.at == nil || s.label == nil {
+		s.at = nil
+		return
+	}
+	if s.label.nulls == 0 {
+		s.later = s.at // a row brings its answer
+		return
+	}
+	for _, c := range s.columns {
+		if c.Kind == tidemill.KindTime && c.nulls == s.label.nulls && s.later == nil && laterNames.MatchString(c.Name) {
+			s.later = c
+		}
+	}
+	if s.later == nil {
+		s.at = nil
 	}
 }
 
@@ -170,13 +189,13 @@ func (s *survey) flow(d *database) string {
 		line("    learn: {on: [insert, update], table: %s}", yamlWord(table))
 	} else {
 		line("  - name: %s", nameOf(s.label.Name))
-		at := ""
+		at, later := "", ""
 		if s.at != nil {
-			at = ", at: " + yamlWord(s.at.Name)
+			at, later = ", at: "+yamlWord(s.at.Name), ", at: "+yamlWord(s.later.Name)
 		}
 		line("    # A row that arrives is asked about; it teaches as soon as its answer is not NULL.")
 		line("    predict: {on: insert, table: %s%s}", yamlWord(table), at)
-		line("    learn: {on: [insert, update], table: %s, label: %q} # %s", yamlWord(table), label, why)
+		line("    learn: {on: [insert, update], table: %s%s, label: %q} # %s", yamlWord(table), later, label, why)
 		if s.label.nulls > 0 {
 			line("    wait: 30d # a question without an answer is forgotten then")
 		}
@@ -224,7 +243,7 @@ func (s *survey) features(line func(string, ...any)) {
 		case s.rows > 1 && c.distinct < 2 && c.Kind != tidemill.KindBytes && c.Kind != tidemill.KindOther:
 			left = append(left, c.Name+" (always the same)")
 		case c.Kind == tidemill.KindTime:
-			if c != s.at {
+			if c != s.at && c != s.later {
 				left = append(left, c.Name+" (time)")
 			}
 		case s.label != nil && s.label.nulls > 0 && c.nulls >= s.label.nulls && c.nulls > 0 || laterNames.MatchString(c.Name):
