@@ -271,7 +271,7 @@ func (b *builder) encoders(t *builtTask) []tidemill.Encoder {
 		}
 	}
 	if s.Missing == "indicator" {
-		list = b.prepend(list, "indicator", join(t.path, "missing"))
+		list = b.prepend(list, "missing", join(t.path, "missing"))
 	}
 	return list
 }

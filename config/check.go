@@ -201,8 +201,8 @@ func columnsTable(name string, names []string) *tidemill.Table {
 func (b *builder) checkLeak(t *builtTask) {
 	for _, l := range t.labels(b) {
 		x, err := tidemill.ParseExpr(l.label)
-		if err != nil || !t.asks(l.table) {
-			continue
+		if err != nil || !t.asks(l.table) && len(t.shape.Predict) > 0 {
+			continue // without predict, a row is learned as it is
 		}
 		hidden := x.Columns()
 		for i, f := range t.features {
@@ -292,7 +292,7 @@ func (b *builder) checkTables() {
 // stringsOf is the content of the text fields with these keys.
 func stringsOf(cfg reflect.Value, keys ...string) (list []string) {
 	for _, f := range fieldsOf(cfg.Type()) {
-		if !slices.Contains(keys, f.key) {
+		if !slices.Contains(keys, f.key) || len(f.enum) > 0 {
 			continue
 		}
 		switch v := cfg.FieldByIndex(f.index).Interface().(type) {

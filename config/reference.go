@@ -48,7 +48,7 @@ func kindPage(kinds *Kinds, r room, name string) Page {
 // Example is a piece of a flow file that names the kind with its required keys and its defaults.
 func Example(word, name string, cfg any) string {
 	v := reflect.ValueOf(cfg).Elem()
-	fillRequired(v)
+	fillRequired(v, map[string]string{"file": "rows.csv", "sqlite": "shop.db", "dir": "state"}[name])
 	shown := showConfig(v)
 	item := any(pairs{{name, shown}})
 	if shown == nil {
@@ -69,8 +69,8 @@ func Example(word, name string, cfg any) string {
 	return b.String()
 }
 
-// fillRequired puts words where a value must be given.
-func fillRequired(v reflect.Value) {
+// fillRequired puts words where a value must be given; path stands for a path.
+func fillRequired(v reflect.Value, path string) {
 	for _, f := range fieldsOf(v.Type()) {
 		x := v.FieldByIndex(f.index)
 		if !f.required || !x.IsZero() {
@@ -79,6 +79,8 @@ func fillRequired(v reflect.Value) {
 		switch {
 		case x.Kind() == reflect.String && len(f.enum) > 0:
 			x.SetString(f.enum[0])
+		case x.Kind() == reflect.String && f.key == "path" && path != "":
+			x.SetString(path)
 		case x.Kind() == reflect.String:
 			x.SetString(f.key)
 		case x.Type() == durationType:
@@ -97,11 +99,11 @@ func fillRequired(v reflect.Value) {
 			case item.Kind() == reflect.String:
 				item.SetString("a")
 			case item.Kind() == reflect.Struct:
-				fillRequired(item)
+				fillRequired(item, path)
 			}
 			x.Set(reflect.Append(x, item))
 		case x.Kind() == reflect.Struct:
-			fillRequired(x)
+			fillRequired(x, path)
 		}
 	}
 }

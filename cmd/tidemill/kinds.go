@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/config"
+	"github.com/tidemill/tidemill/connector/file"
 	"github.com/tidemill/tidemill/connector/postgres"
 	"github.com/tidemill/tidemill/connector/sqlite"
 	"github.com/tidemill/tidemill/encode"
@@ -19,23 +20,32 @@ import (
 func kinds() config.Kinds {
 	return config.Kinds{
 		Sources: map[string]config.New[tidemill.Source]{
+			"file":     config.Kind[tidemill.Source](file.NewSourceConfig),
 			"postgres": config.Kind[tidemill.Source](postgres.NewSourceConfig),
 			"sqlite":   config.Kind[tidemill.Source](sqlite.NewSourceConfig),
 		},
 		Features: map[string]config.New[tidemill.Feature]{
 			"boolean":  config.Kind[tidemill.Feature](feature.NewBooleanConfig),
 			"category": config.Kind[tidemill.Feature](feature.NewCategoryConfig),
+			"hashed":   config.Kind[tidemill.Feature](feature.NewHashedConfig),
 			"image":    config.Kind[tidemill.Feature](feature.NewImageConfig),
+			"log":      config.Kind[tidemill.Feature](feature.NewLogConfig),
 			"numeric":  config.Kind[tidemill.Feature](feature.NewNumericConfig),
 			"onehot":   config.Kind[tidemill.Feature](feature.NewOneHotConfig),
 			"pixels":   config.Kind[tidemill.Feature](feature.NewPixelsConfig),
+			"ratio":    config.Kind[tidemill.Feature](feature.NewRatioConfig),
+			"text":     config.Kind[tidemill.Feature](feature.NewTextConfig),
+			"time":     config.Kind[tidemill.Feature](feature.NewTimeConfig),
 			"window":   config.Kind[tidemill.Feature](feature.NewWindowConfig),
 		},
 		Encoders: map[string]config.New[tidemill.Encoder]{
+			"impute":      config.Kind[tidemill.Encoder](encode.NewImputeConfig),
 			"minmax":      config.Kind[tidemill.Encoder](encode.NewMinMaxConfig),
+			"missing":     config.Kind[tidemill.Encoder](encode.NewMissingConfig),
 			"onehot":      config.Kind[tidemill.Encoder](encode.NewOneHotConfig),
 			"onehotdense": config.Kind[tidemill.Encoder](encode.NewOneHotDenseConfig),
 			"standard":    config.Kind[tidemill.Encoder](encode.NewStandardConfig),
+			"target":      config.Kind[tidemill.Encoder](encode.NewTargetConfig),
 		},
 		Models: map[string]config.New[tidemill.Model]{
 			"gaussian_nb":    config.Kind[tidemill.Model](model.NewGaussianNBConfig),
@@ -50,18 +60,26 @@ func kinds() config.Kinds {
 			"softmax":        config.Kind[tidemill.Model](model.NewSoftmaxConfig),
 		},
 		Scores: map[string]config.New[tidemill.Score]{
-			"accuracy":  config.Kind[tidemill.Score](score.NewAccuracyConfig),
-			"auc":       config.Kind[tidemill.Score](score.NewAUCConfig),
-			"confusion": config.Kind[tidemill.Score](score.NewConfusionConfig),
-			"logloss":   config.Kind[tidemill.Score](score.NewLogLossConfig),
-			"mae":       config.Kind[tidemill.Score](score.NewMAEConfig),
-			"mse":       config.Kind[tidemill.Score](score.NewMSEConfig),
-			"r2":        config.Kind[tidemill.Score](score.NewR2Config),
-			"rmse":      config.Kind[tidemill.Score](score.NewRMSEConfig),
+			"accuracy":          config.Kind[tidemill.Score](score.NewAccuracyConfig),
+			"auc":               config.Kind[tidemill.Score](score.NewAUCConfig),
+			"balanced_accuracy": config.Kind[tidemill.Score](score.NewBalancedAccuracyConfig),
+			"confusion":         config.Kind[tidemill.Score](score.NewConfusionConfig),
+			"f1":                config.Kind[tidemill.Score](score.NewF1Config),
+			"kappa":             config.Kind[tidemill.Score](score.NewKappaConfig),
+			"logloss":           config.Kind[tidemill.Score](score.NewLogLossConfig),
+			"mae":               config.Kind[tidemill.Score](score.NewMAEConfig),
+			"mse":               config.Kind[tidemill.Score](score.NewMSEConfig),
+			"precision":         config.Kind[tidemill.Score](score.NewPrecisionConfig),
+			"r2":                config.Kind[tidemill.Score](score.NewR2Config),
+			"recall":            config.Kind[tidemill.Score](score.NewRecallConfig),
+			"rmse":              config.Kind[tidemill.Score](score.NewRMSEConfig),
+			"silhouette":        config.Kind[tidemill.Score](score.NewSilhouetteConfig),
 		},
 		Sinks: map[string]config.New[tidemill.Sink]{
+			"file":     config.Kind[tidemill.Sink](file.NewSinkConfig),
 			"postgres": config.Kind[tidemill.Sink](postgres.NewSinkConfig),
 			"sqlite":   config.Kind[tidemill.Sink](sqlite.NewSinkConfig),
+			"stdout":   config.Kind[tidemill.Sink](file.NewStdoutConfig),
 		},
 		Stores: map[string]config.New[tidemill.Store]{
 			"dir":    config.Kind[tidemill.Store](newDirConfig),

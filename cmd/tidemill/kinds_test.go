@@ -210,7 +210,7 @@ func TestKindsExamples(t *testing.T) {
 				task += "    features: [numeric: [x]]\n"
 			}
 			task += map[string]string{"feature.window": "    snapshot: skip\n", "model.mlp": "    classes: [0..9]\n",
-				"feature.category": "    model: hoeffding_tree\n"}[p.Kind]
+				"feature.category": "    model: hoeffding_tree\n", "encoder.target": ""}[p.Kind]
 			if word != "model" && name != "category" {
 				task += "    model: linear\n"
 			}
