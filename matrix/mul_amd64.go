@@ -5,7 +5,9 @@ package matrix
 import "golang.org/x/sys/cpu"
 
 // vector says that the assembly can run here.
-func vector() bool { return cpu.X86.HasAVX2 && cpu.X86.HasFMA }
+func vector() bool {
+	return cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasBMI1 && cpu.X86.HasBMI2
+}
 
 // tailMask from 8-n on has n lanes set and then 8-n clear.
 var tailMask = [16]int32{-1, -1, -1, -1, -1, -1, -1, -1}

@@ -63,3 +63,27 @@ func tile2x32AVX2(k, panels int, a *float32, ars, acs int, b *float32, bks, bps 
 
 //go:noescape
 func tile1x64AVX2(k, panels int, a *float32, ars, acs int, b *float32, bks, bps int, c *float32, ldc, add int, mask *int32)
+
+//go:noescape
+func gather64AVX2(n int, index *int32, value, sum, b *float32, ldb int, mask *int32)
+
+//go:noescape
+func collect64AVX2(n int, set *uint64, x *float32, ldx int, d *float32, ldd int, grad *float32, ldg, add int, mask *int32)
+
+//go:noescape
+func gather32AVX2(n int, index *int32, value, sum, b *float32, ldb int, mask *int32)
+
+//go:noescape
+func collect32AVX2(n int, set *uint64, x *float32, ldx int, d *float32, ldd int, grad *float32, ldg, add int, mask *int32)
+
+//go:noescape
+func gather16AVX2(n int, index *int32, value, sum, b *float32, ldb int, mask *int32)
+
+//go:noescape
+func collect16AVX2(n int, set *uint64, x *float32, ldx int, d *float32, ldd int, grad *float32, ldg, add int, mask *int32)
+
+//go:noescape
+func gather8AVX2(n int, index *int32, value, sum, b *float32, ldb int, mask *int32)
+
+//go:noescape
+func collect8AVX2(n int, set *uint64, x *float32, ldx int, d *float32, ldd int, grad *float32, ldg, add int, mask *int32)

@@ -324,6 +324,63 @@ eight:
 	VZEROUPPER
 	RET
 
+// func plusZeroAVX2(x *float32, n int)
+TEXT ·plusZeroAVX2(SB), NOSPLIT, $0-16
+	MOVQ x+0(FP), SI
+	MOVQ n+8(FP), CX
+	VXORPS Y15, Y15, Y15
+
+eight:
+	VADDPS (SI), Y15, Y0
+	VMOVUPS Y0, (SI)
+	ADDQ $32, SI
+	SUBQ $8, CX
+	JNZ eight
+	VZEROUPPER
+	RET
+
+// The places of a block's values among the 8 are packed to the front by PEXT.
+
+// func nonZeroAVX2(columns *int32, values, x *float32, n int) int
+TEXT ·nonZeroAVX2(SB), NOSPLIT, $0-40
+	MOVQ columns+0(FP), DI
+	MOVQ values+8(FP), R8
+	MOVQ x+16(FP), SI
+	MOVQ n+24(FP), CX
+	XORQ DX, DX // column
+	XORQ R9, R9 // found
+	VXORPS Y15, Y15, Y15
+	MOVQ $0x0101010101010101, R10
+	MOVQ $0x0706050403020100, R11
+
+eight:
+	VMOVUPS (SI)(DX*4), Y0
+	VCMPPS $4, Y15, Y0, Y1 // not equal, or NaN
+	VMOVMSKPS Y1, AX
+	TESTL AX, AX
+	JZ next
+	PDEPQ R10, AX, BX
+	IMUL3Q $0xff, BX, BX
+	PEXTQ BX, R11, BX
+	VMOVQ BX, X2
+	VPMOVZXBD X2, Y2
+	VPERMPS Y0, Y2, Y0
+	VMOVD DX, X3
+	VPBROADCASTD X3, Y3
+	VPADDD Y3, Y2, Y2
+	VMOVDQU Y2, (DI)(R9*4)
+	VMOVUPS Y0, (R8)(R9*4)
+	POPCNTL AX, AX
+	ADDQ AX, R9
+
+next:
+	ADDQ $8, DX
+	CMPQ DX, CX
+	JLT eight
+	MOVQ R9, ret+32(FP)
+	VZEROUPPER
+	RET
+
 // func adamAVX2(a *Adam, w, m, v, grad *float32, n int) bool
 TEXT ·adamAVX2(SB), NOSPLIT, $0-49
 	MOVQ a+0(FP), AX

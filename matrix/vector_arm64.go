@@ -65,3 +65,6 @@ func reluGradBlocks(h, d []float32) int          { return 0 }
 func finiteBlocks(x []float32) (bool, int)       { return true, 0 }
 func maxAbsBlocks(x []float32) (uint32, int)     { return 0, 0 }
 func cleanBlocks(dst, x []float32) (uint32, int) { return 0, 0 }
+
+// plainShare is SparseShare where only the sparse products are in Go.
+const plainShare = 0.04

@@ -13,3 +13,6 @@ func finiteBlocks(x []float32) (bool, int)              { return true, 0 }
 func maxAbsBlocks(x []float32) (uint32, int)            { return 0, 0 }
 func cleanBlocks(dst, src []float32) (uint32, int)      { return 0, 0 }
 func (a *Adam) blocks(w, m, v, g []float32) (bool, int) { return true, 0 }
+
+// plainShare is SparseShare where sparse and other products are both in Go.
+const plainShare = 1

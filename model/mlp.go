@@ -230,6 +230,9 @@ func (m *mlp) accept(top float32, ok bool, y, weight float64) bool {
 		return false
 	}
 	m.y[m.n], m.weight[m.n] = y, weight
+	if m.run != nil {
+		m.run.see(m.n)
+	}
 	m.n++
 	m.counts.Rows++
 	return true

@@ -66,11 +66,27 @@ func (l *mlpLayer) start(r random) {
 	clear(l.biasV)
 }
 
+// mlpInput is the inputs of some rows of a layer: x, and where few of them are not 0 also which, of the rows from row on.
+// Both give the same bits, as the weights are always finite.
+type mlpInput struct {
+	x      matrix.Dense
+	sparse *matrix.Sparse
+	row    int
+}
+
+func (in mlpInput) rows(from, to int) mlpInput {
+	return mlpInput{in.x.RowRange(from, to), in.sparse, in.row + from}
+}
+
 // sums are the columns of a block of x*W, activated; softmax, which needs the whole row, is left to finish.
-func (l *mlpLayer) sums(h, x matrix.Dense, block int) {
+func (l *mlpLayer) sums(h matrix.Dense, in mlpInput, block int) {
 	b := &l.blocks[block]
 	h = h.ColRange(b.from, b.to)
-	matrix.Mul(h, x, b.w, false)
+	if in.sparse != nil {
+		matrix.MulSparse(h, in.sparse, in.row, b.w)
+	} else {
+		matrix.Mul(h, in.x, b.w, false)
+	}
 	if l.act != actSoftmax {
 		for i := range h.Rows {
 			l.act.apply(l.bias[b.from:b.to], h.Row(i))
@@ -87,10 +103,10 @@ func (l *mlpLayer) finish(h matrix.Dense) {
 	}
 }
 
-// forward is the outputs of the rows of x, without dropout.
-func (l *mlpLayer) forward(h, x matrix.Dense) {
+// forward is the outputs of rows, without dropout.
+func (l *mlpLayer) forward(h matrix.Dense, in mlpInput) {
 	for k := range l.blocks {
-		l.sums(h, x, k)
+		l.sums(h, in, k)
 	}
 	l.finish(h)
 }
@@ -125,14 +141,18 @@ func (l *mlpLayer) inputGrad(dx, grad matrix.Dense, scratch []float32) []float32
 // stepRows is how many rows of a block's weights step at once: their gradient stays in the nearest cache.
 const stepRows = 24
 
-// step moves a block's weights and biases. x holds the layer's inputs.
-func (l *mlpLayer) step(o *mlpOptimizer, x matrix.Dense, block int, scratch []float32) {
+// step moves a block's weights and biases. in is all rows of a step.
+func (l *mlpLayer) step(o *mlpOptimizer, in mlpInput, block int, scratch []float32) {
 	b := &l.blocks[block]
-	width, grad := b.to-b.from, l.grad.RowRange(0, x.Rows).ColRange(b.from, b.to)
+	width, grad := b.to-b.from, l.grad.RowRange(0, in.x.Rows).ColRange(b.from, b.to)
 	for i := 0; i < l.in; i += stepRows {
 		end := min(i+stepRows, l.in)
 		g := matrix.Of(end-i, width, scratch)
-		matrix.TMul(g, x.ColRange(i, end), grad, false)
+		if in.sparse != nil {
+			matrix.TMulSparse(g, in.sparse, i, grad)
+		} else {
+			matrix.TMul(g, in.x.ColRange(i, end), grad, false)
+		}
 		o.step(b.w.Data, b.m, b.v, g.Data, i*width)
 	}
 	g := scratch[:width]

@@ -30,6 +30,10 @@ type mlpRun struct {
 	work    [][]float32 // per block of all layers: scratch of its step
 	places  []mlpPlace
 	opt     mlpOptimizer
+	sparse  *matrix.Sparse // the waiting rows, unless blind
+	filled  int            // how many of their values are not 0
+	blind   int            // steps for which it is not worth looking
+	thin    bool           // this step leaves zeros out
 	columns func(block int)
 	single  func(chunk int)
 	tail    func(chunk int)
@@ -80,16 +84,52 @@ func (m *mlp) prepare() {
 			r.work = append(r.work, make([]float32, stepRows*min(blockCols, l.out)))
 		}
 	}
+	r.sparse = matrix.NewSparse(m.x)
+	for i := range m.n {
+		r.filled += r.sparse.Set(i)
+	}
 	r.columns, r.single, r.tail, r.update = r.doColumns, r.doSingle, r.doTail, r.doUpdate
 	m.run = r
 }
 
 // input is what layer i reads in a step.
-func (r *mlpRun) input(i int) matrix.Dense {
-	if i == 0 {
-		return r.m.x.RowRange(0, r.rows)
+func (r *mlpRun) input(i int) mlpInput {
+	if i > 0 {
+		return mlpInput{x: r.m.layers[i-1].h.RowRange(0, r.rows)}
 	}
-	return r.m.layers[i-1].h.RowRange(0, r.rows)
+	in := mlpInput{x: r.m.x.RowRange(0, r.rows)}
+	if r.thin {
+		in.sparse = r.sparse
+	}
+	return in
+}
+
+// see looks where the waiting row i is not 0.
+func (r *mlpRun) see(i int) {
+	if r.blind == 0 {
+		r.filled += r.sparse.Set(i)
+	}
+}
+
+// blindSteps is how many steps pass before rows are looked at again, after rows that had few zeros. It changes no result.
+const blindSteps = 31
+
+// thinOut decides whether this step leaves zeros out.
+func (r *mlpRun) thinOut() {
+	r.thin = r.blind == 0 && float64(r.filled) < matrix.SparseShare()*float64(r.rows*r.m.cols)
+}
+
+// forget makes the scratch ready for the next step's rows.
+func (r *mlpRun) forget() {
+	if r.blind > 0 {
+		r.blind--
+		return
+	}
+	if !r.thin {
+		r.blind = blindSteps
+	}
+	r.sparse.Reset()
+	r.filled = 0
 }
 
 // doColumns is a block of columns of a wide layer, for all rows.
@@ -115,7 +155,7 @@ func (r *mlpRun) through(layer, from, to int, summed bool) {
 	if summed {
 		l.finish(raw)
 	} else {
-		l.forward(raw, r.input(layer).RowRange(from, to))
+		l.forward(raw, r.input(layer).rows(from, to))
 	}
 	if l.dropout > 0 {
 		l.drop(l.h.RowRange(from, to), raw, r.m.c.Seed, uint64(2*layer+1), r.first+uint64(from))
@@ -160,7 +200,7 @@ func (r *mlpRun) doTail(chunk int) {
 	}
 	c.bound = 0
 	for i := range m.layers {
-		x, d := r.input(i).RowRange(from, to), m.layers[i].grad.RowRange(from, to)
+		x, d := r.input(i).x.RowRange(from, to), m.layers[i].grad.RowRange(from, to)
 		top := float64(magnitude(d)) * max(float64(magnitude(x)), 1) * float64(r.rows)
 		if !(top <= c.bound) { // NaN too
 			c.bound = top
@@ -196,6 +236,7 @@ func (m *mlp) step(crew *matrix.Crew) {
 	r := m.run
 	r.crew, r.rows, r.first = crew, m.n, m.counts.Rows-uint64(m.n)
 	r.chunk, r.wide = r.rows, 0
+	r.thinOut()
 	if crew != nil || r.rows > 4*chunkRows {
 		r.chunk = chunkRows
 	}
@@ -240,6 +281,7 @@ func (m *mlp) step(crew *matrix.Crew) {
 	for i := range m.n {
 		r.at[i] = -1
 	}
+	r.forget()
 	m.n = 0
 }
 
@@ -320,7 +362,7 @@ func (m *mlp) askWaiting() {
 		for i := from; i < m.n; i += readRows {
 			n := min(readRows, m.n-i)
 			s.room(m, n)
-			out := s.outputs(m, m.x.RowRange(i, i+n))
+			out := s.outputs(m, mlpInput{x: m.x.RowRange(i, i+n)})
 			for k := range n {
 				m.fill(r.dst[r.at[i+k]:][:m.outs], out.Row(k))
 			}
@@ -336,7 +378,7 @@ func (m *mlp) askRow(x []float32, at int) {
 	s := m.pool.Get().(*mlpReader)
 	defer m.pool.Put(s)
 	s.room(m, 1)
-	m.fill(m.run.dst[at:at+m.outs], s.outputs(m, matrix.Of(1, m.cols, x)).Row(0))
+	m.fill(m.run.dst[at:at+m.outs], s.outputs(m, mlpInput{x: matrix.Of(1, m.cols, x)}).Row(0))
 }
 
 // weights is the number of weights.

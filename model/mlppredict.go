@@ -12,10 +12,10 @@ const readRows = 64
 
 // mlpReader is the scratch of one read.
 type mlpReader struct {
-	rows int // that it has room for
-	x    []float32
-	ok   []bool
-	h    [2][]float32
+	x      matrix.Dense
+	sparse *matrix.Sparse // of x
+	ok     []bool
+	h      [2][]float32
 }
 
 func (r *mlpReader) room(m *mlp, rows int) {
@@ -23,22 +23,38 @@ func (r *mlpReader) room(m *mlp, rows int) {
 	for i := range m.layers {
 		widest = max(widest, m.layers[i].out)
 	}
-	if r.rows >= rows && len(r.x) >= rows*m.cols && len(r.h[0]) >= rows*widest {
-		return
+	if r.x.Rows < rows || r.x.Cols != m.cols {
+		r.x, r.ok = matrix.Of(rows, m.cols, make([]float32, rows*m.cols)), make([]bool, rows)
+		r.sparse = matrix.NewSparse(r.x)
 	}
-	r.rows, r.x, r.ok = rows, make([]float32, rows*m.cols), make([]bool, rows)
-	r.h = [2][]float32{make([]float32, rows*widest), make([]float32, rows*widest)}
+	if n := r.x.Rows * widest; len(r.h[0]) < n {
+		r.h = [2][]float32{make([]float32, n), make([]float32, n)}
+	}
 }
 
-// outputs is the last layer's outputs for the rows of x.
-func (r *mlpReader) outputs(m *mlp, x matrix.Dense) matrix.Dense {
+// inputs is the first n rows of x.
+func (r *mlpReader) inputs(n int) mlpInput {
+	in, filled := mlpInput{x: r.x.RowRange(0, n)}, 0
+	most := int(matrix.SparseShare() * float64(n*r.x.Cols))
+	r.sparse.Reset()
+	for i := range n {
+		if filled += r.sparse.Set(i); filled > most {
+			return in
+		}
+	}
+	in.sparse = r.sparse
+	return in
+}
+
+// outputs is the last layer's outputs for some rows.
+func (r *mlpReader) outputs(m *mlp, in mlpInput) matrix.Dense {
 	for i := range m.layers {
 		l := &m.layers[i]
-		h := matrix.Of(x.Rows, l.out, r.h[i%2])
-		l.forward(h, x)
-		x = h
+		h := matrix.Of(in.x.Rows, l.out, r.h[i%2])
+		l.forward(h, in)
+		in = mlpInput{x: h}
 	}
-	return x
+	return in.x
 }
 
 // Predict implements tidemill.Model: a probability per class, or the value; NaN before the first step.
@@ -49,11 +65,10 @@ func (m *mlp) Predict(dst []float64, x *tidemill.Vector) []float64 {
 	r := m.pool.Get().(*mlpReader)
 	defer m.pool.Put(r)
 	r.room(m, 1)
-	in := r.x[:m.cols]
-	if top, ok := m.take(in, x.Dense, nil); !ok || !(top <= maxInput) {
+	if top, ok := m.take(r.x.Row(0), x.Dense, nil); !ok || !(top <= maxInput) {
 		return m.unknown(dst)
 	}
-	return m.answer(dst, r.outputs(m, matrix.Of(1, m.cols, in)).Row(0))
+	return m.answer(dst, r.outputs(m, r.inputs(1)).Row(0))
 }
 
 // PredictBatch implements tidemill.BatchPredictor.
@@ -69,15 +84,15 @@ func (m *mlp) PredictBatch(dst []float64, b *tidemill.Block) []float64 {
 	r.room(m, min(b.Rows, readRows))
 	for from := 0; from < b.Rows; from += readRows {
 		n := min(readRows, b.Rows-from)
-		x := matrix.Of(n, m.cols, r.x)
 		for i := range n {
+			x := r.x.Row(i)
 			wide, narrow := m.row(b, from+i)
-			top, ok := m.take(x.Row(i), wide, narrow)
+			top, ok := m.take(x, wide, narrow)
 			if r.ok[i] = ok && top <= maxInput; !r.ok[i] {
-				clear(x.Row(i))
+				clear(x)
 			}
 		}
-		out := r.outputs(m, x)
+		out := r.outputs(m, r.inputs(n))
 		for i := range n {
 			if r.ok[i] {
 				dst = m.answer(dst, out.Row(i))
