@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tidemill/tidemill/demo"
+)
+
+func (a *app) demoCommand() *cobra.Command {
+	var o demo.Options
+	c := &cobra.Command{
+		Use:   "demo NAME",
+		Short: "Run a demonstration with real data: " + strings.Join(demo.Names(), ", "),
+		Long: `A demo makes a database with real data, starts a flow on it, lets rows come while it runs, and tells what
+was learned. It lives in ./tidemill-demo/NAME with its flow.yaml, to edit and run; each time it begins afresh.`,
+		Example: `  tidemill demo mnist
+  tidemill demo iris --once --json
+  tidemill demo mnist --source postgres://localhost/test`,
+		Args:      cobra.ExactArgs(1),
+		ValidArgs: demo.Names(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Kinds, o.Out, o.Err, o.Terminal = a.kinds, a.out, a.err, isTerminal(a.err)
+			err := demo.Run(cmd.Context(), args[0], o)
+			if errors.Is(err, context.Canceled) && cmd.Context().Err() != nil {
+				return nil // the user ended it
+			}
+			return err
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.Source, "source", "", "a postgres:// URL (default: a SQLite file in the demo's folder)")
+	f.StringVar(&o.Dir, "dir", "", "where the demo lives (default ./tidemill-demo/NAME)")
+	f.BoolVar(&o.Once, "once", false, "end when all is done instead of serving until Ctrl-C")
+	f.BoolVar(&o.JSON, "json", false, "one JSON object on the last line of standard output")
+	f.IntVar(&o.Rows, "rows", 0, "stream this many rows only (default all)")
+	return c
+}
