@@ -100,33 +100,36 @@ func (s *valueStream) fold(c *tidemill.Change, f *folding, i int, id uint64, key
 	s.enter(key.hash, id, value, at)
 }
 
-// of is what the stream takes from a row.
+// of is what the stream takes from a row; errNotSent where that cannot be told, errSkip where it takes nothing.
 func (s *valueStream) of(row []tidemill.Value, f *folding, i int) (uint64, error) {
+	if f.where != nil {
+		if v := f.where.Eval(row); !v.Known() {
+			return 0, errNotSent
+		}
+		if !f.where.True(row) {
+			return 0, errSkip
+		}
+	}
 	if s.nature == natureRows {
 		return 1, nil
 	}
-	if f.values[i] >= len(row) {
-		return 0, errNotSent
-	}
-	return s.valueOf(row[f.values[i]])
+	return s.valueOf(f.values[i].Eval(row))
 }
 
 // hadBefore is whether a row without an entry had the same value under the same key before the change: then it entered
-// once, and has left since. Without Before, rows did and values did not.
+// once, and has left since. Without Before, rows did, and values, or rows that a condition chooses, did not.
 func (s *valueStream) hadBefore(c *tidemill.Change, f *folding, i int, key rowKey, value uint64) bool {
-	hash, known, null := keyHash(c.Before, f.by, keySeed)
+	rows := s.nature == natureRows && f.where == nil
 	if c.Before == nil {
-		known, null = false, false
+		return rows
 	}
-	if null {
+	hash, known, null := keyHash(c.Before, f.by, keySeed)
+	if null || known && hash != key.hash {
 		return false
 	}
-	if s.nature == natureRows {
-		return !known || hash == key.hash
+	if rows {
+		return true
 	}
 	old, err := s.of(c.Before, f, i)
-	if c.Before == nil || err != nil {
-		return false
-	}
-	return old == value && (!known || hash == key.hash)
+	return err == nil && old == value
 }

@@ -23,7 +23,8 @@ import (
 // told from a first value only by the change's Before: with Postgres set REPLICA IDENTITY FULL on such tables.
 type window struct {
 	config  WindowConfig
-	mistake error // of a constructor; told by Bind
+	where   *tidemill.Expr // nil: all rows
+	mistake error          // of a constructor; told by Bind
 	figures []windowed
 	streams []valueStream
 	out     []tidemill.FeatureColumn
@@ -38,10 +39,12 @@ type windowed struct {
 	stream int
 }
 
-// valueStream is a stream and the values that it takes: of a column, as a number or as a category; rows where the column is "".
+// valueStream is a stream and the values that it takes: of an expression, as a number or as a category; of rows where
+// there is no expression.
 type valueStream struct {
 	*stream
-	column string
+	column string // the expression as it was written
+	expr   *tidemill.Expr
 	nature nature
 }
 
@@ -53,12 +56,13 @@ const (
 	natureNumber               // a number
 )
 
-// folding is a table's columns in a window: by and key, the time, and one per stream (-1 for rows).
+// folding is a table's columns in a window: by and key, the time, which rows, and an expression per stream (nil for rows).
 type folding struct {
 	seed    uint64 // of the row ids: tables of the same name in several schemas share no rows
 	by, key []int
 	at      int
-	values  []int
+	where   *tidemill.Bound
+	values  []*tidemill.Bound
 }
 
 func newWindow(c WindowConfig) (*window, error) {
@@ -67,11 +71,25 @@ func newWindow(c WindowConfig) (*window, error) {
 	}
 	c.Late = min(c.Late, c.Over)
 	w := &window{config: c}
+	if c.Where != "" {
+		var err error
+		if w.where, err = tidemill.ParseExpr(c.Where); err != nil {
+			return nil, fmt.Errorf("window: where: %w", err)
+		}
+	}
+	for _, f := range c.figures() {
+		if f.column == "rows" {
+			continue
+		}
+		if _, err := tidemill.ParseExpr(f.column); err != nil {
+			return nil, fmt.Errorf("window: %s: %w", aggregationNames[f.agg], err)
+		}
+	}
 	w.add(c.figures())
 	return w, nil
 }
 
-// add adds figures, each on the stream of its column, and starts the streams.
+// add adds figures, each on the stream of its expression, and starts the streams. The expressions parse.
 func (w *window) add(figures []windowed) {
 	type plan struct {
 		column string
@@ -109,7 +127,11 @@ func (w *window) add(figures []windowed) {
 	w.streams = nil
 	for _, p := range plans {
 		s := newStream(w.config.Over.Microseconds(), w.config.Every.Microseconds(), w.config.Late.Microseconds(), p.want)
-		w.streams = append(w.streams, valueStream{s, p.column, p.nature})
+		v := valueStream{stream: s, column: p.column, nature: p.nature}
+		if p.nature != natureRows {
+			v.expr, _ = tidemill.ParseExpr(p.column)
+		}
+		w.streams = append(w.streams, v)
 	}
 }
 
@@ -131,7 +153,7 @@ next:
 				continue
 			}
 			if !joined[first] { // the caller's own stays as it is
-				first = &window{config: first.config}
+				first = &window{config: first.config, where: first.where}
 				first.add(g.(*window).figures)
 				joined[first], out[i] = true, first
 			}
@@ -182,10 +204,14 @@ func (w *window) Needs(t *tidemill.Table) (columns []string, before bool) {
 	}
 	columns = append(columns, w.config.By...)
 	for _, s := range w.streams {
-		if s.column != "" {
-			columns = append(columns, s.column)
+		if s.expr != nil {
+			columns = append(columns, s.expr.Columns()...)
 			before = true
 		}
+	}
+	if w.where != nil {
+		columns = append(columns, w.where.Columns()...)
+		before = true
 	}
 	if w.config.At != "" {
 		columns = append(columns, w.config.At)
@@ -236,17 +262,24 @@ func (w *window) Bind(t *tidemill.Table, role tidemill.Role) error {
 		f.by = append(f.by, i)
 	}
 	for _, s := range w.streams {
-		i := -1
+		var b *tidemill.Bound
 		if s.nature != natureRows {
 			var err error
-			if i, err = place(s.column); err != nil {
-				return err
+			if b, err = s.expr.Bind(t); err != nil {
+				return fmt.Errorf("window%s: table %s: %w", w.config.span(), t, err)
 			}
-			if why := fitsNumber(t.Columns[i].Kind); why != "" && s.nature == natureNumber {
-				return fmt.Errorf("window%s: column %q of table %s %s", w.config.span(), s.column, t, why)
+			if why := fitsNumber(b.Kind()); why != "" && s.nature == natureNumber {
+				return fmt.Errorf("window%s: %s of table %s %s", w.config.span(), s.column, t, why)
 			}
 		}
-		f.values = append(f.values, i)
+		f.values = append(f.values, b)
+	}
+	if w.where != nil {
+		b, err := w.where.Bind(t)
+		if err != nil {
+			return fmt.Errorf("window%s: where: table %s: %w", w.config.span(), t, err)
+		}
+		f.where = b
 	}
 	if w.config.At != "" {
 		i, err := place(w.config.At)

@@ -368,6 +368,55 @@ func TestWindowLife(t *testing.T) {
 	want("an old value is not new", 9*hour, 0, nan)
 }
 
+func TestWindowExpressions(t *testing.T) {
+	c := NewWindowConfig()
+	c.Count, c.Mean, c.Of, c.Over, c.Where = "rows", "arr_delay > 15", "flights", time.Hour, "status = 'landed'"
+	f := built(t, c).(*window)
+	table := tidemill.NewTable("", "flights", []tidemill.Column{
+		{Name: "id", Kind: tidemill.KindInt}, {Name: "arr_delay", Kind: tidemill.KindInt}, {Name: "status", Kind: tidemill.KindText}}, []int{0})
+	for _, role := range []tidemill.Role{tidemill.Folds, tidemill.Asks} {
+		if err := f.Bind(table, role); err != nil {
+			t.Fatal(err)
+		}
+	}
+	row := func(id, delay int64, status string) []tidemill.Value {
+		return []tidemill.Value{tidemill.Int(id), tidemill.Int(delay), tidemill.Text(status)}
+	}
+	want := func(what string, count, mean float64) {
+		t.Helper()
+		var v tidemill.Vector
+		if err := f.AppendAt(&v, &tidemill.Change{Table: table, After: row(9, 0, "")}, 10); err != nil {
+			t.Fatal(err)
+		}
+		if v.Dense[0] != count || v.Dense[1] != mean && !(v.Dense[1] != v.Dense[1] && mean != mean) {
+			t.Errorf("%s: count %v and mean %v, not %v and %v", what, v.Dense[0], v.Dense[1], count, mean)
+		}
+	}
+	f.UpdateAt(&tidemill.Change{Op: tidemill.Insert, Table: table, After: row(1, 60, "in the air")}, 1)
+	want("not landed", 0, math.NaN())
+	f.UpdateAt(&tidemill.Change{Op: tidemill.Update, Table: table, After: row(1, 60, "landed")}, 2)
+	f.UpdateAt(&tidemill.Change{Op: tidemill.Insert, Table: table, After: row(2, 3, "landed")}, 2)
+	want("two landed, one late", 2, .5)
+	f.UpdateAt(&tidemill.Change{Op: tidemill.Update, Table: table, After: []tidemill.Value{tidemill.Int(2), tidemill.Int(70), {}}}, 3)
+	want("a status that was not sent", 2, .5) // whether it still counts cannot be told: it stays as it was
+	f.UpdateAt(&tidemill.Change{Op: tidemill.Update, Table: table, After: row(1, 60, "diverted")}, 4)
+	want("diverted", 1, 0)
+	if columns, before := f.Needs(table); fmt.Sprint(columns) != "[arr_delay id status]" || !before {
+		t.Errorf("needs %v, %v", columns, before)
+	}
+	for want, edit := range map[string]func(c *WindowConfig){
+		"where: ":           func(c *WindowConfig) { c.Where = "status = " },
+		"mean: ":            func(c *WindowConfig) { c.Mean = "a +" },
+		"rows are counted ": func(c *WindowConfig) { c.Mean = "rows" },
+	} {
+		d := *c
+		edit(&d)
+		if _, err := d.Build(""); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, not %q", err, want)
+		}
+	}
+}
+
 func TestWindowMistakes(t *testing.T) {
 	for want, edit := range map[string]func(c *WindowConfig){
 		"name a figure":              func(c *WindowConfig) {},

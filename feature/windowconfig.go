@@ -12,14 +12,15 @@ import (
 
 // WindowConfig is figures over the rows of a table in a time before the row that asks, by key.
 type WindowConfig struct {
-	Count    string        `yaml:"count" doc:"rows for the number of rows, or a column: its values that are not NULL. 0 where there are none."`
-	Sum      string        `yaml:"sum" doc:"A column: the sum of its values, exact."`
-	Mean     string        `yaml:"mean" doc:"A column: the mean of its values."`
-	Min      string        `yaml:"min" doc:"A column: its smallest value."`
-	Max      string        `yaml:"max" doc:"A column: its largest value."`
-	Distinct string        `yaml:"distinct" doc:"A column: how many different values it has. 0 where there are none."`
-	Last     string        `yaml:"last" doc:"A column: its newest value."`
-	Since    string        `yaml:"since" doc:"rows for the seconds since the newest row, or a column: since its newest value."`
+	Count    string        `yaml:"count" expr:"rows" doc:"rows for the number of rows, or an expression: how many of its values are not NULL. 0 where there are none."`
+	Sum      string        `yaml:"sum" expr:"true" doc:"A column or expression, such as amount or arr_delay > 15 (1 where true): the sum of its values, exact."`
+	Mean     string        `yaml:"mean" expr:"true" doc:"A column or expression: the mean of its values."`
+	Min      string        `yaml:"min" expr:"true" doc:"A column or expression: its smallest value."`
+	Max      string        `yaml:"max" expr:"true" doc:"A column or expression: its largest value."`
+	Distinct string        `yaml:"distinct" expr:"true" doc:"A column or expression: how many different values it has. 0 where there are none."`
+	Last     string        `yaml:"last" expr:"true" doc:"A column or expression: its newest value."`
+	Since    string        `yaml:"since" expr:"rows" doc:"rows for the seconds since the newest row, or an expression: since its newest value."`
+	Where    string        `yaml:"where" expr:"true" doc:"Only rows of the table for which this is true. Default all."`
 	Of       string        `yaml:"of" required:"true" doc:"The table whose rows are in the window: flights or public.flights."`
 	By       []string      `yaml:"by" doc:"The columns that a row must share with the row that asks. Default none: all rows of the table."`
 	Match    []string      `yaml:"match" doc:"The columns of the asking row that by is compared with, where they have other names. Default those of by."`
@@ -68,6 +69,8 @@ func (c *WindowConfig) check() error {
 		return fmt.Errorf("window: match names %d columns and by %d; each of by has one in match", len(c.Match), len(c.By))
 	case c.Unix != "" && c.Unix != "s" && c.Unix != "ms":
 		return fmt.Errorf("window: unix is %q; say s or ms", c.Unix)
+	case slices.ContainsFunc(c.figures(), func(f windowed) bool { return f.column == "rows" && f.agg != aggCount && f.agg != aggSince }):
+		return errors.New("window: rows are counted (count) and timed (since); name a column for the other figures")
 	case c.Unix != "" && c.At == "":
 		return errors.New("window: unix says how the numbers of at count; name the column with at")
 	}
@@ -77,6 +80,9 @@ func (c *WindowConfig) check() error {
 // span names what all figures of a window share: " of flights by origin over 1h".
 func (c *WindowConfig) span() string {
 	s := " of " + c.Of
+	if c.Where != "" {
+		s += " where " + c.Where
+	}
 	if len(c.By) > 0 {
 		s += " by " + strings.Join(c.By, ", ")
 	}
@@ -90,7 +96,7 @@ func (c *WindowConfig) span() string {
 // same is whether two windows are over the same rows.
 func (c *WindowConfig) same(d *WindowConfig) bool {
 	return c.Of == d.Of && slices.Equal(c.By, d.By) && slices.Equal(c.Match, d.Match) && c.Over == d.Over && c.Every == d.Every &&
-		c.Late == d.Late && c.At == d.At && c.Unix == d.Unix
+		c.Where == d.Where && c.Late == d.Late && c.At == d.At && c.Unix == d.Unix
 }
 
 // length prints a duration as flows say it: 1h, not 1h0m0s.
@@ -110,32 +116,32 @@ func Count(of, by string, over time.Duration) tidemill.Feature {
 	return short(of, by, over, func(c *WindowConfig) { c.Count = "rows" })
 }
 
-// Sum is the exact sum of a column over (t - over, t] by key.
+// Sum is the exact sum of a column or expression (amount, or "arr_delay > 15", 1 where true) over (t - over, t] by key.
 func Sum(column, of, by string, over time.Duration) tidemill.Feature {
 	return short(of, by, over, func(c *WindowConfig) { c.Sum = column })
 }
 
-// Mean is the mean of a column over (t - over, t] by key.
+// Mean is the mean of a column or expression over (t - over, t] by key.
 func Mean(column, of, by string, over time.Duration) tidemill.Feature {
 	return short(of, by, over, func(c *WindowConfig) { c.Mean = column })
 }
 
-// Min is the smallest value of a column over (t - over, t] by key.
+// Min is the smallest value of a column or expression over (t - over, t] by key.
 func Min(column, of, by string, over time.Duration) tidemill.Feature {
 	return short(of, by, over, func(c *WindowConfig) { c.Min = column })
 }
 
-// Max is the largest value of a column over (t - over, t] by key.
+// Max is the largest value of a column or expression over (t - over, t] by key.
 func Max(column, of, by string, over time.Duration) tidemill.Feature {
 	return short(of, by, over, func(c *WindowConfig) { c.Max = column })
 }
 
-// Distinct is the number of different values of a column over (t - over, t] by key.
+// Distinct is the number of different values of a column or expression over (t - over, t] by key.
 func Distinct(column, of, by string, over time.Duration) tidemill.Feature {
 	return short(of, by, over, func(c *WindowConfig) { c.Distinct = column })
 }
 
-// Last is the newest value of a column in (t - over, t] by key.
+// Last is the newest value of a column or expression in (t - over, t] by key.
 func Last(column, of, by string, over time.Duration) tidemill.Feature {
 	return short(of, by, over, func(c *WindowConfig) { c.Last = column })
 }
