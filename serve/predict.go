@@ -154,12 +154,16 @@ func (s *server) work(t *tidemill.TaskStatus, rows []tidemill.Row, use func([]ti
 
 // rowFault adds the nearest column's name to the fault of a row that has an unknown one.
 func (s *server) rowFault(t *tidemill.TaskStatus, err error) error {
+	switch {
+	case errors.Is(err, tidemill.ErrUnknownTask):
+		return unknownTask(s.renew(), t.Name)
+	case errors.Is(err, tidemill.ErrNotReady):
+		return err
+	}
+	// A prediction is a pure read: what else can go wrong in it is the row.
 	row, ok := isRow(err)
 	if !ok {
-		if errors.Is(err, tidemill.ErrUnknownTask) {
-			return unknownTask(s.renew(), t.Name)
-		}
-		return err
+		return bad(err)
 	}
 	text := err.Error()
 	if row.Column != "" && !strings.Contains(text, "did you mean") {

@@ -88,7 +88,7 @@ export class TaskView {
 
   questions() {
     const t = this.task, c = t.counts, box = $("questions");
-    text($("delay"), t.label_delay_seconds === null || t.label_delay_seconds === undefined ? "" : "answers take " + span(t.label_delay_seconds) + " (median)");
+    text($("delay"), t.label_delay_seconds === null || t.label_delay_seconds === undefined ? "" : t.label_delay_seconds === 0 ? "answers come with the row" : "answers take " + span(t.label_delay_seconds) + " (median)");
     if (!changed(box, [c, t.coverage])) return;
     // All the ways in which a question ends, as one bar: nothing is lost silently.
     const parts = [["answered", c.answered, "answered"], ["open", c.open, "open"], ["expired", c.expired, "expired"], ["dropped", c.dropped + c.replaced, "dropped or replaced"]];
@@ -113,7 +113,7 @@ export class TaskView {
   }
 
   scores() {
-    const t = this.task, box = $("scores"), all = t.scores || [];
+    const t = this.task, box = $("scores"), all = (t.scores || []).filter((s) => s.name !== "confusion"); // a card of its own
     if (!changed(box, all)) return;
     if (!all.length) { box.replaceChildren(h("p.none", null, "No answer has been scored yet.")); return; }
     const bases = [...new Set(all.flatMap((s) => Object.keys(s.baselines || {})))].sort();
