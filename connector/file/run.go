@@ -177,13 +177,18 @@ func (u *run) fill() error {
 	if err := u.ctx.Err(); err != nil {
 		return err
 	}
-	if left := u.buf[u.at:]; cap(u.buf)-len(u.buf) < slabSpare {
+	left := u.buf[u.at:]
+	limit := recordMax
+	if u.shape == nil || u.shape.table == nil {
+		limit += sampleSize
+	}
+	if len(left) > limit {
+		return u.stop(badLine{reason: fmt.Sprintf("a row of more than %d MiB; is a quote missing?", recordMax>>20)})
+	}
+	if cap(u.buf)-len(u.buf) < slabSpare {
 		size := slabSize
 		for size < 2*len(left) {
 			size *= 2
-		}
-		if size > 2*recordMax {
-			return u.stop(badLine{reason: fmt.Sprintf("a row of more than %d MiB; is a quote missing?", recordMax>>20)})
 		}
 		u.buf, u.at = append(make([]byte, 0, size), left...), 0
 	}

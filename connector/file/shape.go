@@ -132,6 +132,9 @@ func (u *run) infer(limit int) (n int, err error) {
 	for n < limit && at-u.at < sampleSize {
 		size, _ := u.next(at)
 		if size == 0 {
+			if n > 0 && len(u.buf)-at > recordMax {
+				break // reading it says what is wrong
+			}
 			if !u.eof {
 				before := at - u.at
 				if err := u.fill(); err != nil {
@@ -272,6 +275,9 @@ type guess struct {
 
 func (g *guess) text(b []byte) {
 	g.any = true
+	if len(b) == 0 { // a quoted one
+		g.notInt, g.notNumber, g.notBool, g.notTime = true, true, true, true
+	}
 	if !g.notInt {
 		_, ok := parseInt(b)
 		g.notInt = !ok || len(b) > 1 && (b[0] == '0' || b[0] == '+' || b[0] == '-' && b[1] == '0')
