@@ -199,7 +199,7 @@ func (s *stage) finish(ctx context.Context) error {
 	s.say("The flow is %s: edit it, and run it with  tidemill run %s", s.path("flow.yaml"), s.path("flow.yaml"))
 	if !s.o.Once {
 		if s.addr != "" {
-			s.say("Dashboard: http://%s   (Ctrl-C ends)", s.addr)
+			s.say("Dashboard: %s   (Ctrl-C ends)", s.addr)
 		}
 		select {
 		case <-ctx.Done():

@@ -67,6 +67,11 @@ func (s *sinkTest) truth() {
 	first, last := truthOf(6, "b", "x"), truthOf(7, "b", "true")
 	s.write(k, again, first, last, truthOf(8, "nobody", "true"))
 	s.rows(map[string]SinkRow{key("a"): s.with(row(a), again), key("b"): s.with(row(b), last)})
+	both := predicted(9, "a") // its row brought the truth
+	both.Truth, both.Answered = "true", both.Asked
+	anew := predicted(10, "b")
+	s.write(k, both, anew)
+	s.rows(map[string]SinkRow{key("a"): s.with(row(both), both), key("b"): row(anew)})
 }
 
 func (s *sinkTest) moves() {

@@ -52,6 +52,10 @@ func appendLine(b []byte, o *tidemill.Output) []byte {
 		field("model_version", o.Version.String())
 		when("asked_at", o.Asked)
 		field("position", o.Position)
+		if !o.Answered.IsZero() {
+			field("truth", o.Truth)
+			when("answered_at", o.Answered)
+		}
 	case tidemill.Truth:
 		field("task", o.Task)
 		field("id", o.ID)

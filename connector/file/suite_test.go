@@ -121,7 +121,7 @@ func readBack(t *testing.T, path string) map[string]tidemilltest.SinkRow {
 		old, ok := rows[key]
 		switch l.Kind {
 		case "prediction":
-			r := tidemilltest.SinkRow{Prediction: l.Prediction, Score: math.NaN(), Probabilities: l.Probabilities, Version: l.Version, Asked: l.Asked, Position: l.Position}
+			r := tidemilltest.SinkRow{Prediction: l.Prediction, Score: math.NaN(), Probabilities: l.Probabilities, Version: l.Version, Asked: l.Asked, Position: l.Position, Truth: l.Truth, Answered: l.Answered}
 			if l.Score != nil {
 				r.Score = *l.Score
 			}

@@ -257,6 +257,9 @@ func (w *Predictions) arrange(out []tidemill.Output) []*group {
 		switch o.Kind {
 		case tidemill.Predicted:
 			g.predict(o)
+			if w.truth && !o.Answered.IsZero() {
+				g.answer(o) // its row brought the truth
+			}
 		case tidemill.Truth:
 			if w.truth {
 				g.answer(o)

@@ -24,9 +24,7 @@ func (p *Predictions) prepare() (err error) {
 	var names, marks, sets []string
 	for _, c := range sinkColumns {
 		switch {
-		case c.truth && p.truth:
-			sets = append(sets, c.name+"=NULL") // a new question has no answer yet
-		case c.truth:
+		case c.truth && !p.truth:
 		default:
 			names, marks = append(names, c.name), append(marks, "?")
 			if c.name != "task" && c.name != "id" {
@@ -117,6 +115,14 @@ func (p *Predictions) row(o *tidemill.Output) error {
 		s.bindTextBytes(6, p.scratch)
 		p.bindTime(s, 7, o.Asked)
 		s.bindText(8, o.Position)
+		if p.truth { // a new question has no answer yet, unless its row brought it
+			if o.Answered.IsZero() {
+				s.bindNull(9)
+			} else {
+				s.bindText(9, o.Truth)
+			}
+			p.bindTime(s, 10, o.Answered)
+		}
 		return s.run()
 	case tidemill.Truth:
 		if p.answer == nil {
