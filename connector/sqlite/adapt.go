@@ -25,6 +25,10 @@ func (st *stream) adapt(ctx context.Context) error {
 		if version, err = st.d.one("PRAGMA main.schema_version"); err != nil {
 			return err
 		}
+		// A file that was restored from a backup while it is open has another schema version too.
+		if err := st.verify(st.here()); err != nil {
+			return err
+		}
 		needs, err = st.needs()
 		return err
 	}

@@ -42,7 +42,8 @@ func codeOf(err error) int32 {
 
 func isBusy(err error) bool {
 	c := codeOf(err)
-	return c == sqlite3.SQLITE_BUSY || c == sqlite3.SQLITE_LOCKED
+	// PROTOCOL is a race between connections that begin to use the WAL at one moment.
+	return c == sqlite3.SQLITE_BUSY || c == sqlite3.SQLITE_LOCKED || c == sqlite3.SQLITE_PROTOCOL
 }
 
 // memory is n bytes at p, which SQLite owns.

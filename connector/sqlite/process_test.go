@@ -96,6 +96,11 @@ func settled(t *testing.T, path string, c *collector, f *fold) {
 		t.Fatal(err)
 	}
 	defer d.close()
+	for n := int64(0); n == 0; time.Sleep(time.Millisecond) { // the source may not have begun
+		if n, err = d.one("SELECT count(*) FROM sqlite_schema WHERE name='tidemill_log'"); err != nil && !isBusy(err) {
+			t.Fatal(err)
+		}
+	}
 	var last int64
 	if err := d.retry(context.Background(), func() (err error) {
 		last, err = d.one("SELECT max(seq) FROM tidemill_log")

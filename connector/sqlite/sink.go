@@ -23,6 +23,7 @@ type Predictions struct {
 	mark    tidemill.Mark
 	flushed bool // the mark is durable
 	wal     bool
+	file    os.FileInfo // as it was at Resume
 	d       *db
 	upsert  *stmt
 	answer  *stmt
@@ -92,6 +93,9 @@ func (p *Predictions) Resume(ctx context.Context, r tidemill.Resumption) error {
 		return err
 	}
 	p.d, p.flow = d, r.Flow
+	if p.file, err = os.Stat(p.path); err != nil {
+		return err
+	}
 	defer context.AfterFunc(ctx, d.interrupt)()
 	if err := p.resume(ctx, r, fresh); err != nil {
 		p.Close()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -205,6 +206,10 @@ func appendString(b []byte, s string) []byte {
 func (p *Predictions) Flush(ctx context.Context) (tidemill.Mark, error) {
 	if p.d == nil {
 		return tidemill.Mark{}, errNotResumed
+	}
+	// The connection would go on writing to a file that another one was moved over.
+	if now, err := os.Stat(p.path); err != nil || !os.SameFile(now, p.file) {
+		return tidemill.Mark{}, tidemill.Fatalf("sqlite: %s: the file was replaced or removed while the flow wrote to it", p.path)
 	}
 	if p.flushed {
 		return p.mark, nil

@@ -104,7 +104,7 @@ func (st *stream) snapshot(ctx context.Context, yield func(tidemill.Batch, error
 			return false, err
 		}
 	}
-	return yield(tidemill.Batch{Changes: r.b.changes, Upto: st.here(), Live: true, CaughtUp: true}, nil), nil
+	return yield(tidemill.Batch{Changes: r.b.changes, Upto: st.here().position(), Live: true, CaughtUp: true}, nil), nil
 }
 
 // reader makes batches of the snapshot's rows.
@@ -166,7 +166,11 @@ func (d *db) copyTo(ctx context.Context, path string) (*db, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.backup(ctx, to); err != nil {
+	// A copy that a power cut takes is copied again.
+	if err = to.exec("PRAGMA synchronous=OFF; PRAGMA journal_mode=OFF"); err == nil {
+		err = d.backup(ctx, to)
+	}
+	if err != nil {
 		to.close()
 		return nil, err
 	}
@@ -174,10 +178,6 @@ func (d *db) copyTo(ctx context.Context, path string) (*db, error) {
 }
 
 func (d *db) backup(ctx context.Context, to *db) error {
-	// A copy that a power cut takes is copied again.
-	if err := to.exec("PRAGMA synchronous=OFF; PRAGMA journal_mode=OFF"); err != nil {
-		return err
-	}
 	name, err := libc.CString("main")
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -164,7 +165,11 @@ func (c *Capture) changes(ctx context.Context, after tidemill.Position, yield fu
 	}
 	defer d.close()
 	d.watch(ctx)
-	st := &stream{c: c, d: d, path: c.path}
+	file, err := os.Stat(c.path)
+	if err != nil {
+		return err
+	}
+	st := &stream{c: c, d: d, path: c.path, file: file}
 	defer st.close()
 	if after == "" || after == tidemill.Begun {
 		if err := st.begin(ctx, after); err != nil {

@@ -83,7 +83,7 @@ func TestGaps(t *testing.T) {
 		{"a copy that went another way", "INSERT INTO t VALUES(2,2)", old, late, "a copy that went another way"},
 		{"rows deleted", "INSERT INTO t VALUES(3,3); DELETE FROM tidemill_log WHERE seq<3", now, begin, "its rows were deleted"},
 		{"another log", `UPDATE tidemill_log_shapes SET body=replace(body, '"id":"', '"id":"0') WHERE shape=0`, now, late, "is another one"},
-		{"no log", "DROP TABLE tidemill_log; DROP TABLE tidemill_log_shapes", now, late, "has no change log"},
+		{"no log", "DROP TABLE tidemill_log; DROP TABLE tidemill_log_shapes", now, late, "there is no change log"},
 		{"not ours", "", now, "0/16B3748", "is not of this source"},
 	} {
 		copyFile(t, test.file, path)

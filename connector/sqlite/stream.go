@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ type stream struct {
 	c       *Capture
 	d       *db
 	path    string
+	file    os.FileInfo // as it was when it was opened
 	meta    *meta
 	shapes  map[int64]*shape
 	rows    *stmt
@@ -51,10 +53,8 @@ func (st *stream) close() {
 	st.version.close()
 }
 
-// here is the position after the last log row read.
-func (st *stream) here() tidemill.Position {
-	return place{st.meta.ID, st.seq, st.at}.position()
-}
+// here is the place after the last log row read.
+func (st *stream) here() place { return place{st.meta.ID, st.seq, st.at} }
 
 // open reads what the log says about itself and prepares the statements. The log exists.
 func (st *stream) open() (err error) {
@@ -63,7 +63,7 @@ func (st *stream) open() (err error) {
 		return err
 	}
 	if st.meta == nil {
-		return fmt.Errorf("sqlite: %s has no change log %s: another file, or somebody dropped it; run with --fresh: %w", st.path, st.c.log, tidemill.ErrGap)
+		return fmt.Errorf("sqlite: %s: there is no change log %s: another file, or somebody dropped it; run with --fresh: %w", st.path, st.c.log, tidemill.ErrGap)
 	}
 	if st.shapes, err = d.shapes(st.meta, nil); err != nil {
 		return err
@@ -99,13 +99,31 @@ func (st *stream) resume(at place) error {
 	if err := st.open(); err != nil {
 		return err
 	}
+	if err := st.verify(at); err != nil {
+		return err
+	}
+	st.seq, st.at, st.safe = at.seq, at.at, at.seq
+	// The schema may have changed while the flow was away: the triggers are looked at once.
+	st.schema = -1
+	return nil
+}
+
+// verify looks whether the log still goes through the place.
+func (st *stream) verify(at place) error {
 	gap := func(format string, a ...any) error {
 		return fmt.Errorf("sqlite: %s: %s; run with --fresh to start over: %w", st.path, fmt.Sprintf(format, a...), tidemill.ErrGap)
 	}
-	if st.meta.ID != at.log {
-		return gap("the change log %s is another one (%s) than the checkpoint's (%s): the file was replaced or the log made anew", st.meta.log, st.meta.ID, at.log)
+	m, err := st.d.meta(st.c.log)
+	if err != nil {
+		return err
 	}
-	log := quote(st.meta.log)
+	if m == nil {
+		return gap("there is no change log %s: another file, or somebody dropped it", st.c.log)
+	}
+	if m.ID != at.log {
+		return gap("the change log %s is another one (%s) than the checkpoint's (%s): the file was replaced or the log made anew", st.c.log, m.ID, at.log)
+	}
+	log := quote(st.c.log)
 	low, err := st.d.one("SELECT seq FROM main." + log + " ORDER BY seq LIMIT 1")
 	if err != nil {
 		return err
@@ -115,17 +133,16 @@ func (st *stream) resume(at place) error {
 		return err
 	}
 	if at.seq > high {
-		return gap("the change log %s ends at %d, before the checkpoint's %d: the file is an older copy, or somebody deleted from the log", st.meta.log, high, at.seq)
+		return gap("the change log %s ends at %d, before the checkpoint's %d: the file is an older copy, a power cut took commits that were not synced, "+
+			"or somebody deleted from the log", st.c.log, high, at.seq)
 	}
 	if at.seq < low {
-		return gap("the change log %s begins at %d, after the checkpoint's %d: its rows were deleted", st.meta.log, low, at.seq)
+		return gap("the change log %s begins at %d, after the checkpoint's %d: its rows were deleted", st.c.log, low, at.seq)
 	}
-	found := false
+	found, ms := false, int64(0)
 	err = st.d.query("SELECT at FROM main."+log+" WHERE seq=?", func(s *stmt) error {
-		found = true
-		st.at = 0
-		if s.kind(0) != sqliteNull {
-			st.at = unixMilli(s.float(0))
+		if found = true; s.kind(0) != sqliteNull {
+			ms = unixMilli(s.float(0))
 		}
 		return nil
 	}, at.seq)
@@ -133,21 +150,18 @@ func (st *stream) resume(at place) error {
 		return err
 	}
 	if !found {
-		return gap("row %d of the change log %s is gone: somebody deleted it", at.seq, st.meta.log)
+		return gap("row %d of the change log %s is gone: somebody deleted it", at.seq, st.c.log)
 	}
-	if st.at != at.at {
-		return gap("row %d of the change log %s is another one than the checkpoint's: the file is a copy that went another way", at.seq, st.meta.log)
+	if ms != at.at {
+		return gap("row %d of the change log %s is another one than the checkpoint's: the file is a copy that went another way", at.seq, st.c.log)
 	}
-	st.seq, st.safe = at.seq, at.seq
-	// The flow may have gone on with a schema that changed while it was away: the triggers are looked at once.
-	st.schema = -1
 	return nil
 }
 
 // run yields the stream until ctx ends or the consumer has had enough.
 func (st *stream) run(ctx context.Context, yield func(tidemill.Batch, error) bool, behind bool) error {
 	// Watching begins before the first look, so that no commit falls between.
-	w := newWatcher(st.path)
+	w := newWatcher(st.path, st.file)
 	defer w.close()
 	target := int64(0)
 	if behind {
@@ -176,7 +190,7 @@ func (st *stream) run(ctx context.Context, yield func(tidemill.Batch, error) boo
 		caught := behind && st.seq >= target
 		if len(b.changes) > 0 || caught {
 			behind = behind && !caught
-			if !yield(tidemill.Batch{Changes: b.changes, Upto: st.here(), Live: true, CaughtUp: caught}, nil) {
+			if !yield(tidemill.Batch{Changes: b.changes, Upto: st.here().position(), Live: true, CaughtUp: caught}, nil) {
 				return nil
 			}
 		}

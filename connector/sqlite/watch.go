@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"time"
 )
 
@@ -11,6 +13,8 @@ type watcher struct {
 	stop func()
 	most time.Duration // between two looks
 	base time.Duration // the first pause after an event or a batch
+	path string
+	file os.FileInfo // as it was when it was opened
 }
 
 // The pauses between looks. Where the system tells of writes, a look soon after one is still needed several times: a
@@ -23,12 +27,13 @@ const (
 	longestPause = 100 * time.Millisecond
 )
 
-func newWatcher(path string) *watcher {
-	wake, stop := watchFile(path)
-	if wake == nil {
-		return &watcher{most: longestPause, base: pollPause}
+// newWatcher watches the file that was at path when it was opened.
+func newWatcher(path string, file os.FileInfo) *watcher {
+	w := &watcher{most: longestPause, base: pollPause, path: path, file: file}
+	if w.wake, w.stop = watchFile(path); w.wake != nil {
+		w.most, w.base = toldPause, firstPause
 	}
-	return &watcher{wake: wake, stop: stop, most: toldPause, base: firstPause}
+	return w
 }
 
 func (w *watcher) close() {
@@ -48,6 +53,12 @@ func (w *watcher) wait(ctx context.Context, delay time.Duration) (time.Duration,
 	case <-w.wake:
 		return 0, nil
 	case <-t.C:
-		return delay, nil
 	}
+	if delay == w.most {
+		// The connection goes on with a file that another one was moved over.
+		if now, err := os.Stat(w.path); err != nil || !os.SameFile(now, w.file) {
+			return 0, fmt.Errorf("sqlite: %s: the file was replaced or removed while it was read", w.path)
+		}
+	}
+	return delay, nil
 }
