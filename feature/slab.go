@@ -151,6 +151,19 @@ func (s *stream) enter(hash, row, value uint64, at int64) {
 		s.include(e)
 	}
 	s.fresh(k)
+	if s.want.sum && s.sums[k].rough && (s.keys[k].count < 64 || e%64 == 0) {
+		s.smooth(k)
+	}
+}
+
+// smooth adds a rough sum up anew: what made it rough may have left. Which sums are rough changes no figure.
+func (s *stream) smooth(k uint32) {
+	var sum exact
+	end := s.end(s.clock)
+	for e := s.keys[k].first; e != 0 && s.entries[e].time <= end; e = s.entries[e].next {
+		sum.add(math.Float64frombits(s.entries[e].value))
+	}
+	s.sums[k] = sum
 }
 
 // link puts the entry into its key's list: behind all that are not later.

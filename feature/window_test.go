@@ -486,6 +486,37 @@ func TestWindowReclaims(t *testing.T) {
 	}
 }
 
+// TestWindowForgetsRoughSums lets values through that no two numbers can add up with the others.
+func TestWindowForgetsRoughSums(t *testing.T) {
+	s := newStream(1000, 0, 0, wants{sum: true})
+	value := func(i int) float64 {
+		if i == 500 {
+			return 1e300
+		}
+		return float64(i%10) / 10
+	}
+	rough := 0
+	for i := range 10_000 {
+		s.enter(1, uint64(i), math.Float64bits(value(i)), int64(i))
+		if s.sums[s.findKey(1)].rough {
+			rough++
+		}
+		if i%97 > 0 {
+			continue
+		}
+		var vs []float64
+		for k := max(0, i-999); k <= i; k++ {
+			vs = append(vs, value(k))
+		}
+		if got, want := s.figure(aggSum, 1, int64(i)), bigSum(vs); got != want {
+			t.Fatalf("at %d the sum is %v, not %v", i, got, want)
+		}
+	}
+	if rough < 900 || rough > 1200 {
+		t.Errorf("the sum was rough for %d of 10000 values; 1e300 was in the window for 1000", rough)
+	}
+}
+
 func millionKeys(t testing.TB) (*window, *tidemill.Table) {
 	f := windowOf(t, func(c *WindowConfig) {
 		c.Mean, c.By, c.Over = "amount", []string{"card"}, 24*time.Hour

@@ -358,6 +358,16 @@ var odds = []struct {
 			e.Y[0] = math.NaN()
 		}
 	}},
+	{"answers that are no class", func(i int, e *tidemill.Example) {
+		if i%7 == 0 && len(e.Y) > 0 {
+			e.Y[0] = []float64{-1, .5, 1e18, math.Inf(1), -1e18}[i/7%5]
+		}
+	}},
+	{"a class far out", func(i int, e *tidemill.Example) {
+		if i == 77 && len(e.Y) > 0 {
+			e.Y[0] = 300
+		}
+	}},
 	{"weights that are no number", func(i int, e *tidemill.Example) {
 		if i%7 == 0 {
 			e.Weight = []float64{math.NaN(), -1, math.Inf(1)}[i/7%3]

@@ -15,7 +15,7 @@ type meanModel struct{ n, sum float64 }
 func (m *meanModel) Kind() tidemill.ModelKind { return tidemill.Regress }
 func (m *meanModel) New() tidemill.Model      { return &meanModel{} }
 func (m *meanModel) Learn(e *tidemill.Example) {
-	if len(e.Y) == 0 || e.Y[0] != e.Y[0] || !(e.Weight > 0) || math.IsInf(e.Weight, 1) {
+	if len(e.Y) == 0 || e.Y[0]-e.Y[0] != 0 || !(e.Weight > 0) || math.IsInf(e.Weight, 1) {
 		return
 	}
 	m.n += e.Weight
