@@ -5,7 +5,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
-	"time"
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/tidemilltest"
@@ -296,30 +295,6 @@ func TestFadingIsTheWeightedMean(t *testing.T) {
 	near(t, "fading mae", s.Value(), sum/n)
 	if Fading(AUC(), .99) != nil {
 		t.Error("AUC has no fading form")
-	}
-}
-
-func TestAUCSpeed(t *testing.T) {
-	if testing.Short() {
-		return
-	}
-	r := rand.New(rand.NewPCG(5, 6))
-	as := make([]*tidemill.Answer, 1<<16)
-	for i := range as {
-		as[i] = classify(r.Float64(), r.IntN(2))
-	}
-	s := AUC()
-	const n = 1 << 19
-	begin := time.Now()
-	for i := range n {
-		a := as[i&(len(as)-1)]
-		a.Prediction[1] += 1e-9
-		s.Update(a)
-	}
-	took := time.Since(begin)
-	t.Logf("%.1f M updates/s", n/took.Seconds()/1e6)
-	if took > n*5*time.Microsecond {
-		t.Errorf("an update takes %v", took/n)
 	}
 }
 
