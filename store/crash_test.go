@@ -394,7 +394,7 @@ func TestPowerCutAtEveryOperation(t *testing.T) {
 		d := newCutDisk()
 		d.failAt, d.cut = at, true
 		l := run(d)
-		for seed := range uint64(20) {
+		for seed := range uint64(10) {
 			what := fmt.Sprintf("cut at %v, seed %d", d.failed, seed)
 			inspect(t, d.after(rand.New(rand.NewPCG(seed, uint64(at)))), l, what)
 		}
@@ -417,7 +417,7 @@ func TestOneErrorAtEveryOperation(t *testing.T) {
 		if l.last != 7 {
 			t.Fatalf("%v failed once, and the last Save is %d", d.failed, l.last)
 		}
-		for seed := range uint64(10) {
+		for seed := range uint64(5) {
 			what := fmt.Sprintf("%v failed, cut at the end, seed %d", d.failed, seed)
 			inspect(t, d.after(rand.New(rand.NewPCG(seed, uint64(at)))), l, what)
 		}

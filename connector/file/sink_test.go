@@ -1,6 +1,7 @@
 package file
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -121,16 +122,22 @@ func TestKilledWriter(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "out.jsonl")
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), "TIDEMILL_TEST_SINK="+path)
-		var out bytes.Buffer
-		cmd.Stdout = &out
+		out, err := cmd.StdoutPipe()
+		must(t, err)
 		must(t, cmd.Start())
-		time.Sleep(time.Duration(100+30*round) * time.Millisecond)
-		must(t, cmd.Process.Kill())
+		lines := bufio.NewScanner(out)
+		told := ""
+		for n := 0; lines.Scan(); n++ {
+			told = lines.Text() // the last one counts: also of those that it said before it died
+			if n == 1+round {
+				time.Sleep(time.Duration(round) * 3 * time.Millisecond)
+				must(t, cmd.Process.Kill())
+			}
+		}
 		_ = cmd.Wait()
-		told := strings.Split(strings.TrimSpace(out.String()), "\n")
 		var mark tidemill.Mark
-		if _, err := fmt.Sscan(told[len(told)-1], &mark.Term, &mark.Seq, &mark.Place); err != nil {
-			t.Fatalf("%q: %v", told[len(told)-1], err)
+		if _, err := fmt.Sscan(told, &mark.Term, &mark.Seq, &mark.Place); err != nil {
+			t.Fatalf("%q: %v", told, err)
 		}
 		w := resumed(t, path, 2, mark)
 		must(t, w.Write(t.Context(), outputs(mark.Seq+1, 5)))
