@@ -101,6 +101,9 @@ func taskMetrics(t *tidemill.TaskStatus, count func(string, string, uint64, ...s
 	}
 	for i := range t.Scores {
 		s := &t.Scores[i]
+		if s.Name == "confusion" { // a table; its one figure is the accuracy
+			continue
+		}
 		own := []string{"task", t.Name, "score", s.Name, "phase", s.Phase}
 		for _, w := range []struct {
 			window string

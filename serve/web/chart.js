@@ -26,6 +26,7 @@ export class Curve {
     this.tip = h("div.tip", { hidden: true });
     box.append(this.svg, this.tip);
     this.points = [];
+    this.shown = lines;
     this.at = -1;
     new ResizeObserver(() => { this.key = ""; this.draw(); }).observe(box);
     box.addEventListener("pointermove", (e) => this.hover(this.nearest(e.clientX - box.getBoundingClientRect().left)));
@@ -41,8 +42,8 @@ export class Curve {
   }
 
   // set takes new points; name is the score's, names what the baselines are called, empty the lines that
-  // stand where there is no curve yet.
-  set(points, name, names, empty) {
+  // stand where there is no curve yet, hidden the lines that the reader has put away.
+  set(points, name, names, empty, hidden) {
     // Counting begins anew with each phase: on the axis the phases follow one another.
     let offset = 0, lastN = 0;
     this.points = points.map((p, i) => {
@@ -53,12 +54,13 @@ export class Curve {
     this.name = name;
     this.names = names;
     this.empty = empty;
+    this.shown = lines.filter((l) => !hidden.has(l.key));
     this.draw();
   }
 
   draw() {
     const W = this.box.clientWidth, H = this.box.clientHeight, pts = this.points;
-    if (!W || !H || !changed(this.svg, [W, H, this.name, this.empty, pts])) return;
+    if (!W || !H || !changed(this.svg, [W, H, this.name, this.empty, pts, this.shown])) return;
     this.svg.setAttribute("viewBox", `0 0 ${W} ${H}`);
     const left = 48, right = 10, top = 18, bottom = 24;
     if (pts.length < 2) {
@@ -68,11 +70,13 @@ export class Curve {
       return;
     }
     const values = (k) => pts.map((p) => p[k]).filter((v) => v !== null && v !== undefined && Number.isFinite(v));
-    const own = [...values("value"), ...values("rolling")];
+    const shown = this.shown.map((l) => l.key);
+    const own = ["value", "rolling"].filter((k) => shown.includes(k)).flatMap(values);
+    if (!own.length) own.push(...shown.flatMap(values));
     // Noise of the first few answers must not flatten the rest; a baseline far away is cut off rather than shown.
     let lo = Math.min(...own), hi = Math.max(...own);
     const reach = Math.max(hi - lo, Math.abs(hi) * 0.02, 1e-6) * 3;
-    for (const k of ["baseline", "no_change", "frozen"]) {
+    for (const k of ["baseline", "no_change", "frozen"].filter((k) => shown.includes(k))) {
       for (const v of values(k)) if (v > lo - reach && v < hi + reach) { lo = Math.min(lo, v); hi = Math.max(hi, v); }
     }
     const pad = Math.max((hi - lo) * 0.06, 1e-6);
@@ -100,7 +104,7 @@ export class Curve {
       out.push(t);
     }
     const plot = s("g", { "clip-path": "url(#plot)" });
-    for (const l of lines) {
+    for (const l of this.shown) {
       let d = "", pen = false;
       for (const p of pts) {
         const v = p[l.key];
@@ -132,14 +136,14 @@ export class Curve {
     this.at = i;
     const p = this.points[i];
     if (!p || !this.cross || this.points.length < 2) { this.tip.hidden = true; this.cross?.setAttribute("visibility", "hidden"); return; }
-    const x = this.X(p.x), v = p.rolling ?? p.value;
+    const x = this.X(p.x), v = this.shown.toReversed().map((l) => p[l.key]).find((v) => v !== null && v !== undefined);
     this.cross.setAttribute("visibility", "visible");
     this.cross.firstChild.setAttribute("x1", x);
     this.cross.firstChild.setAttribute("x2", x);
     this.cross.lastChild.setAttribute("cx", x);
     this.cross.lastChild.setAttribute("cy", v === null || v === undefined ? -20 : this.Y(v));
     this.tip.replaceChildren(h("b", null, count(p.n) + " answers"), h("small", null, p.phase + (p.event ? " · " + p.event : "")),
-      ...lines.toReversed().filter((l) => p[l.key] !== null && p[l.key] !== undefined).map((l) => h("p", null, h("i." + l.cls), this.names?.[l.key] || l.label, h("b", null, score(this.name, p[l.key])))));
+      ...this.shown.toReversed().filter((l) => p[l.key] !== null && p[l.key] !== undefined).map((l) => h("p", null, h("i." + l.cls), this.names?.[l.key] || l.label, h("b", null, score(this.name, p[l.key])))));
     this.tip.hidden = false;
     const w = this.tip.offsetWidth, W = this.box.clientWidth;
     this.tip.style.transform = `translate(${Math.round(x + 14 + w > W ? Math.max(0, x - 14 - w) : x + 14)}px, 12px)`;

@@ -9,6 +9,7 @@ export class TaskView {
     this.curve = new Curve($("chart"));
     this.try = new Try($("try"), $("curl"));
     this.range = "all";
+    this.hidden = new Set(); // lines that the reader has put away: what is left is drawn larger
     this.frozen = null; // the predictions that were there when the reader froze them
     $("freeze").addEventListener("click", () => {
       this.frozen = this.frozen ? null : { task: this.task.name, list: this.task.latest || [] };
@@ -63,14 +64,21 @@ export class TaskView {
       }));
     }
     const points = this.range === "all" ? curve : curve.filter((p) => p.phase === this.range);
-    this.curve.set(points, s?.name || "", names, this.nothing(t));
+    this.curve.set(points, s?.name || "", names, this.nothing(t), this.hidden);
     attr($("chart"), "aria-label", s ? `Learning curve of ${s.name}: ${points.length} points, now ${score(s.name, own)}. Arrow keys read the points.` : "Learning curve: empty");
     const last = points[points.length - 1] || {};
     const items = ["rolling", "value", "baseline", "no_change", "frozen"].map((k) => [k, points.findLast((p) => p[k] !== null && p[k] !== undefined)?.[k]]).filter(([, v]) => v !== undefined);
     const legend = $("legend");
-    if (changed(legend, [items, s?.name, last.n])) {
+    if (changed(legend, [items, s?.name, last.n, [...this.hidden]])) {
       const cls = { rolling: "rolling", value: "value", baseline: "base", no_change: "same", frozen: "frozen" };
-      legend.replaceChildren(...items.map(([k, v]) => h("li", null, h("i." + cls[k]), h("span", null, names[k]), h("b", null, score(s?.name || "", v)))));
+      const focus = document.activeElement?.dataset?.line;
+      legend.replaceChildren(...items.map(([k, v]) => {
+        const b = h("button", { type: "button", "aria-pressed": String(!this.hidden.has(k)), title: this.hidden.has(k) ? "show" : "hide" }, h("i." + cls[k]), h("span", null, names[k]), h("b", null, score(s?.name || "", v)));
+        b.dataset.line = k;
+        b.addEventListener("click", () => { this.hidden.has(k) ? this.hidden.delete(k) : this.hidden.add(k); this.learning(); });
+        return h("li", null, b);
+      }));
+      if (focus) legend.querySelector(`[data-line="${focus}"]`)?.focus();
     }
   }
 
