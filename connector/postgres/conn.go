@@ -50,7 +50,8 @@ func parseURL(url string) (*pgconn.Config, error) {
 // session is a connection whose messages can be read in place.
 type session struct {
 	*pgconn.PgConn
-	wire *wire
+	wire   *wire
+	socket *socket
 }
 
 // connect opens a session with the settings under which types print the same text everywhere; replication makes it a
@@ -73,6 +74,15 @@ func connect(ctx context.Context, url string, replication bool) (*session, error
 		cfg.RuntimeParams["replication"] = "database"
 	}
 	s := &session{}
+	dial := cfg.DialFunc
+	cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		s.socket = &socket{Conn: conn}
+		return s.socket, nil
+	}
 	cfg.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
 		s.wire = &wire{r: r}
 		return pgproto3.NewFrontend(s.wire, w)

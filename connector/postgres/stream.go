@@ -182,12 +182,10 @@ func (u *run) startOnce(ctx context.Context, s *session, sql string) error {
 	}
 }
 
-// PostgreSQL sends each change by itself. Inside a large transaction, whose commit is not near, waking up for each costs
-// more than all decoding, and takes the processor from the server: so the reader draws breath, and finds a bufferful.
-const (
-	largeTx = 512
-	breath  = 200 * time.Microsecond
-)
+// largeTx is from how many changes on a transaction is a large one. PostgreSQL sends each change by itself, and waking up
+// for each costs more than all decoding, and takes the processor from the server: inside a large transaction the reader
+// draws breath, so as to find several.
+const largeTx = 512
 
 // loop reads and decodes; a batch goes when no whole message is waiting and no transaction is open, or when it is full.
 func (x *streamer) loop(ctx context.Context) error {
@@ -201,8 +199,8 @@ func (x *streamer) loop(ctx context.Context) error {
 				if err := x.flush(); err != nil {
 					return err
 				}
-			} else if x.n > largeTx {
-				time.Sleep(breath)
+			} else if x.n > largeTx && !x.session.socket.waiting() {
+				breathe()
 			}
 		}
 		kind, body, err := wire.next()

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"net"
 )
 
 const (
@@ -117,3 +118,33 @@ func (w *wire) fill(n int) error {
 	}
 	return nil
 }
+
+// socket reads ahead below TLS, which by itself asks the system for each of its records, and shows whether anything is
+// waiting. Reads that are large enough go past it.
+type socket struct {
+	net.Conn
+	buf        []byte
+	start, end int
+}
+
+// Read serves what was read ahead first.
+func (s *socket) Read(p []byte) (int, error) {
+	if s.start == s.end {
+		if len(p) >= wireStart {
+			return s.Conn.Read(p)
+		}
+		if s.buf == nil {
+			s.buf = make([]byte, 4*wireStart)
+		}
+		n, err := s.Conn.Read(s.buf)
+		if s.start, s.end = 0, n; n == 0 {
+			return 0, err
+		}
+	}
+	n := copy(p, s.buf[s.start:s.end])
+	s.start += n
+	return n, nil
+}
+
+// waiting reports whether something was read ahead.
+func (s *socket) waiting() bool { return s.start < s.end }
