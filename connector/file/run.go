@@ -83,6 +83,11 @@ func (u *run) all(after tidemill.Position) error {
 			return err
 		}
 		u.live = true
+	} else if u.live {
+		// There is no snapshot: it is over before the first row.
+		if u.left = !u.yield(tidemill.Batch{Live: true, Upto: u.here()}, nil); u.left {
+			return nil
+		}
 	}
 	for {
 		known, err := u.learnShape(sampleRows)
