@@ -197,6 +197,7 @@ func (t *taskState) flushAsks() error {
 		if t.phase == Stream {
 			t.countNulls(Stream, &r.xs[n])
 		}
+		t.names.note(&r.xs[n], row.c)
 		t.counts.Asked++
 		label, score := t.labelOf(pred, class)
 		o := Output{Kind: Predicted, Change: row.c, Task: t.spec.Name, ID: row.id, Model: t.kind, Label: label, Score: score,
@@ -254,6 +255,7 @@ func (t *taskState) flushLearns() {
 		if t.phase == Snapshot {
 			t.countNulls(Snapshot, &r.xs[i])
 		}
+		t.names.note(&r.xs[i], r.rows[i].c)
 	}
 	lb, ok := t.model.(BatchLearner)
 	if ok && len(t.encoders) == 0 && !t.spec.Balanced && (t.kind != Classify || t.classes.fixed) {

@@ -301,6 +301,7 @@ func (t *taskState) appendLife(b []byte) []byte {
 			b = putUvarint(b, n)
 		}
 	}
+	b = t.names.appendTo(b)
 	tables := t.asked()
 	b = putUvarint(b, uint64(len(tables)))
 	for _, table := range tables {

@@ -31,8 +31,8 @@ type Needer interface {
 	Needs(t *Table) (columns []string, before bool)
 }
 
-// Timed is an upgrade of Feature for those that live on the flow's clock (windows): the engine calls At with the change's
-// own time in microseconds before Update, and the feature reads its window as of it. Append runs with the time passed to AppendAt.
+// Timed is an upgrade of Feature for those that live on the flow's clock (windows): the engine calls
+// UpdateAt and AppendAt instead of Update and Append, with the change's own time in microseconds.
 type Timed interface {
 	UpdateAt(c *Change, at int64)
 	AppendAt(dst *Vector, c *Change, at int64) error

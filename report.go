@@ -60,6 +60,9 @@ func (m *Mill) Status() *Status {
 func (t *taskState) status() TaskStatus {
 	s := TaskStatus{Name: t.spec.Name, Kind: t.kind.String(), Model: describe(t.model), Version: t.version().String(),
 		Counts: t.counts, Classes: slices.Clone(t.classes.labels), Latest: slices.Clone(t.latest), Warnings: t.leaks()}
+	if w, ok := t.model.(Warner); ok {
+		s.Warnings = append(s.Warnings, w.Warnings()...)
+	}
 	slices.Reverse(s.Latest)
 	s.Counts.Open = uint64(t.questions.len())
 	if s.Counts.Asked > 0 {
@@ -72,7 +75,7 @@ func (t *taskState) status() TaskStatus {
 		s.Table = tables[0].String()
 		for _, name := range t.featureColumns(tables[0]) {
 			c := tables[0].Columns[tables[0].Col(name)]
-			s.Columns = append(s.Columns, ColumnStatus{Name: name, Kind: c.Kind.String(), Native: c.Native, Sample: slices.Clone(t.sample[name])})
+			s.Columns = append(s.Columns, ColumnStatus{Name: name, Kind: c.Kind.String(), Native: c.Native, Sample: t.names.samples(name)})
 		}
 	}
 	for _, f := range t.spec.Features {
@@ -141,7 +144,7 @@ func (t *taskState) weights(w Weighted) []WeightStatus {
 		name := fmt.Sprintf("#%016x", hash)
 		if column >= 0 && column < len(t.encoded) {
 			name = t.encoded[column].Name
-		} else if s, ok := t.names[hash]; ok {
+		} else if s, ok := t.names.text[hash]; ok {
 			name = s
 		}
 		class := ""

@@ -389,6 +389,7 @@ func (t *taskState) readLife(d *decoder) error {
 			t.nulls[p][i] = d.uvarint()
 		}
 	}
+	t.names.read(d)
 	for n := d.count(4); n > 0 && d.err == nil; n-- {
 		if table := d.table(); table != nil {
 			if _, err := t.look(table); err != nil {

@@ -26,8 +26,8 @@ type taskState struct {
 	lastTable            *Table
 	lastBound            *taskTable
 	reads                map[*Table][]string // the columns that features read, by table
-	names                map[uint64]string   // of sparse terms, for people
-	shapes               map[string]*Table   // the newest shape by a trigger's word for the table
+	names                *names
+	shapes               map[string]*Table // the newest shape by a trigger's word for the table
 
 	classes   *classes
 	positive  string
@@ -52,7 +52,6 @@ type taskState struct {
 	version func() Version
 	latest  []LatestStatus // newest last
 	q       question       // scratch
-	sample  map[string][]string
 	warned  []string
 	mute    bool // outputs are not told (a replayed snapshot)
 	halt    bool // a row that cannot be used stops the flow
@@ -139,8 +138,8 @@ func newTask(f *Flow, no int, term uint64) (*taskState, error) {
 	if len(spec.Features) == 0 {
 		return nil, fmt.Errorf("task %s has no features", spec.Name)
 	}
-	t := &taskState{spec: spec, no: no, store: f.Store, term: term, kind: spec.Model.Kind(), tables: map[*Table]*taskTable{}, shapes: map[string]*Table{}, reads: map[*Table][]string{}, names: map[uint64]string{},
-		threshold: spec.Threshold, halt: f.Rejects == nil, sample: map[string][]string{}}
+	t := &taskState{spec: spec, no: no, store: f.Store, term: term, kind: spec.Model.Kind(), tables: map[*Table]*taskTable{}, shapes: map[string]*Table{}, reads: map[*Table][]string{},
+		threshold: spec.Threshold, halt: f.Rejects == nil}
 	if t.threshold == 0 {
 		t.threshold = 0.5
 	}
@@ -229,6 +228,7 @@ func (t *taskState) build() error {
 	t.positive = spec.Positive
 	t.questions = newQuestions(spec.Name, spec.Memory, t.store, t.term)
 	t.answered = newAnswered()
+	t.names = newNames(t.raw)
 	t.base = newBaseline(t.kind)
 	t.delays, t.counts = delays{}, Counts{}
 	t.tallies = [2]*tally{newTally(Snapshot, spec.Scores, spec.Frozen > 0), newTally(Stream, spec.Scores, spec.Frozen > 0)}

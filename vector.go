@@ -61,6 +61,18 @@ func mix(h uint64) uint64 {
 // Code is the number that stands for a category in a dense nominal column: 52 bits of its hash, exact in a float64.
 func Code(category []byte) float64 { return float64(HashBytes(0, category) >> 12) }
 
+// TermSeed is the seed of TermHash for a one-hot column.
+func TermSeed(column string) uint64 { return Hash("onehot", column) }
+
+// TermHash is the hash of the Term that a one-hot column has for a category: seed is the column's TermSeed, code the
+// category's Code. It is SplitMix64's finaliser (Steele, Lea and Flood 2014), and part of the checkpoint format.
+func TermHash(seed uint64, code float64) uint64 {
+	h := seed + uint64(int64(code))*0x9e3779b97f4a7c15
+	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
+	h = (h ^ h>>27) * 0x94d049bb133111eb
+	return h ^ h>>31
+}
+
 // FeatureColumn describes one dense column.
 type FeatureColumn struct {
 	Name    string // as the flow names it; unique in a task

@@ -147,6 +147,9 @@ func (b *builder) task(t *builtTask) tidemill.Task {
 		t.features = nil
 	}
 	task.Features = t.features
+	if b.kinds.Merge != nil {
+		task.Features = b.kinds.Merge(t.features)
+	}
 	t.model, _ = makeOne(b, &s.Model)
 	task.Model = t.model
 	b.snapshot(t)

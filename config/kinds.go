@@ -32,6 +32,8 @@ type Kinds struct {
 	Sinks      map[string]New[tidemill.Sink]
 	Stores     map[string]New[tidemill.Store]
 
+	// Merge joins a task's features that can share their memory; nil where none can.
+	Merge func([]tidemill.Feature) []tidemill.Feature
 	// Serve makes the config struct of the flow file's `serve:`; nil where the program cannot serve.
 	Serve func() any
 	// Docs is one sentence per kind, by "model.logistic": for Schema and Reference.

@@ -80,11 +80,3 @@ func (x *index) read(r *reader, size, most int) {
 		x.add(k)
 	}
 }
-
-// termHash names a category within a column: seed is the hash of the column's name, code the category's code.
-func termHash(seed uint64, code float64) uint64 {
-	h := seed + uint64(int64(code))*0x9e3779b97f4a7c15
-	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
-	h = (h ^ h>>27) * 0x94d049bb133111eb
-	return h ^ h>>31
-}

@@ -60,7 +60,7 @@ func (o *onehot) Bind(in []tidemill.FeatureColumn) ([]tidemill.FeatureColumn, er
 	for i := range in {
 		if isOneHot(&in[i]) {
 			o.cols = append(o.cols, i)
-			o.seeds = append(o.seeds, tidemill.Hash("onehot", in[i].Name))
+			o.seeds = append(o.seeds, tidemill.TermSeed(in[i].Name))
 			continue
 		}
 		o.keep = append(o.keep, i)
@@ -76,7 +76,7 @@ func (o *onehot) Learn(x *tidemill.Vector, _ []float64) {
 		if v != v {
 			continue
 		}
-		h := termHash(o.seeds[k], v)
+		h := tidemill.TermHash(o.seeds[k], v)
 		if o.known.find(h) >= 0 {
 			continue
 		}
@@ -100,7 +100,7 @@ func (o *onehot) Apply(dst, x *tidemill.Vector) {
 		if v != v {
 			continue
 		}
-		if h := termHash(o.seeds[k], v); o.known.find(h) >= 0 {
+		if h := tidemill.TermHash(o.seeds[k], v); o.known.find(h) >= 0 {
 			dst.Terms = append(dst.Terms, tidemill.Term{Hash: h, Value: 1})
 		}
 	}

@@ -63,7 +63,7 @@ func (o *onehotDense) Bind(in []tidemill.FeatureColumn) ([]tidemill.FeatureColum
 	for i := range in {
 		if isOneHot(&in[i]) {
 			o.cols = append(o.cols, i)
-			o.seeds = append(o.seeds, tidemill.Hash("onehot", in[i].Name))
+			o.seeds = append(o.seeds, tidemill.TermSeed(in[i].Name))
 			continue
 		}
 		o.keep = append(o.keep, i)
@@ -85,7 +85,7 @@ func (o *onehotDense) Learn(x *tidemill.Vector, _ []float64) {
 		if v != v {
 			continue
 		}
-		h := termHash(o.seeds[k], v)
+		h := tidemill.TermHash(o.seeds[k], v)
 		if o.known.find(h) >= 0 {
 			continue
 		}
@@ -115,7 +115,7 @@ func (o *onehotDense) Apply(dst, x *tidemill.Vector) {
 	}
 	for k, i := range o.cols {
 		if v := x.Dense[i]; v == v {
-			if p := o.known.find(termHash(o.seeds[k], v)); p >= 0 {
+			if p := o.known.find(tidemill.TermHash(o.seeds[k], v)); p >= 0 {
 				d[slots+int(o.place[p])] = 1
 			}
 		}

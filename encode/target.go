@@ -158,7 +158,7 @@ func (e *target) Learn(x *tidemill.Vector, y []float64) {
 		if v != v {
 			continue
 		}
-		h := termHash(e.seeds[c], v)
+		h := tidemill.TermHash(e.seeds[c], v)
 		p := e.known.find(h)
 		if p < 0 {
 			if len(e.known.keys) >= e.config.Max {
@@ -188,7 +188,7 @@ func (e *target) Apply(dst, x *tidemill.Vector) {
 		}
 		p := -1
 		if v == v {
-			p = e.known.find(termHash(e.seeds[c], v))
+			p = e.known.find(tidemill.TermHash(e.seeds[c], v))
 		}
 		for k := range e.width {
 			m := e.all[k].mean

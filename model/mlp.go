@@ -276,3 +276,19 @@ func (m *mlp) Counts() (steps, rows, refusedRows, refusedSteps, restarts uint64)
 	c := &m.counts
 	return c.Steps, c.Rows, c.RefusedRows, c.RefusedSteps, c.Restarts
 }
+
+// Warnings implements tidemill.Warner: rows and steps that were refused, which a healthy network has none of.
+func (m *mlp) Warnings() []string {
+	c := &m.counts
+	var out []string
+	if c.RefusedRows > 0 {
+		out = append(out, fmt.Sprintf("the network refused %d rows: an input or answer was infinite or beyond 1e9", c.RefusedRows))
+	}
+	if c.RefusedSteps > 0 {
+		out = append(out, fmt.Sprintf("the network refused %d steps whose gradient could overflow: lower learning_rate", c.RefusedSteps))
+	}
+	if c.Restarts > 0 {
+		out = append(out, fmt.Sprintf("the network began anew %d times after steps that it had to refuse", c.Restarts))
+	}
+	return out
+}

@@ -85,6 +85,7 @@ func kinds() config.Kinds {
 			"dir":    config.Kind[tidemill.Store](newDirConfig),
 			"memory": config.Kind[tidemill.Store](newMemoryConfig),
 		},
+		Merge: feature.Merge,
 		Serve: func() any { return serve.NewConfig() },
 		Docs:  kindsDocs(),
 	}
