@@ -52,7 +52,14 @@ func (st *stream) adapt(ctx context.Context) error {
 		if err != nil {
 			return st.lost(err)
 		}
-		if st.shapes, err = st.d.shapes(st.meta, st.shapes); err != nil {
+		err = st.d.retry(ctx, func() error {
+			all, err := st.d.shapes(st.meta, st.shapes)
+			if err == nil {
+				st.shapes = all
+			}
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	}

@@ -131,6 +131,47 @@ func BenchmarkWriter(b *testing.B) {
 	}
 }
 
+// BenchmarkWriterPictures writes pictures of 784 bytes, then their labels.
+func BenchmarkWriterPictures(b *testing.B) {
+	for _, with := range []bool{false, true} {
+		b.Run(fmt.Sprintf("triggers=%t", with), func(b *testing.B) {
+			path := filepath.Join(b.TempDir(), "n.db")
+			d, err := open(path, readWriteCreate)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer d.close()
+			if err := d.exec("PRAGMA journal_mode=wal; PRAGMA synchronous=normal; CREATE TABLE t(id INTEGER PRIMARY KEY, pixels BLOB, label INTEGER)"); err != nil {
+				b.Fatal(err)
+			}
+			if with {
+				for _, err := range Source(path, "t").Changes(context.Background(), "") {
+					if err != nil {
+						b.Fatal(err)
+					}
+					break
+				}
+			}
+			const n = 20_000
+			var inserting, labelling time.Duration
+			for b.Loop() {
+				began := time.Now()
+				if err := d.exec(fmt.Sprintf("WITH RECURSIVE i(n) AS (VALUES(1) UNION ALL SELECT n+1 FROM i WHERE n<%d) INSERT INTO t(pixels) SELECT zeroblob(784) FROM i", n)); err != nil {
+					b.Fatal(err)
+				}
+				inserting += time.Since(began)
+				began = time.Now()
+				if err := d.exec("UPDATE t SET label=7 WHERE label IS NULL"); err != nil {
+					b.Fatal(err)
+				}
+				labelling += time.Since(began)
+			}
+			b.ReportMetric(n*float64(b.N)/inserting.Seconds(), "inserts/s")
+			b.ReportMetric(n*float64(b.N)/labelling.Seconds(), "updates/s")
+		})
+	}
+}
+
 // BenchmarkStream reads a log that is there.
 func BenchmarkStream(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "n.db")

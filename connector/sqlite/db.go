@@ -93,6 +93,21 @@ func open(path string, mode openMode) (*db, error) {
 // watch interrupts whatever runs on the connection when ctx ends, until it is closed.
 func (d *db) watch(ctx context.Context) { d.stop = context.AfterFunc(ctx, d.interrupt) }
 
+// guard interrupts whatever runs on the connection when ctx ends, until release is called. After release no interrupt
+// comes any more: it would end what the next call does.
+func (d *db) guard(ctx context.Context) (release func()) {
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		d.interrupt()
+		close(done)
+	})
+	return func() {
+		if !stop() {
+			<-done
+		}
+	}
+}
+
 // interrupt ends the statement that runs on the connection; it may be called from any goroutine.
 func (d *db) interrupt() {
 	d.alive.Lock()

@@ -57,6 +57,9 @@ func (d *db) write(ctx context.Context, f func() error) error {
 			return errors.Join(err, e)
 		}
 	}
+	if ctx.Err() != nil && codeOf(err) == sqlite3.SQLITE_INTERRUPT {
+		return ctx.Err()
+	}
 	return err
 }
 

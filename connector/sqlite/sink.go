@@ -96,7 +96,7 @@ func (p *Predictions) Resume(ctx context.Context, r tidemill.Resumption) error {
 	if p.file, err = os.Stat(p.path); err != nil {
 		return err
 	}
-	defer context.AfterFunc(ctx, d.interrupt)()
+	defer d.guard(ctx)()
 	if err := p.resume(ctx, r, fresh); err != nil {
 		p.Close()
 		return explain(p.path, err)
@@ -128,7 +128,7 @@ func (p *Predictions) resume(ctx context.Context, r tidemill.Resumption, fresh b
 		return err
 	}
 	p.flushed = false
-	return p.prepare()
+	return d.retry(ctx, p.prepare)
 }
 
 // synchronous: in WAL mode a commit without a sync keeps the file whole, and Flush syncs; with a rollback journal every

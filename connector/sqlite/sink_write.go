@@ -21,6 +21,7 @@ const writeChunk = 4096
 var errNotResumed = errors.New("sqlite: the sink is not open: Resume comes first")
 
 func (p *Predictions) prepare() (err error) {
+	p.finalize()
 	t := "main." + quote(p.name)
 	var names, marks, sets []string
 	for _, c := range sinkColumns {
@@ -57,7 +58,7 @@ func (p *Predictions) Write(ctx context.Context, out []tidemill.Output) error {
 	if p.d == nil {
 		return errNotResumed
 	}
-	defer context.AfterFunc(ctx, p.d.interrupt)()
+	defer p.d.guard(ctx)()
 	for len(out) > 0 {
 		n := min(len(out), writeChunk)
 		seq := out[n-1].Seq
@@ -214,7 +215,7 @@ func (p *Predictions) Flush(ctx context.Context) (tidemill.Mark, error) {
 	if p.flushed {
 		return p.mark, nil
 	}
-	defer context.AfterFunc(ctx, p.d.interrupt)()
+	defer p.d.guard(ctx)()
 	if err := p.sync(ctx); err != nil {
 		return tidemill.Mark{}, explain(p.path, err)
 	}
@@ -232,11 +233,15 @@ func (p *Predictions) sync(ctx context.Context) error {
 
 // Close lets go of the file.
 func (p *Predictions) Close() error {
+	p.finalize()
+	d := p.d
+	p.d = nil
+	return d.close()
+}
+
+func (p *Predictions) finalize() {
 	for _, s := range []*stmt{p.upsert, p.answer, p.move, p.commit} {
 		s.close()
 	}
 	p.upsert, p.answer, p.move, p.commit = nil, nil, nil, nil
-	d := p.d
-	p.d = nil
-	return d.close()
 }

@@ -20,7 +20,9 @@ func (st *stream) begin(ctx context.Context, after tidemill.Position) error {
 		if err != nil {
 			return err
 		}
-		if err := st.open(); err != nil {
+		st.rows.close() // of a log that was made anew, maybe of another width
+		st.rows = nil
+		if err := st.d.retry(ctx, st.open); err != nil {
 			return err
 		}
 		if err := st.d.retry(ctx, st.beginRead); err != nil {

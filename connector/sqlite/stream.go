@@ -77,11 +77,11 @@ func (st *stream) open() (err error) {
 		if err != nil {
 			return err
 		}
-		if st.version, err = d.prepare("PRAGMA main.schema_version"); err != nil {
-			return err
-		}
 	}
-	return nil
+	if st.version == nil {
+		st.version, err = d.prepare("PRAGMA main.schema_version")
+	}
+	return err
 }
 
 // latest is the newest shape of the table that the flow calls name.
