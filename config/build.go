@@ -97,7 +97,8 @@ func (b *builder) defaultStore() {
 	if s.name != "" || b.kinds.Stores["dir"] == nil || b.shape.Name == "" {
 		return
 	}
-	s.name, s.path, s.cfg = "dir", "checkpoint.dir", b.kinds.Stores["dir"]()
+	s.name, s.path, s.made = "dir", "checkpoint.dir", b.kinds.Stores["dir"]
+	s.cfg = s.made()
 	v := reflect.ValueOf(s.cfg).Elem()
 	if f, ok := shortField(fieldsOf(v.Type())); ok && f.typ.Kind() == reflect.String {
 		v.FieldByIndex(f.index).SetString("state/" + b.shape.Name)
@@ -325,6 +326,6 @@ func (b *builder) defaultScores(t *builtTask) {
 	}
 	name := map[tidemill.ModelKind]string{tidemill.Classify: "accuracy", tidemill.Regress: "mae"}[t.model.Kind()]
 	if n := b.kinds.Scores[name]; n != nil {
-		t.shape.Scores = many[tidemill.Score]{{name: name, path: fmt.Sprintf("%s.scores[0].%s", t.path, name), cfg: n()}}
+		t.shape.Scores = many[tidemill.Score]{{name: name, path: fmt.Sprintf("%s.scores[0].%s", t.path, name), cfg: n(), made: n}}
 	}
 }

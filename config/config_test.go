@@ -145,6 +145,7 @@ seed: 7
 `,
 		"anchors": "name: a\nsource:\n  postgres:\n    url: &url postgres://mill:s3cret@db/x\n    tables: [t]\nsinks: [{postgres: {url: *url}}]\n",
 		"quoting": source + "tasks:\n- {name: b, learn: {table: t, label: 'x = ''$${HOME}: # [a]'''}, features: [numeric: ['odd, name', 'true', '5']], model: {kmeans: {k: 3, centers: [[1, 2], [3.0e-9, 4]]}}}\n",
+		"zeros":   source + "tasks: {name: b, learn: {table: t, label: y, at: c}, features: [{window: {of: t, count: rows, over: 1d, late: 0s}}], model: {logistic: {optimizer: adam, batch: 0}}}\n",
 		"balanced": source + `tasks:
   name: b
   learn: {table: t, label: "y = 1"}
@@ -152,6 +153,7 @@ seed: 7
   encoders: [standard]
   model: {mlp: {layers: 2}}
   weight: balanced
+  snapshot: learn
   epochs: ${EPOCHS}
   scores: accuracy
 serve: ":9000"

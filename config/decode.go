@@ -235,6 +235,9 @@ func (d *decoder) slice(n *node, v reflect.Value, f field, path string) {
 			return
 		}
 		items = []*node{n} // one item needs no brackets
+	} else if len(items) == 0 && len(f.enum) > 0 {
+		d.node(n, path, "%s is empty; name at least one of %s", lastKey(path), strings.Join(f.enum, ", "))
+		return
 	}
 	out := reflect.MakeSlice(v.Type(), len(items), len(items))
 	for i, item := range items {

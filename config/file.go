@@ -58,7 +58,7 @@ func Parse(file string, data []byte, kinds Kinds, env func(string) (string, bool
 // YAML is the flow with every default filled in, as a flow file; secrets are "***".
 func (f *File) YAML() string {
 	var b strings.Builder
-	p, _ := showConfig(reflect.ValueOf(f.shape).Elem()).(pairs)
+	p, _ := showConfig(reflect.ValueOf(f.shape).Elem(), reflect.Value{}).(pairs)
 	printYAML(&b, p, "")
 	return b.String()
 }

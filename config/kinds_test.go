@@ -91,9 +91,10 @@ type windowConfig struct {
 	Of    string        `yaml:"of" required:"true" doc:"The table."`
 	By    string        `yaml:"by" doc:"The column that groups. Default none."`
 	Over  time.Duration `yaml:"over" required:"true" doc:"How far back."`
+	Late  time.Duration `yaml:"late" doc:"How late a row may be. Default 1h."`
 }
 
-func newWindow() *windowConfig { return &windowConfig{} }
+func newWindow() *windowConfig { return &windowConfig{Late: time.Hour} }
 
 func (c *windowConfig) Build(string) (tidemill.Feature, error) {
 	if c.Mean != "" && c.Count != "" {

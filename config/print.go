@@ -20,9 +20,9 @@ type pairs []pair
 // bare is a scalar that is printed as it is.
 type bare string
 
-// showConfig shows a struct with all its defaults: keys without a value are left out, secrets are starred. It is nil
-// where nothing is left.
-func showConfig(v reflect.Value) any {
+// showConfig shows a struct with all its defaults: keys without a value are left out unless their default (in fresh, if
+// that is valid) has one; secrets are starred. It is nil where nothing is left.
+func showConfig(v, fresh reflect.Value) any {
 	var p pairs
 	fields := fieldsOf(v.Type())
 	for _, f := range fields {
@@ -31,7 +31,11 @@ func showConfig(v reflect.Value) any {
 			p = append(p, pair{f.key, "***"})
 			continue
 		}
-		if s := showValue(x, f); s != nil {
+		s := showValue(x, f)
+		if s == nil && (f.required && !isShaped(f.typ) || fresh.IsValid() && !fresh.FieldByIndex(f.index).IsZero()) {
+			s = showZero(x)
+		}
+		if s != nil {
 			p = append(p, pair{f.key, s})
 		}
 	}
@@ -42,6 +46,19 @@ func showConfig(v reflect.Value) any {
 		return nil
 	}
 	return p
+}
+
+// showZero is what stands for nothing where leaving the key out would mean its default.
+func showZero(v reflect.Value) any {
+	switch {
+	case v.Type() == durationType:
+		return bare("0s")
+	case v.Kind() == reflect.String:
+		return ""
+	case v.Kind() == reflect.Slice:
+		return []any{}
+	}
+	return nil
 }
 
 func showValue(v reflect.Value, f field) any {
@@ -77,7 +94,7 @@ func showValue(v reflect.Value, f field) any {
 		if v.IsZero() {
 			return nil
 		}
-		return showConfig(v)
+		return showConfig(v, reflect.Value{})
 	case reflect.Slice:
 		if v.Len() == 0 {
 			return nil

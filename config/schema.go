@@ -12,7 +12,7 @@ import (
 // SchemaID is the schema's own address, and what a flow file's first line can name for editors:
 //
 //	# yaml-language-server: $schema=tidemill.schema.json
-const SchemaID = "https://github.com/tidemill/tidemill/tidemill.schema.json"
+const SchemaID = "https://raw.githubusercontent.com/tidemill/tidemill/main/docs/tidemill.schema.json"
 
 // Schema is a JSON Schema (draft 7, which editors know) of the flow file that kinds make: every file that Parse accepts
 // is valid by it. What only Parse can see, such as an expression's words, it leaves open.

@@ -99,6 +99,7 @@ type one[T any] struct {
 	name string
 	path string     // of the kind's config: "source.postgres"
 	cfg  Builder[T] // nil where it is missing or wrong
+	made New[T]     // its constructor
 }
 
 func (o *one[T]) decode(d *decoder, n *node, path string) {
@@ -109,7 +110,8 @@ func (o *one[T]) decode(d *decoder, n *node, path string) {
 	}
 	o.name, o.path = name, join(path, name)
 	d.mark(o.path, key)
-	cfg := newOf[T](d.kinds)[name]()
+	o.made = newOf[T](d.kinds)[name]
+	cfg := o.made()
 	before := len(d.errs) + d.broken
 	d.object(value, reflect.ValueOf(cfg).Elem(), o.path, r.word+" "+name)
 	if len(d.errs)+d.broken == before {
@@ -153,7 +155,7 @@ func (o *one[T]) show() any {
 	if o.cfg == nil {
 		return nil
 	}
-	cfg := showConfig(reflect.ValueOf(o.cfg).Elem())
+	cfg := showConfig(reflect.ValueOf(o.cfg).Elem(), reflect.ValueOf(o.made()).Elem())
 	if cfg == nil {
 		return o.name
 	}
@@ -283,7 +285,7 @@ func (s *served) show() any {
 	if s.cfg == nil {
 		return nil
 	}
-	return showConfig(reflect.ValueOf(s.cfg).Elem())
+	return showConfig(reflect.ValueOf(s.cfg).Elem(), reflect.Value{})
 }
 
 // checkpoint is a store, by its kind's name, beside every.
