@@ -12,6 +12,7 @@ import (
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/config"
+	"github.com/tidemill/tidemill/store"
 )
 
 func (a *app) checkCommand() *cobra.Command {
@@ -58,6 +59,7 @@ func (a *app) check(ctx context.Context, path string, connect, asJSON bool) erro
 		return err
 	}
 	if err == nil {
+		wrong = engineRules(ctx, f)
 		out.Flow = f.YAML()
 		if connect {
 			var tables config.Errors
@@ -93,6 +95,20 @@ func (a *app) check(ctx context.Context, path string, connect, asJSON bool) erro
 		return &silent{exitEnvironment}
 	}
 	return nil
+}
+
+// engineRules asks the engine what it would refuse at once, whatever the database holds: it is opened on an empty store.
+func engineRules(ctx context.Context, f *config.File) config.Errors {
+	flow := f.Flow
+	flow.Store = store.Memory()
+	_, err := tidemill.Open(ctx, flow)
+	if err == nil || errors.Is(err, tidemill.ErrNotReady) {
+		return nil
+	}
+	if e := f.Explain(err); e != nil {
+		return config.Errors{e}
+	}
+	return config.Errors{f.At("", err.Error())}
 }
 
 func (a *app) printJSON(v any) error {

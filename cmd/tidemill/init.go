@@ -17,6 +17,7 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/connector/file"
 	"github.com/tidemill/tidemill/connector/postgres"
 	"github.com/tidemill/tidemill/connector/sqlite"
 )
@@ -24,8 +25,8 @@ import (
 func (a *app) initCommand() *cobra.Command {
 	var table, label string
 	c := &cobra.Command{
-		Use: "init postgres://...|file.db", Short: "Look at a database and write a flow file for it", Args: args(1, 1),
-		Long: `Looks at a database's tables, picks one, guesses which column is the answer and which ones can
+		Use: "init postgres://...|file.db|file.csv", Short: "Look at a database and write a flow file for it", Args: args(1, 1),
+		Long: `Looks at a database's tables, or at a file's rows, picks a table, guesses which column is the answer and which ones can
 be features, and prints a commented flow file. Nothing is changed at the database. Read it
 before it is run: the guess is by names and values, and only people know what a column means.`,
 		Example: "  tidemill init postgres://localhost/shop > flow.yaml\n  tidemill init shop.db --table orders --label returned > flow.yaml",
@@ -42,9 +43,10 @@ before it is run: the guess is by names and values, and only people know what a 
 
 // database is what init looks at.
 type database struct {
-	kind   string // postgres, sqlite
-	db     *sql.DB
-	source string // the YAML of the source's own key
+	kind   string          // postgres, sqlite
+	db     *sql.DB         // nil for a file
+	rows   tidemill.Source // of a file
+	source string          // the YAML of the source's own key
 	sink   string
 	hint   string // what to do before the first run
 	name   string // for the flow
@@ -55,10 +57,12 @@ func (a *app) initFlow(ctx context.Context, where, table, label string) error {
 	if err != nil {
 		return err
 	}
-	defer d.db.Close()
+	if d.db != nil {
+		defer d.db.Close()
+	}
 	var best *survey
 	for _, t := range tables {
-		s, err := look1(ctx, d, t, label)
+		s, err := newSurvey(ctx, d, t, label)
 		if err != nil {
 			return fmt.Errorf("table %s: %w", t, err)
 		}
@@ -99,10 +103,25 @@ func openDatabase(ctx context.Context, where, table string) (*database, []*tidem
 	}
 	_, err = io.ReadFull(f, head)
 	f.Close()
-	if err != nil || !bytes.HasPrefix(head, []byte("SQLite format 3\x00")) {
-		return nil, nil, usage("%s is no SQLite file", where)
+	if err == nil && bytes.HasPrefix(head, []byte("SQLite format 3\x00")) {
+		return openSQLite(ctx, where, table)
 	}
-	return openSQLite(ctx, where, table)
+	for _, end := range []string{".csv", ".tsv", ".jsonl", ".csv.gz", ".tsv.gz", ".jsonl.gz"} {
+		if strings.HasSuffix(where, end) {
+			return openFile(ctx, where)
+		}
+	}
+	return nil, nil, usage("%s is neither a SQLite file nor a .csv, .tsv or .jsonl file", where)
+}
+
+func openFile(ctx context.Context, path string) (*database, []*tidemill.Table, error) {
+	source := file.Source(path)
+	tables, err := source.Tables(ctx)
+	if err != nil {
+		return nil, nil, &failure{exitEnvironment, err}
+	}
+	name, _, _ := strings.Cut(filepath.Base(path), ".")
+	return &database{kind: "file", rows: source, name: "file", source: "path: " + yamlText(path), sink: "path: " + yamlText(name+"-predictions.jsonl")}, tables, nil
 }
 
 func openSQLite(ctx context.Context, path, table string) (*database, []*tidemill.Table, error) {

@@ -48,6 +48,11 @@ func TestKindsReference(t *testing.T) {
 		held(t, filepath.Join(docsDir, p.File), p.Text)
 		known[p.File] = true
 	}
+	schema, err := config.Schema(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	held(t, "../../docs/tidemill.schema.json", string(schema)+"\n")
 	files, err := os.ReadDir(docsDir)
 	if err != nil {
 		t.Fatal(err)

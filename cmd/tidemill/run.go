@@ -76,12 +76,12 @@ func (a *app) runFlow(ctx context.Context, path string, o runOptions) error {
 		if addr, wait, err = serve.Listen(over, mill, *served); err != nil {
 			return errors.Join(&failure{exitEnvironment, err}, mill.Stop())
 		}
-		fmt.Fprintf(a.err, "serving on %s\n", addr)
+		a.say("serving on %s", addr)
 		if served.Open() {
-			fmt.Fprintln(a.err, "warning: other machines can reach it and no token is set: give serve a token")
+			a.say("warning: other machines can reach it and no token is set: give serve a token")
 		}
 	}
-	p := a.newProgress(mill, o.quiet)
+	p := a.newProgress(mill, o.quiet || a.log == "json")
 	err = mill.Wait()
 	p.stop()
 	stopServing()
@@ -100,6 +100,15 @@ func (a *app) runFlow(ctx context.Context, path string, o runOptions) error {
 	}
 	a.leftBehind(f, path)
 	return nil
+}
+
+// say tells people something: a line, or a record where the logs are JSON.
+func (a *app) say(format string, v ...any) {
+	if a.log == "json" {
+		a.logger().Info(fmt.Sprintf(format, v...))
+		return
+	}
+	fmt.Fprintf(a.err, format+"\n", v...)
 }
 
 // logger logs to standard error, in text or JSON.
@@ -158,7 +167,7 @@ func (a *app) leftBehind(f *config.File, path string) {
 	case "source sqlite":
 		what = "the triggers stay, and the change log grows until the flow runs again"
 	}
-	fmt.Fprintf(a.err, "%s; to remove it: tidemill source drop %s\n", what, path)
+	a.say("%s; to remove it: tidemill source drop %s", what, path)
 }
 
 // result is the last line that `run --json` prints, of one shape with the demos.
@@ -212,12 +221,12 @@ func resultOf(f *config.File, s *tidemill.Status) result {
 
 // summary is what a person wants to know at the end.
 func (a *app) summary(s *tidemill.Status) {
-	fmt.Fprintf(a.err, "%s: %s rows of the snapshot, %s of the stream, at %s\n", s.Flow, count(s.Snapshot.Rows), count(s.Stream.Rows), positionText(s.Position))
+	a.say("%s: %s rows of the snapshot, %s of the stream, at %s", s.Flow, count(s.Snapshot.Rows), count(s.Stream.Rows), positionText(s.Position))
 	if s.Rejected > 0 {
-		fmt.Fprintf(a.err, "%s rows could not be used\n", count(s.Rejected))
+		a.say("%s rows could not be used", count(s.Rejected))
 	}
 	for _, t := range s.Tasks {
-		fmt.Fprintf(a.err, "task %s: %s asked, %s answered, %s learned%s\n", t.Name, count(t.Counts.Asked), count(t.Counts.Answered),
+		a.say("task %s: %s asked, %s answered, %s learned%s", t.Name, count(t.Counts.Asked), count(t.Counts.Answered),
 			count(t.Counts.Learned), scoresText(t.Scores))
 	}
 }

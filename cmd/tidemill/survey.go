@@ -30,10 +30,9 @@ type surveyed struct {
 // sample is how many rows are looked at.
 const sample = 20000
 
-// look1 counts a sample of the table's rows.
-func look1(ctx context.Context, d *database, t *tidemill.Table, label string) (*survey, error) {
+// newSurvey looks at a sample of the table's rows, and guesses.
+func newSurvey(ctx context.Context, d *database, t *tidemill.Table, label string) (*survey, error) {
 	s := &survey{table: t}
-	var list []string
 	for i := range t.Columns {
 		c := &surveyed{Column: t.Columns[i]}
 		if native := strings.ToLower(c.Native); d.kind == "sqlite" && (strings.Contains(native, "date") || strings.Contains(native, "time")) {
@@ -43,6 +42,24 @@ func look1(ctx context.Context, d *database, t *tidemill.Table, label string) (*
 			c.key = c.key || k == i
 		}
 		s.columns = append(s.columns, c)
+	}
+	count := s.countSQL
+	if d.db == nil {
+		count = s.countRows
+	}
+	if err := count(ctx, d); err != nil {
+		return nil, err
+	}
+	s.guessLabel(label)
+	s.guessTimes()
+	return s, nil
+}
+
+// countSQL has the database count.
+func (s *survey) countSQL(ctx context.Context, d *database) error {
+	t := s.table
+	var list []string
+	for _, c := range s.columns {
 		name := quoteSQL(c.Name)
 		distinct := "count(DISTINCT " + name + ")"
 		if c.Kind == tidemill.KindBytes || c.Kind == tidemill.KindOther || strings.HasPrefix(c.Native, "json") || c.Native == "xml" {
@@ -65,15 +82,44 @@ func look1(ctx context.Context, d *database, t *tidemill.Table, label string) (*
 	}
 	query := "SELECT count(*), " + strings.Join(list, ", ") + " FROM (SELECT * FROM " + from + fmt.Sprintf(" LIMIT %d) AS some_rows", sample)
 	if err := d.db.QueryRowContext(ctx, query).Scan(into...); err != nil {
-		return nil, err
+		return err
 	}
 	s.rows = counts[0]
 	for i, c := range s.columns {
 		c.nulls, c.distinct, c.bytes = s.rows-counts[1+3*i], counts[2+3*i], counts[3+3*i]
 	}
-	s.guessLabel(label)
-	s.guessTimes()
-	return s, nil
+	return nil
+}
+
+// countRows reads the first rows of a file and counts itself.
+func (s *survey) countRows(ctx context.Context, d *database) error {
+	seen := make([]map[string]bool, len(s.columns))
+	for i := range seen {
+		seen[i] = map[string]bool{}
+	}
+	for batch, err := range d.rows.Changes(ctx, "") {
+		if err != nil {
+			return err
+		}
+		for _, c := range batch.Changes {
+			if s.rows == sample {
+				return nil
+			}
+			s.rows++
+			for i, x := range s.columns {
+				if i >= len(c.After) || c.After[i].IsNull() {
+					x.nulls++
+					continue
+				}
+				seen[i][c.After[i].String()] = true
+				x.distinct = len(seen[i])
+			}
+		}
+		if batch.CaughtUp {
+			return nil
+		}
+	}
+	return nil
 }
 
 func quoteSQL(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
@@ -173,9 +219,17 @@ func (s *survey) flow(d *database) string {
 	}
 	line("# Written by tidemill init. It guessed by names and values: read it, correct it, then")
 	line("# tidemill check flow.yaml --connect, and tidemill run flow.yaml.")
-	line("name: %s", nameOf(d.name+"-"+s.table.Name))
+	name := d.name + "-" + s.table.Name
+	if d.kind == "file" {
+		name = s.table.Name
+	}
+	line("name: %s", nameOf(name))
 	line("source:")
-	line("  %s: {%s, tables: [%s]}", d.kind, d.source, yamlWord(table))
+	if d.kind == "file" {
+		line("  file: {%s, snapshot: true} # the rows that are there; follow: true waits for more", d.source)
+	} else {
+		line("  %s: {%s, tables: [%s]}", d.kind, d.source, yamlWord(table))
+	}
 	if len(s.table.Key) == 0 {
 		line("# The table has no primary key: a flow needs one to join questions and answers, or id: in predict and learn.")
 	}
@@ -203,9 +257,15 @@ func (s *survey) flow(d *database) string {
 	line("    # What is not known yet when a row arrives is no feature: it would tell the answer. Take such columns out.")
 	s.features(line)
 	line("    model: %s", model)
-	line("# Predictions are written here, one row for each task and id; the table is made on the first run.")
-	line("sinks:")
-	line("  - %s: {%s, table: predictions}", d.kind, d.sink)
+	if d.kind == "file" {
+		line("# Predictions are written here.")
+		line("sinks:")
+		line("  - file: {%s}", d.sink)
+	} else {
+		line("# Predictions are written here, one row for each task and id; the table is made on the first run.")
+		line("sinks:")
+		line("  - %s: {%s, table: predictions}", d.kind, d.sink)
+	}
 	line("# REST, metrics and the dashboard:")
 	line("serve: localhost:8080")
 	return b.String()
