@@ -6,6 +6,7 @@ import (
 	"github.com/tidemill/tidemill/connector/file"
 	"github.com/tidemill/tidemill/connector/postgres"
 	"github.com/tidemill/tidemill/connector/sqlite"
+	"github.com/tidemill/tidemill/connector/webhook"
 	"github.com/tidemill/tidemill/encode"
 	"github.com/tidemill/tidemill/feature"
 	"github.com/tidemill/tidemill/model"
@@ -80,6 +81,7 @@ func kinds() config.Kinds {
 			"postgres": config.Kind[tidemill.Sink](postgres.NewSinkConfig),
 			"sqlite":   config.Kind[tidemill.Sink](sqlite.NewSinkConfig),
 			"stdout":   config.Kind[tidemill.Sink](file.NewStdoutConfig),
+			"webhook":  config.Kind[tidemill.Sink](webhook.NewSinkConfig),
 		},
 		Stores: map[string]config.New[tidemill.Store]{
 			"dir":    config.Kind[tidemill.Store](newDirConfig),

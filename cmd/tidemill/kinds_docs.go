@@ -52,6 +52,7 @@ func kindsDocs() map[string]string {
 		"sink.postgres":           "Writes predictions into a table of a PostgreSQL database.",
 		"sink.sqlite":             "Writes predictions to a table of a SQLite file, rows and mark in one transaction.",
 		"sink.stdout":             "Prints outputs on standard output as JSON lines, at least once.",
+		"sink.webhook":            "Posts outputs to an HTTP server as JSON, at least once and in order.",
 		"source.file":             "Reads the rows of a CSV or JSON-lines file, or of standard input.",
 		"source.postgres":         "Reads tables of a PostgreSQL database by logical replication.",
 		"source.sqlite":           "Captures tables of a SQLite file with triggers that write a change log in the writer's own transaction.",

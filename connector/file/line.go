@@ -12,7 +12,8 @@ import (
 
 // appendLine appends an output as one JSON object and a line's end. The order of the fields is fixed:
 //
-//	{"kind":"prediction","task":…,"id":…,"prediction":…,"score":…,"probabilities":{…},"model_version":…,"asked_at":…,"position":…}
+//	{"kind":"prediction","task":…,"id":…,"prediction":…,"score":…,"probabilities":{…},"model_version":…,"asked_at":…,"position":…}, and
+//	"truth" and "answered_at" where the row brought the truth with it
 //	{"kind":"truth","task":…,"id":…,"truth":…,"corrected":true,"answered_at":…,"position":…}
 //	{"kind":"moved","task":…,"id":…,"new_id":…,"position":…}
 //	{"kind":"row","table":…,"op":…,"position":…,"before":{…},"row":{…}}
@@ -52,7 +53,7 @@ func appendLine(b []byte, o *tidemill.Output) []byte {
 		field("model_version", o.Version.String())
 		when("asked_at", o.Asked)
 		field("position", o.Position)
-		if !o.Answered.IsZero() {
+		if o.Truth != "" || !o.Answered.IsZero() { // the row brought it
 			field("truth", o.Truth)
 			when("answered_at", o.Answered)
 		}

@@ -87,6 +87,9 @@ func say(o *tidemill.Output) said {
 	case tidemill.Predicted:
 		score := number(o.Score)
 		s.Prediction, s.Score, s.Version, s.Asked = &o.Label, &score, o.Version.String(), stamp(o.Asked)
+		if o.Truth != "" || !o.Answered.IsZero() { // the row brought it
+			s.Truth, s.Answered = &o.Truth, stamp(o.Answered)
+		}
 		switch {
 		case len(o.Labels) > 0 && len(o.Labels) <= len(o.Prediction):
 			for i, l := range o.Labels {

@@ -129,7 +129,7 @@ func (v *receiver) rows(t *testing.T) map[string]tidemilltest.SinkRow {
 			old, ok := rows[key]
 			switch {
 			case l.Kind == "prediction":
-				r := tidemilltest.SinkRow{Prediction: l.Prediction, Score: math.NaN(), Probabilities: l.Probabilities, Version: l.Version, Asked: l.Asked, Position: l.Position}
+				r := tidemilltest.SinkRow{Prediction: l.Prediction, Score: math.NaN(), Probabilities: l.Probabilities, Version: l.Version, Asked: l.Asked, Position: l.Position, Truth: l.Truth, Answered: l.Answered}
 				if l.Score != nil {
 					r.Score = *l.Score
 				}
