@@ -226,7 +226,7 @@ func (r *Capture) checkPublished(ctx context.Context, s *session, c *checker) er
 	default:
 		missing := p.missing(r.tables)
 		for _, t := range missing {
-			c.add("error", "ALTER PUBLICATION "+ident(r.publication)+" ADD TABLE "+t.sql(), "publication %s does not publish %s", r.publication, t)
+			c.add("error", p.addSQL(r.publication, t, infos), "publication %s does not publish %s", r.publication, t)
 		}
 		if !p.insert || !p.update || !p.delete || !p.trunc {
 			c.add("warning", "ALTER PUBLICATION "+ident(r.publication)+" SET (publish = 'insert, update, delete, truncate')",

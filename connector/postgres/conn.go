@@ -89,6 +89,9 @@ func connect(ctx context.Context, url string, replication bool) (*session, error
 	}
 	s.PgConn, err = pgconn.ConnectConfig(ctx, cfg)
 	if err != nil {
+		if replication && code(err) == "42501" {
+			return nil, tidemill.Fatalf("%w; the role needs the right to replicate: ALTER ROLE … REPLICATION", connectError(ctx, err))
+		}
 		return nil, connectError(ctx, err)
 	}
 	return s, nil
@@ -104,6 +107,8 @@ func connectError(ctx context.Context, err error) error {
 		switch pe.Code {
 		case "28P01", "28000", "3D000", "42501", "42704", "22023": // password, role or pg_hba.conf, database, privilege
 			return tidemill.Fatal(err)
+		case "08P01":
+			return tidemill.Fatalf("%w; connect to the server itself, not to a pooler", err)
 		}
 	}
 	return err

@@ -284,6 +284,14 @@ func TestPartitionsAndChildren(t *testing.T) {
 		CREATE TABLE p1 PARTITION OF "Odd.Schema".p FOR VALUES FROM (0) TO (10); CREATE TABLE p2 PARTITION OF "Odd.Schema".p FOR VALUES FROM (10) TO (20);
 		INSERT INTO "Odd.Schema".p VALUES (1, 'one'), (11, 'eleven');
 		CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE child (y int) INHERITS (parent); ALTER TABLE child ADD PRIMARY KEY (id); INSERT INTO parent VALUES (1); INSERT INTO child VALUES (2)`)
+	s.Exec(t, url, `CREATE PUBLICATION leaves FOR TABLE "Odd.Schema".p`)
+	cfg := postgres.NewSourceConfig()
+	cfg.URL, cfg.Tables, cfg.Publication = url, []string{`"Odd.Schema".p`}, "leaves"
+	built, err := cfg.Build("leaves")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustSay(t, first(t, built.(*postgres.Capture), "").Error(), `ALTER PUBLICATION "leaves" SET (publish_via_partition_root = true)`)
 	c := open(t, postgres.Source(url, `"Odd.Schema".p`, "parent"), "")
 	c.want("read Odd.Schema.p -> (1, one)", "read Odd.Schema.p -> (11, eleven)", "read public.parent -> (1)")
 	s.Exec(t, url, `UPDATE "Odd.Schema".p SET id = 12 WHERE id = 1; INSERT INTO p2 VALUES (13, 'direct'); INSERT INTO child VALUES (3); INSERT INTO parent VALUES (4)`)

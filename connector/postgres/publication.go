@@ -19,6 +19,7 @@ type publicationState struct {
 	update  bool
 	delete  bool
 	trunc   bool
+	root    bool // partitions under the name of their table
 	members map[tableName]member
 }
 
@@ -30,14 +31,14 @@ type member struct {
 
 // lookPublication reads a publication; nil if there is none.
 func lookPublication(ctx context.Context, s *session, name string) (*publicationState, error) {
-	rows, err := s.ask(ctx, `SELECT coalesce(obj_description(oid, 'pg_publication'), ''), pubinsert, pubupdate, pubdelete, pubtruncate
+	rows, err := s.ask(ctx, `SELECT coalesce(obj_description(oid, 'pg_publication'), ''), pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot
 		FROM pg_publication WHERE pubname = `+literal(name))
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
 	is := func(b []byte) bool { return string(b) == "t" }
 	r := rows[0]
-	p := &publicationState{ours: string(r[0]) == ours, insert: is(r[1]), update: is(r[2]), delete: is(r[3]), trunc: is(r[4]), members: map[tableName]member{}}
+	p := &publicationState{ours: string(r[0]) == ours, insert: is(r[1]), update: is(r[2]), delete: is(r[3]), trunc: is(r[4]), root: is(r[5]), members: map[tableName]member{}}
 	rows, err = s.ask(ctx, "SELECT current_setting('server_version_num')::int >= 150000")
 	if err != nil {
 		return nil, err
@@ -70,6 +71,16 @@ func (p *publicationState) missing(tables []tableName) (missing []tableName) {
 		}
 	}
 	return missing
+}
+
+// addSQL is the statement that lets the publication publish a table that it lacks.
+func (p *publicationState) addSQL(publication string, t tableName, infos []*tableInfo) string {
+	for _, i := range infos {
+		if i.name == t && i.kind == 'p' && !p.root {
+			return "ALTER PUBLICATION " + ident(publication) + " SET (publish_via_partition_root = true), and if it lacks the table, ADD TABLE " + t.sql()
+		}
+	}
+	return "ALTER PUBLICATION " + ident(publication) + " ADD TABLE " + t.sql()
 }
 
 // createSQL is the statement that makes the publication.
@@ -126,7 +137,7 @@ func (u *run) ensurePublication(ctx context.Context, s *session, infos []*tableI
 		sql = fmt.Sprintf("ALTER PUBLICATION %s SET TABLE %s; ALTER PUBLICATION %[1]s SET (publish_via_partition_root = %[3]t)", ident(u.publication), list, root)
 	case len(p.missing(u.tables)) > 0:
 		m := p.missing(u.tables)[0]
-		return nil, tidemill.Fatalf("postgres: publication %q does not publish %s; run ALTER PUBLICATION %s ADD TABLE %s", u.publication, m, ident(u.publication), m.sql())
+		return nil, tidemill.Fatalf("postgres: publication %q does not publish %s; run %s", u.publication, m, p.addSQL(u.publication, m, infos))
 	default:
 		return p, nil
 	}
