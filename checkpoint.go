@@ -2,6 +2,7 @@ package tidemill
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -16,18 +17,18 @@ type saved struct {
 }
 
 // maybeCheckpoint begins a checkpoint when it is time, the state is that of a position, and none is under way.
-func (m *Mill) maybeCheckpoint() error {
+func (m *Mill) maybeCheckpoint(ctx context.Context) error {
 	if m.flow.Store == nil || m.inSave || !m.clean || time.Now().Before(m.nextAt) {
 		return nil
 	}
 	if !m.dirty && (len(m.kept) > 0 && m.kept[len(m.kept)-1] == m.upto || time.Now().Before(m.nextAt.Add(5*m.flow.Every))) {
 		return nil // nothing happened; a position that moves on its own is kept at a sixth of the pace
 	}
-	return m.begin()
+	return m.begin(ctx)
 }
 
 // begin captures the state, and hands it to a goroutine that waits for the sinks and saves it.
-func (m *Mill) begin() error {
+func (m *Mill) begin(ctx context.Context) error {
 	began := time.Now()
 	c, err := m.capture()
 	if err != nil {
@@ -43,8 +44,11 @@ func (m *Mill) begin() error {
 		select {
 		case b.in <- item:
 		case err := <-m.failed:
-			m.inSave = false
+			m.inSave, m.dirty = false, true
 			return err
+		case <-ctx.Done(): // a sink is behind: the checkpoint before stands
+			m.inSave, m.dirty = false, true
+			return errStopped
 		}
 	}
 	go func() {
@@ -107,7 +111,7 @@ func (m *Mill) saved(r saved) error {
 }
 
 // finish ends the flow: drain, checkpoint, release. cause is why, nil for a wish to stop.
-func (m *Mill) finish(ctx context.Context, cause error) error {
+func (m *Mill) finish(cause error) error {
 	if cause != nil && cause != errStopped {
 		// What came before the trouble is good, and may be kept: the checkpoint under way ends, no new one is taken.
 		m.await(2 * time.Second)
@@ -117,13 +121,15 @@ func (m *Mill) finish(ctx context.Context, cause error) error {
 		return cause
 	}
 	m.setState("stopping")
-	if err := m.send(context.Background()); err != nil {
-		return err
+	ctx, cancel := context.WithTimeout(context.Background(), m.flow.Patience)
+	defer cancel()
+	if err := m.send(ctx); err != nil {
+		return m.unfinished(err)
 	}
 	if m.flow.Store == nil {
 		return m.drain()
 	}
-	if err := m.await(20 * time.Second); err != nil {
+	if err := m.await(m.flow.Patience); err != nil {
 		return err
 	}
 	if !m.clean {
@@ -132,10 +138,18 @@ func (m *Mill) finish(ctx context.Context, cause error) error {
 	if !m.dirty && len(m.kept) > 0 && m.kept[len(m.kept)-1] == m.upto {
 		return nil
 	}
-	if err := m.begin(); err != nil {
-		return err
+	if err := m.begin(ctx); err != nil {
+		return m.unfinished(err)
 	}
-	return m.await(20 * time.Second)
+	return m.await(m.flow.Patience)
+}
+
+// unfinished explains a stop that a sink held up.
+func (m *Mill) unfinished(err error) error {
+	if errors.Is(err, errStopped) {
+		return fmt.Errorf("stopped without a last checkpoint: a sink did not take its rows within %s; the checkpoint before stands, and what came after it is read again", m.flow.Patience)
+	}
+	return err
 }
 
 // await waits for the checkpoint under way.
@@ -158,14 +172,19 @@ func (m *Mill) await(patience time.Duration) error {
 func (m *Mill) drain() error {
 	for _, b := range m.boxes {
 		ch := make(chan markResult, 1)
-		b.in <- outItem{upto: m.seq, mark: ch}
+		ctx, cancel := context.WithTimeout(context.Background(), m.flow.Patience)
+		defer cancel()
+		select {
+		case b.in <- outItem{upto: m.seq, mark: ch}:
+		case <-ctx.Done():
+		}
 		select {
 		case r := <-ch:
 			if r.err != nil {
 				return r.err
 			}
-		case <-time.After(20 * time.Second):
-			return fmt.Errorf("sink %s did not finish within 20 s", b.name)
+		case <-ctx.Done():
+			return fmt.Errorf("sink %s did not take its rows within %s", b.name, m.flow.Patience)
 		}
 	}
 	return nil

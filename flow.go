@@ -15,6 +15,7 @@ type Flow struct {
 	Rejects    Sink          // where rows go that cannot be used; nil: such a row stops the flow
 	Store      Store         // nil: nothing is kept (no checkpoints)
 	Every      time.Duration // between checkpoints; default 10 s
+	Patience   time.Duration // how long a stop waits for a sink that is behind; default 15 s
 	Seed       uint64        // of the shuffles; default 1
 	Once       bool          // end when caught up
 	Fresh      bool          // set the old state aside and start with a new snapshot

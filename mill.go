@@ -133,6 +133,9 @@ func newMill(f Flow) (*Mill, error) {
 	if f.Every <= 0 {
 		f.Every = 10 * time.Second
 	}
+	if f.Patience <= 0 {
+		f.Patience = 15 * time.Second
+	}
 	if f.Seed == 0 {
 		f.Seed = 1
 	}

@@ -180,7 +180,8 @@ func (m *Mill) send(ctx context.Context) error {
 		case err := <-m.failed:
 			return err
 		case <-ctx.Done():
-			// A stop does not wait for a slow sink: nothing after the last checkpoint is acknowledged.
+			// A stop does not wait for a slow sink: the last checkpoint stands, and what came after it is read again.
+			m.clean = false
 			return errStopped
 		}
 	}

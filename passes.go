@@ -78,7 +78,7 @@ func (m *Mill) pause(ctx context.Context) error {
 		}
 	default:
 	}
-	return m.maybeCheckpoint()
+	return m.maybeCheckpoint(ctx)
 }
 
 // epoch learns the journal's rows again in an order that the seed decides.

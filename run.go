@@ -151,7 +151,7 @@ func (m *Mill) cycle(ctx context.Context) error {
 	if m.live {
 		m.setState("streaming")
 		if err := m.runPasses(ctx); err != nil {
-			return m.finish(ctx, err)
+			return m.finish(err)
 		}
 	} else {
 		m.setState("snapshot")
@@ -167,40 +167,40 @@ func (m *Mill) cycle(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return m.finish(ctx, nil)
+			return m.finish(nil)
 		case err := <-m.failed:
-			return m.finish(ctx, err)
+			return m.finish(err)
 		case r := <-m.saving:
 			if err := m.saved(r); err != nil {
-				return m.finish(ctx, err)
+				return m.finish(err)
 			}
 		case r, ok := <-in:
 			if !ok {
-				return m.finish(ctx, nil)
+				return m.finish(nil)
 			}
 			if r.err != nil {
 				switch {
 				case errors.Is(r.err, errEnded):
-					return m.finish(ctx, nil)
+					return m.finish(nil)
 				case errors.Is(r.err, errSnapshotBroken):
 					return r.err
 				}
-				return m.finish(ctx, r.err)
+				return m.finish(r.err)
 			}
 			m.fed = true
 			if err := m.batch(ctx, &r.batch); err != nil {
 				if errors.Is(err, errStopped) {
 					err = nil
 				}
-				return m.finish(ctx, err)
+				return m.finish(err)
 			}
 			if m.flow.Once && r.batch.CaughtUp && m.live {
-				return m.finish(ctx, nil)
+				return m.finish(nil)
 			}
 		case <-tick.C:
 		}
-		if err := m.maybeCheckpoint(); err != nil {
-			return m.finish(ctx, err)
+		if err := m.maybeCheckpoint(ctx); err != nil {
+			return m.finish(err)
 		}
 	}
 }

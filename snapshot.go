@@ -158,7 +158,7 @@ func (m *Mill) endSnapshot(ctx context.Context) error {
 	m.sm.Unlock()
 	if len(m.tasks) > 0 && m.clean {
 		m.nextAt = time.Now() // what was read is kept at once: nothing is read twice
-		if err := m.maybeCheckpoint(); err != nil {
+		if err := m.maybeCheckpoint(ctx); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,106 @@
+package tidemill_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/store"
+)
+
+// balky is a sink that can be down, stuck, or fenced.
+type balky struct {
+	tableSink
+	mode atomic.Pointer[string]
+}
+
+func (s *balky) set(m string) { s.mode.Store(&m) }
+func (s *balky) Write(ctx context.Context, out []tidemill.Output) error {
+	switch *s.mode.Load() {
+	case "down":
+		return errors.New("connection refused")
+	case "stuck":
+		<-ctx.Done()
+		return ctx.Err()
+	case "fenced":
+		return tidemill.ErrFenced
+	}
+	return s.tableSink.Write(ctx, out)
+}
+
+func balkyFlow(mode string) (*balky, tidemill.Flow, *script) {
+	table := orders()
+	snap, stream := history(table, 10, 400)
+	sink := &balky{}
+	sink.set(mode)
+	src := &script{table: table, snapshot: snap, stream: stream, cut: 4}
+	return sink, tidemill.Flow{Name: "orders", Source: src, Tasks: []tidemill.Task{lateTask()}, Sinks: []tidemill.Sink{sink},
+		Store: store.Memory(), Every: 10 * time.Millisecond, Patience: 300 * time.Millisecond}, src
+}
+
+// TestSinkDownThenBack: the flow waits, says so, and loses nothing.
+func TestSinkDownThenBack(t *testing.T) {
+	sink, f, src := balkyFlow("down")
+	f.Once = true
+	f.Patience = 10 * time.Second
+	m, err := tidemill.Start(t.Context(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for !strings.Contains(m.Status().Error, "connection refused") {
+		time.Sleep(time.Millisecond)
+	}
+	src.mu.Lock()
+	released := len(src.released)
+	src.mu.Unlock()
+	if released > 0 {
+		t.Error("something was released that the sink does not have")
+	}
+	sink.set("")
+	if err := m.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if len(sink.rows) != 390 {
+		t.Errorf("%d rows, want 390", len(sink.rows))
+	}
+}
+
+// TestStopWithAStuckSink: a stop ends in time, and the next run writes what is missing, once.
+func TestStopWithAStuckSink(t *testing.T) {
+	sink, f, _ := balkyFlow("stuck")
+	m, err := tidemill.Start(t.Context(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for m.Status().Tasks[0].Counts.Asked == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	began := time.Now()
+	if err := m.Stop(); err != nil && !strings.Contains(err.Error(), "stands") {
+		t.Errorf("stop: %v", err)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("the stop took %v", took)
+	}
+	sink.set("")
+	f.Tasks = []tidemill.Task{lateTask()}
+	drive(t, f)
+	if len(sink.rows) != 390 {
+		t.Errorf("%d rows, want 390", len(sink.rows))
+	}
+}
+
+func TestFencedSinkEndsTheFlow(t *testing.T) {
+	_, f, _ := balkyFlow("fenced")
+	m, err := tidemill.Start(t.Context(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Wait(); !errors.Is(err, tidemill.ErrFenced) {
+		t.Errorf("%v, want ErrFenced", err)
+	}
+}
