@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/base64"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -260,6 +261,9 @@ func (p *tab) mouse(kind string, x, y float64) {
 // shot keeps a picture of the whole page among the test's artifacts (go test -artifacts).
 func (p *tab) shot(name string) {
 	p.t.Helper()
+	if f := flag.Lookup("test.artifacts"); f == nil || f.Value.String() != "true" {
+		return
+	}
 	var r struct{ Data string }
 	json.Unmarshal(p.call(p.session, "Page.captureScreenshot", object{"format": "png", "captureBeyondViewport": true}), &r)
 	b, err := base64.StdEncoding.DecodeString(r.Data)

@@ -116,7 +116,7 @@ func TestDashboardStates(t *testing.T) {
 		for _, size := range [][2]int{{1440, 1000}, {768, 1024}, {375, 812}} {
 			for _, scheme := range []string{"light", "dark"} {
 				p.look(size[0], size[1], scheme)
-				time.Sleep(150 * time.Millisecond)
+				p.eval(`new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))`)
 				p.fits()
 				p.shot(fmt.Sprintf("%s-%d-%s", c.name, size[0], scheme))
 			}

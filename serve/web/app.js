@@ -52,6 +52,8 @@ function connect() {
   });
 }
 
+const ago = (sec) => sec < 1 ? "just now" : since(sec) + " ago";
+
 const rows = (st) => Object.values(st.changes || {}).reduce((a, b) => a + b, 0);
 
 // speeds are the changes per second between samples, oldest first.
@@ -98,7 +100,7 @@ function draw() {
   if (!st) return;
   const [key, word, headline, more] = condition(st);
   document.body.dataset.state = key;
-  pill(key, word);
+  app.lost ? pill("lost", "No connection") : pill(key, word);
   if (!app.lost) {
     text($("live").lastElementChild, "live");
     banner(headline ? key : "", headline, more);
@@ -132,8 +134,8 @@ function race(st) {
   spark($("rate-spark"), v, beats);
   const quiet = age(st.last_event);
   text($("lag"), st.connected && set(st.last_event) ? span(st.lag_seconds) : "–");
-  text($("clock"), !set(st.last_event) ? "no change yet" : !st.connected ? "last change " + since(quiet) + " ago" :
-    (st.caught_up ? "caught up" : "catching up") + (quiet >= 3 ? " · last change " + since(quiet) + " ago" : ""));
+  text($("clock"), !set(st.last_event) ? "no change yet" : !st.connected ? "last change " + ago(quiet) :
+    (st.caught_up ? "caught up" : "catching up") + (quiet >= 3 ? " · last change " + ago(quiet) : ""));
   spark($("lag-spark"), app.samples.map((x) => x[2] || 0), beats);
   text($("written"), count(st.written));
   text($("sinks"), st.sinks?.length ? st.sinks.join(", ") : "no sink");
