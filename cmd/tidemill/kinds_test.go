@@ -229,7 +229,11 @@ func TestKindsExamples(t *testing.T) {
 			flow += "source: {sqlite: {path: a.db, tables: [a, of]}}\n"
 		}
 		flow += example
-		_, err := config.Parse(p.File, []byte(strings.ReplaceAll(flow, `"***"`, `"postgres://localhost/x"`)), k, func(string) (string, bool) { return "", false })
+		secret := `"postgres://localhost/x"`
+		if name == "webhook" {
+			secret = `"https://localhost/x"`
+		}
+		_, err := config.Parse(p.File, []byte(strings.ReplaceAll(flow, `"***"`, secret)), k, func(string) (string, bool) { return "", false })
 		errs, _ := err.(config.Errors)
 		for _, e := range errs {
 			if !strings.HasPrefix(e.Reason, "window: ") { // which figure is for the reader to choose
