@@ -205,8 +205,18 @@ func BenchmarkStream(b *testing.B) {
 
 // BenchmarkLatency is from the commit's return to the batch.
 func BenchmarkLatency(b *testing.B) {
+	for _, mode := range []string{"wal", "delete"} {
+		b.Run(mode, func(b *testing.B) { benchLatency(b, mode) })
+	}
+}
+
+func benchLatency(b *testing.B, mode string) {
 	path := filepath.Join(b.TempDir(), "n.db")
 	d := narrow(b, path, 0)
+	if err := d.exec("PRAGMA journal_mode=" + mode); err != nil {
+		b.Fatal(err)
+	}
+	sqliteBusy(d, 10_000)
 	c := collect(Source(path, "t"), "")
 	defer c.stop()
 	c.until(b, "snapshot", func(batch tidemill.Batch) bool { return batch.CaughtUp })

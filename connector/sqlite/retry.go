@@ -44,10 +44,18 @@ func (d *db) retry(ctx context.Context, f func() error) error {
 
 // write runs f inside a write transaction. On an error nothing of it stays.
 func (d *db) write(ctx context.Context, f func() error) error {
-	if err := d.retry(ctx, func() error { return d.exec("BEGIN IMMEDIATE") }); err != nil {
+	err := d.retry(ctx, func() error {
+		if d.inTransaction() { // an interrupt met the last rollback
+			if err := d.exec("ROLLBACK"); err != nil {
+				return err
+			}
+		}
+		return d.exec("BEGIN IMMEDIATE")
+	})
+	if err != nil {
 		return err
 	}
-	err := f()
+	err = f()
 	if err == nil {
 		// With a rollback journal COMMIT waits for readers; the transaction stays open meanwhile.
 		err = d.retry(ctx, func() error { return d.exec("COMMIT") })
