@@ -80,7 +80,7 @@ func (m *Mill) saved(r saved) error {
 		m.stats.checkpoint.Failures++
 		m.sm.Unlock()
 		m.trouble(fmt.Errorf("checkpoint: %w", r.err))
-		m.event("checkpoint", "a checkpoint failed, nothing is acknowledged to the source until one works: "+r.err.Error())
+		m.alarm("checkpoint", "a checkpoint failed, nothing is acknowledged to the source until one works: "+r.err.Error())
 		if IsFatal(r.err) {
 			return r.err
 		}

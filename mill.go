@@ -258,8 +258,13 @@ func (m *Mill) close() {
 }
 
 // event notes something that happened to the flow, for people.
-func (m *Mill) event(kind, text string) {
-	m.log.Info(text, "event", kind)
+func (m *Mill) event(kind, text string) { m.note(slog.LevelInfo, kind, text) }
+
+// alarm notes something that went wrong.
+func (m *Mill) alarm(kind, text string) { m.note(slog.LevelError, kind, text) }
+
+func (m *Mill) note(level slog.Level, kind, text string) {
+	m.log.Log(context.Background(), level, text, "event", kind)
 	m.sm.Lock()
 	m.stats.events = append([]EventStatus{{time.Now(), kind, text}}, m.stats.events...)
 	if len(m.stats.events) > 50 {

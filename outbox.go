@@ -123,7 +123,7 @@ func (b *outbox) retry(what string, f func() error) error {
 			return err
 		}
 		if n == 0 {
-			b.mill.event("sink", what+" sink "+b.name+" failed, trying again: "+err.Error())
+			b.mill.alarm("sink", what+" sink "+b.name+" failed, trying again: "+err.Error())
 		}
 		b.mill.trouble(err)
 		select {

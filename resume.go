@@ -120,8 +120,7 @@ func (m *Mill) refused() {
 func (m *Mill) newest(ctx context.Context) (*Checkpoint, error) {
 	c, warnings, err := loadNewest(ctx, m.flow.Store)
 	for _, w := range warnings {
-		m.log.Error("a checkpoint cannot be used, an older one is", "error", w)
-		m.event("checkpoint", "a checkpoint cannot be used: "+w.Error())
+		m.alarm("checkpoint", "a checkpoint cannot be used: "+w.Error())
 	}
 	if m.flow.Fresh && err != nil && !errors.Is(err, ErrNewer) {
 		return nil, nil

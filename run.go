@@ -71,7 +71,7 @@ func (m *Mill) read(ctx context.Context, after Position, live bool, out chan<- r
 		m.stats.connected = false
 		m.sm.Unlock()
 		m.trouble(failure)
-		m.event("source", "the source failed, connecting again in "+wait.String()+": "+failure.Error())
+		m.alarm("source", "the source failed, connecting again in "+wait.String()+": "+failure.Error())
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
