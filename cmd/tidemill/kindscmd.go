@@ -97,7 +97,10 @@ func plainText(page string) string {
 			}
 			continue
 		}
-		b.WriteString(strings.TrimLeft(line, "# ") + "\n")
+		if strings.HasPrefix(line, "#") {
+			line = strings.TrimLeft(line, "# ")
+		}
+		b.WriteString(line + "\n")
 	}
 	return b.String()
 }
