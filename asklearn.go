@@ -353,7 +353,6 @@ func (t *taskState) remember(o *Output, row *runRow) {
 	}
 	l := LatestStatus{ID: o.ID, Label: o.Label, Score: figure(o.Score), Truth: row.truth, Version: o.Version.String(), Asked: o.Asked}
 	if len(t.latest) == latestMax {
-		l.Picture = t.latest[0].Picture
 		copy(t.latest, t.latest[1:])
 		t.latest = t.latest[:latestMax-1]
 	}

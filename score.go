@@ -35,8 +35,8 @@ type Detailed interface {
 
 // NamedValue is a figure with its name.
 type NamedValue struct {
-	Name  string
-	Value float64
+	Name  string  `json:"name"`
+	Value float64 `json:"value"`
 }
 
 // Fader is an upgrade of Score: an empty score of the same settings in which an answer's weight is multiplied by keep at

@@ -6,7 +6,10 @@ import (
 )
 
 // CheckpointID names a stored checkpoint: ids are ordered by age.
-type CheckpointID struct{ Term, Seq uint64 }
+type CheckpointID struct {
+	Term uint64 `json:"term"`
+	Seq  uint64 `json:"seq"`
+}
 
 // Section is one named state in a checkpoint: "task/late/model".
 type Section struct {

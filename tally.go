@@ -11,7 +11,7 @@ const rollingWindow = 1000
 const fadingKeep = 0.999
 
 // curvePoints is how many points a learning curve keeps before it doubles its stride.
-const curvePoints = 400
+const curvePoints = 256
 
 // tally is a task's scores in one phase: the configured scores, the same for the baselines, the newest answers for
 // rolling figures, and the learning curve of the first score.
@@ -26,6 +26,7 @@ type tally struct {
 	ring     []kept // the newest answers
 	from     int
 	curve    []CurvePoint
+	curved   int // the score that the curve shows
 	stride   uint64
 }
 
@@ -53,6 +54,13 @@ func newTally(phase Phase, scores []Score, frozen bool) *tally {
 		t.fading = append(t.fading, faded)
 		if frozen {
 			t.frozen = append(t.frozen, s.New())
+		}
+	}
+	// A figure that is a sum over answers costs nothing to look at; an AUC would have to be computed for every point.
+	for i, f := range t.fading {
+		if f != nil {
+			t.curved = i
+			break
 		}
 	}
 	return t
@@ -116,7 +124,7 @@ func (t *tally) update(a *Answer, o *others) {
 	t.n++
 	t.keep(a, baseClass, o.last)
 	if t.n%t.stride == 0 {
-		t.point("")
+		t.point(a)
 	}
 }
 
@@ -145,15 +153,16 @@ func (t *tally) rolling(s Score, like *Answer) float64 {
 	return s.Value()
 }
 
-// point adds one point to the learning curve, and halves it when it is full.
-func (t *tally) point(event string) {
+// point adds one point to the learning curve, and halves it when it is full. like is the newest answer.
+func (t *tally) point(like *Answer) {
 	if len(t.scores) == 0 {
 		return
 	}
-	p := CurvePoint{N: t.n, Phase: t.phase.String(), Value: figure(t.scores[0].Value()), Event: event,
-		Baseline: figure(t.majority[0].Value()), NoChange: figure(t.noChange[0].Value())}
+	k := t.curved
+	p := CurvePoint{N: t.n, Phase: t.phase.String(), Value: figure(t.scores[k].Value()), Rolling: figure(t.rolling(t.scores[k], like)),
+		Baseline: figure(t.majority[k].Value()), NoChange: figure(t.noChange[k].Value())}
 	if t.frozen != nil {
-		p.Frozen = figure(t.frozen[0].Value())
+		p.Frozen = figure(t.frozen[k].Value())
 	}
 	t.curve = append(t.curve, p)
 	if len(t.curve) < curvePoints {
@@ -244,7 +253,7 @@ func (t *tally) appendTo(b []byte) ([]byte, error) {
 	b = putUvarint(b, uint64(len(t.curve)))
 	for _, p := range t.curve {
 		b = putUvarint(b, p.N)
-		for _, v := range []*float64{p.Value, p.Baseline, p.NoChange, p.Frozen} {
+		for _, v := range []*float64{p.Value, p.Rolling, p.Baseline, p.NoChange, p.Frozen} {
 			b = putF64(b, unfigure(v))
 		}
 		b = putString(b, p.Event)
@@ -307,9 +316,9 @@ func (t *tally) read(b []byte) error {
 	}
 	t.stride = max(d.uvarint(), 1)
 	t.curve = nil
-	for n := d.count(34); n > 0; n-- {
+	for n := d.count(42); n > 0; n-- {
 		p := CurvePoint{N: d.uvarint(), Phase: t.phase.String()}
-		for _, v := range []**float64{&p.Value, &p.Baseline, &p.NoChange, &p.Frozen} {
+		for _, v := range []**float64{&p.Value, &p.Rolling, &p.Baseline, &p.NoChange, &p.Frozen} {
 			*v = figure(d.f64())
 		}
 		p.Event = d.string()
