@@ -296,6 +296,9 @@ func (t *taskState) restore(c *Checkpoint) (bool, error) {
 			return true, changed(where, sec.Fingerprint, now)
 		}
 	}
+	if sec := c.Section(fmt.Sprintf("%sfeature/%d", prefix, len(t.spec.Features))); sec != nil {
+		return true, changed(path+".features", "also "+sec.Fingerprint, "without it")
+	}
 	d := decoder{b: life.Data}
 	if err := t.readLife(&d); err != nil {
 		return true, fail("life", err)
@@ -323,9 +326,6 @@ func (t *taskState) restore(c *Checkpoint) (bool, error) {
 		if err := state(fmt.Sprintf("feature/%d", i), fmt.Sprintf("%s.features[%d]", path, i), f); err != nil {
 			return true, err
 		}
-	}
-	if sec := c.Section(fmt.Sprintf("%sfeature/%d", prefix, len(t.spec.Features))); sec != nil {
-		return true, changed(path+".features", "also "+sec.Fingerprint, "without it")
 	}
 	for i, e := range t.encoders {
 		if err := state(fmt.Sprintf("encoder/%d", i), path+".encoders", e); err != nil {
