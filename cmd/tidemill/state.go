@@ -125,13 +125,6 @@ func taskText(b *strings.Builder, t *tidemill.TaskStatus) {
 		}
 		line(x.Name, "%s", text)
 	}
-	for i, w := range t.Warnings {
-		word := ""
-		if i == 0 {
-			word = "warning"
-		}
-		line(word, "%s", w)
-	}
 	for i, w := range t.Weights {
 		if i == 10 {
 			break
