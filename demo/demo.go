@@ -40,6 +40,42 @@ type Result struct {
 	PeakRSS   uint64             `json:"peak_rss_bytes"`
 	Counts    *tidemill.Counts   `json:"counts,omitempty"`
 	Baselines map[string]float64 `json:"baselines,omitempty"`
+
+	Coverage   float64               `json:"coverage,omitempty"`            // answered / asked
+	LabelDelay *float64              `json:"label_delay_seconds,omitempty"` // median, on the flow's clock
+	Tasks      map[string]TaskResult `json:"tasks,omitempty"`
+}
+
+// TaskResult is one task of a demo with several.
+type TaskResult struct {
+	Counts     tidemill.Counts               `json:"counts"`
+	Scores     map[string]float64            `json:"scores"`
+	Baselines  map[string]map[string]float64 `json:"baselines"` // by baseline and score
+	Coverage   float64                       `json:"coverage"`
+	LabelDelay *float64                      `json:"label_delay_seconds,omitempty"`
+}
+
+// taskResult is a task's figures over the stream.
+func taskResult(t *tidemill.TaskStatus) TaskResult {
+	r := TaskResult{Counts: t.Counts, Scores: map[string]float64{}, Baselines: map[string]map[string]float64{}, Coverage: t.Coverage, LabelDelay: t.LabelDelay}
+	for _, sc := range t.Scores {
+		if sc.Phase != "stream" {
+			continue
+		}
+		if sc.Value != nil {
+			r.Scores[sc.Name] = *sc.Value
+		}
+		for name, v := range sc.Baselines {
+			if v == nil {
+				continue
+			}
+			if r.Baselines[name] == nil {
+				r.Baselines[name] = map[string]float64{}
+			}
+			r.Baselines[name][sc.Name] = *v
+		}
+	}
+	return r
 }
 
 // Phase is one part of a demo.
@@ -49,7 +85,7 @@ type Phase struct {
 }
 
 // Names are the demos there are.
-func Names() []string { return []string{"mnist", "iris"} }
+func Names() []string { return []string{"mnist", "iris", "flights"} }
 
 // Run runs the named demo.
 func Run(ctx context.Context, name string, o Options) error {
@@ -64,6 +100,8 @@ func Run(ctx context.Context, name string, o Options) error {
 		return runMNIST(ctx, o)
 	case "iris":
 		return runIris(ctx, o)
+	case "flights":
+		return runFlights(ctx, o)
 	}
 	if near := tidemill.Nearest(name, Names()); near != "" {
 		return fmt.Errorf("there is no demo %q; did you mean %q?", name, near)
@@ -84,10 +122,11 @@ type stage struct {
 	result Result
 	began  time.Time
 	cancel context.CancelFunc
+	pace   time.Duration // between two looks at the flow
 }
 
 func newStage(name string, o Options) (*stage, error) {
-	s := &stage{o: o, name: name, kind: "sqlite", bar: newBar(o.Err, o.Terminal), began: time.Now()}
+	s := &stage{o: o, name: name, kind: "sqlite", bar: newBar(o.Err, o.Terminal), began: time.Now(), pace: 50 * time.Millisecond}
 	if o.Source != "" {
 		s.kind = "postgres"
 	}
@@ -162,7 +201,7 @@ func (s *stage) start(ctx context.Context) error {
 
 // until polls the flow until done says so; the flow's end before that is an error.
 func (s *stage) until(ctx context.Context, done func(*tidemill.Status) bool) error {
-	tick := time.NewTicker(50 * time.Millisecond)
+	tick := time.NewTicker(s.pace)
 	defer tick.Stop()
 	for {
 		st := s.mill.Status()

@@ -1,0 +1,194 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/examples/flights"
+)
+
+// eventsPerTx is how many changes the demo's world commits at once.
+const eventsPerTx = 500
+
+// runFlights lets a year of flights go by: each is inserted at its scheduled departure and asked about at once, and
+// updated at its landing, which answers.
+func runFlights(ctx context.Context, o Options) error {
+	s, err := newStage("flights", o)
+	if err != nil {
+		return err
+	}
+	all, err := flights.All()
+	if err != nil {
+		return err
+	}
+	if o.Rows > 0 && o.Rows < len(all) { // the year's first ones: the file is not in the order of time
+		slices.SortStableFunc(all, func(a, b flights.Flight) int { return a.Scheduled - b.Scheduled })
+		all = all[:o.Rows]
+		slices.SortFunc(all, func(a, b flights.Flight) int { return a.ID - b.ID })
+	}
+	events := flights.Events(all)
+	landings := uint64(0)
+	for i := range all {
+		if all[i].Landed {
+			landings++
+		}
+	}
+	db, err := s.openTimetable(ctx)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	if err := db.create(ctx); err != nil {
+		return fmt.Errorf("demo flights: %w", err)
+	}
+	flow := flights.FlowSQLite
+	if s.kind == "postgres" {
+		flow = flights.FlowPostgres
+	}
+	if err := s.write(flow); err != nil {
+		return err
+	}
+	if err := s.start(ctx); err != nil {
+		return err
+	}
+	if err := s.until(ctx, func(st *tidemill.Status) bool { return st.Snapshot.Done }); err != nil {
+		return err
+	}
+	s.result.Phases["snapshot"] = Phase{}
+
+	began := time.Now()
+	failed := make(chan error, 1)
+	wrote := make(chan float64, 1)
+	go func() { // the world: a year passes
+		for i := 0; i < len(events); i += eventsPerTx {
+			if err := db.write(ctx, all, events[i:min(i+eventsPerTx, len(events))]); err != nil {
+				failed <- err
+				s.cancel()
+				return
+			}
+		}
+		wrote <- time.Since(began).Seconds()
+	}()
+	s.pace = 500 * time.Millisecond
+	err = s.until(ctx, func(st *tidemill.Status) bool {
+		t := &st.Tasks[0]
+		note := ""
+		if !st.Clock.IsZero() {
+			note = st.Clock.Format("2 Jan 2006")
+		}
+		if a := accuracyOf(st, "stream"); a != "" {
+			note += "  " + a
+		}
+		s.bar.show("changes (stream)", st.Stream.Rows, uint64(len(events)), note)
+		return t.Counts.Asked >= uint64(len(all)) && t.Counts.Answered >= landings && st.Written >= st.Outputs
+	})
+	select {
+	case e := <-failed:
+		return fmt.Errorf("demo flights: %w", e)
+	default:
+	}
+	if err != nil {
+		return err
+	}
+	s.result.Phases["write"] = Phase{uint64(len(events)), <-wrote}
+	s.result.Phases["stream"] = Phase{uint64(len(events)), time.Since(began).Seconds()}
+	s.result.Phases["all"] = Phase{uint64(len(events)), time.Since(s.began).Seconds()}
+	s.tellFlights(s.mill.Status())
+	return s.finish(ctx)
+}
+
+func (s *stage) openTimetable(ctx context.Context) (timetable, error) {
+	if s.kind == "sqlite" {
+		db, err := openSQLite(s.path("flights.db"))
+		if err != nil {
+			return nil, err
+		}
+		return &sqliteTimetable{db: db}, nil
+	}
+	if err := s.clearPostgres(ctx, flights.FlowPostgres); err != nil {
+		return nil, err
+	}
+	conn, err := pgx.Connect(ctx, s.o.Source)
+	if err != nil {
+		return nil, fmt.Errorf("demo flights: %w", err)
+	}
+	return &postgresTimetable{conn}, nil
+}
+
+// flightScores are the figures that are told, and whether more is better.
+var flightScores = []struct{ name, title string }{
+	{"accuracy", "accuracy"}, {"auc", "AUC"}, {"logloss", "log loss"}, {"precision", "precision"}, {"recall", "recall"},
+}
+
+// tellFlights prints the year: both tasks beside the baselines, the counts, the delay of the answers.
+func (s *stage) tellFlights(st *tidemill.Status) {
+	first := &st.Tasks[0]
+	c := first.Counts
+	s.scores(first, "")
+	s.result.Counts = &c
+	s.result.Baselines = map[string]float64{}
+	s.result.LabelDelay, s.result.Coverage = first.LabelDelay, first.Coverage
+	s.result.Tasks = map[string]TaskResult{}
+	for i := range st.Tasks {
+		s.result.Tasks[st.Tasks[i].Name] = taskResult(&st.Tasks[i])
+	}
+	s.say("")
+	s.say("%d flights asked about at their scheduled departure, %d answered at their landing (coverage %.4f), %d never landed and were", c.Asked, c.Answered, first.Coverage, c.Expired+c.Open)
+	if first.LabelDelay != nil {
+		s.say("forgotten after two days; half of the answers came later than %s.", time.Duration(*first.LabelDelay*float64(time.Second)).Round(time.Minute))
+	}
+	s.say("")
+	head := fmt.Sprintf("%-34s", "over every answered question")
+	for _, f := range flightScores {
+		head += fmt.Sprintf(" %9s", f.title)
+	}
+	s.say("%s", head)
+	row := func(name string, value func(score string) *float64) {
+		line := fmt.Sprintf("%-34s", name)
+		for _, f := range flightScores {
+			if v := value(f.name); v != nil {
+				line += fmt.Sprintf(" %9.5f", *v)
+			} else {
+				line += fmt.Sprintf(" %9s", "-")
+			}
+		}
+		s.say("%s", strings.TrimRight(line, " "))
+	}
+	for i := range st.Tasks {
+		t := &st.Tasks[i]
+		row("task "+t.Name, func(name string) *float64 { return scoreOf(t, name).Value })
+		row("  the same, frozen after 30 days", func(name string) *float64 { return scoreOf(t, name).Baselines["frozen"] })
+	}
+	for _, b := range [][2]string{{"majority", "majority (never late)"}, {"no_change", "no change (as the last landed)"}} {
+		row(b[1], func(name string) *float64 {
+			v := scoreOf(first, name).Baselines[b[0]]
+			if v != nil {
+				s.result.Baselines[b[0]+"_"+name] = *v
+			}
+			return v
+		})
+	}
+	for i := range st.Tasks {
+		for _, f := range flightScores {
+			if v := scoreOf(&st.Tasks[i], f.name).Baselines["frozen"]; v != nil && i == 0 {
+				s.result.Baselines["frozen_"+f.name] = *v
+			}
+		}
+	}
+}
+
+// scoreOf is a task's score over the stream; an empty one if there is none.
+func scoreOf(t *tidemill.TaskStatus, name string) tidemill.ScoreStatus {
+	for _, sc := range t.Scores {
+		if sc.Name == name && sc.Phase == "stream" {
+			return sc
+		}
+	}
+	return tidemill.ScoreStatus{}
+}
