@@ -11,6 +11,7 @@ type askHow uint8
 const (
 	holdIt  askHow = iota // hold the question until its answer comes
 	scoreIt               // the truth is known: score at once
+	judgeIt               // the same, and another answer may come
 	teachIt               // the truth is known: score, then learn
 	tellIt                // nothing can answer it: predict only
 )
@@ -36,13 +37,14 @@ type run struct {
 	rows  []runRow
 	xs    []Vector
 	learn bool
+	first int64 // no ask of the run is earlier
 	enc   [2]Vector
 	block Block
 	preds []float64
 	base  []float64
 }
 
-func (r *run) reset() { r.rows, r.learn = r.rows[:0], false }
+func (r *run) reset() { r.rows, r.learn, r.first = r.rows[:0], false, math.MaxInt64 }
 
 // slot is the vector of the next row, emptied.
 func (r *run) slot() *Vector {
@@ -69,7 +71,7 @@ func (t *taskState) ask(c *Change, tt *taskTable, id string, at int64, i int, ho
 	if err != nil {
 		return err
 	}
-	t.run.learn = false
+	t.run.learn, t.run.first = false, min(t.run.first, at)
 	t.run.rows = append(t.run.rows, runRow{c: c, tt: tt, i: i, id: id, at: at, how: how, y: y, truth: truth, weight: w, mute: t.mute})
 	if how == teachIt {
 		return t.flush()
@@ -211,21 +213,26 @@ func (t *taskState) flushAsks() error {
 		switch row.how {
 		case holdIt:
 			t.emit(row.i, o)
-			t.hold(&question{id: row.id, table: row.tt.name, asked: row.at, weight: row.weight, class: class, pred: pred,
+			err := t.hold(&question{id: row.id, table: row.tt.name, asked: row.at, weight: row.weight, class: class, pred: pred,
 				base: r.base, last: last, frozen: frozen, x: r.xs[n]})
+			if err != nil {
+				return err
+			}
 		case tellIt:
 			t.emit(row.i, o)
-		case scoreIt, teachIt:
+		case scoreIt, judgeIt, teachIt:
 			o.Truth, o.Answered = row.truth, o.Asked
 			t.emit(row.i, o)
 			t.counts.Answered++
 			t.delays.add(0)
 			t.scoreAnswer(pred, class, row.y, row.weight, &r.xs[n], &others{r.base, last, frozen})
-			if row.how == scoreIt {
-				t.counts.Evaluated++
-			} else {
-				t.answered.set(row.id, Hash(row.truth))
+			if row.how != scoreIt {
+				t.answered.set(row.id, noteOf(row.tt.name, row.truth))
+			}
+			if row.how == teachIt {
 				t.teach(&r.xs[n], row.y, true, row.weight)
+			} else {
+				t.counts.Evaluated++
 			}
 		}
 	}
@@ -233,18 +240,20 @@ func (t *taskState) flushAsks() error {
 	return nil
 }
 
-// hold keeps a question; an open one of the same id is replaced, or kept where the flow says so.
-func (t *taskState) hold(q *question) {
+// hold keeps a question; an open one of the same id is replaced.
+func (t *taskState) hold(q *question) error {
 	if t.questions.has(q.id) {
-		if t.spec.KeepFirst {
-			return
-		}
 		var old question
-		if ok, err := t.questions.take(q.id, &old); ok && err == nil {
+		ok, err := t.questions.take(q.id, &old)
+		if err != nil {
+			return err
+		}
+		if ok {
 			t.counts.Replaced++
 		}
 	}
 	t.questions.put(q)
+	return nil
 }
 
 // flushLearns teaches rows as they are. In the snapshot, and in tasks that never ask, each is first predicted and scored.

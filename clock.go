@@ -32,9 +32,8 @@ func commitMicros(c *Change) int64 {
 // tick moves the clock to the time of a row that the task looks at, and lets questions expire. It never moves back: a
 // late row is counted. A row more than a day beyond its commit time is refused.
 func (t *taskState) tick(c *Change, at int64, i int) error {
-	if c.Tx != nil && !c.Tx.Commit.IsZero() && at > c.Tx.Commit.UnixMicro()+dayMicros {
-		return &RowError{Reason: fmt.Sprintf("its time %s is more than a day after its commit at %s: it would close every window; correct the row or the column that `at:` names",
-			clockTime(at).Format(time.RFC3339), c.Tx.Commit.UTC().Format(time.RFC3339))}
+	if err := tooFar(c, at); err != nil {
+		return err
 	}
 	if !t.started {
 		t.started, t.clock, t.startAt = true, at, at
@@ -59,13 +58,22 @@ func (t *taskState) tick(c *Change, at int64, i int) error {
 	return t.expire(c, i)
 }
 
+// tooFar refuses a time of a row that is more than a day beyond its commit time.
+func tooFar(c *Change, at int64) error {
+	if c.Tx == nil || c.Tx.Commit.IsZero() || at <= c.Tx.Commit.UnixMicro()+dayMicros {
+		return nil
+	}
+	return &RowError{Reason: fmt.Sprintf("its time %s is more than a day after its commit at %s: it would close every window; correct the row or the column that `at:` names",
+		clockTime(at).Format(time.RFC3339), c.Tx.Commit.UTC().Format(time.RFC3339))}
+}
+
 // expire answers or forgets the questions whose wait is over.
 func (t *taskState) expire(c *Change, i int) error {
-	if t.spec.Wait <= 0 || t.questions.len() == 0 {
+	if t.spec.Wait <= 0 {
 		return nil
 	}
 	limit := t.clock - t.spec.Wait.Microseconds()
-	if limit <= t.questions.first {
+	if limit <= t.questions.first && limit <= t.run.first {
 		return nil
 	}
 	if err := t.flush(); err != nil {
@@ -80,7 +88,7 @@ func (t *taskState) expire(c *Change, i int) error {
 		if t.spec.Then == "" {
 			continue
 		}
-		y, text, err := t.truth(Text(t.spec.Then), len(t.learn) > 0)
+		y, text, err := t.truth(Text(t.spec.Then))
 		if err != nil {
 			return err
 		}

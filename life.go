@@ -33,6 +33,9 @@ func (t *taskState) reject(err error, c *Change, tt *taskTable, i int) error {
 	if IsFatal(err) || !errors.As(err, &re) {
 		return err
 	}
+	if err := t.flush(); err != nil { // what came before it is told before it
+		return err
+	}
 	t.counts.Rejected++
 	if re.Table == "" {
 		re.Table = c.Table.String()
@@ -72,9 +75,9 @@ func (tt *taskTable) holds() *boundOn {
 // step is one change's life.
 func (t *taskState) step(c *Change, tt *taskTable, i int) error {
 	switch c.Op {
-	case Insert, Update:
-	case Delete, Truncate:
-		if err := t.gone(c, tt, i); err != nil {
+	case Insert, Update, Delete:
+	case Truncate:
+		if err := t.truncated(tt); err != nil {
 			return err
 		}
 		t.fold(c, tt)
@@ -88,158 +91,21 @@ func (t *taskState) step(c *Change, tt *taskTable, i int) error {
 		}
 	}
 	pr, ln, ev := match(tt.predict, c), match(tt.learn, c), match(tt.eval, c)
-	if pr == nil && ln == nil && ev == nil {
-		t.fold(c, tt)
-		return nil
+	var err error
+	if pr != nil || ln != nil || ev != nil {
+		at, ok := t.timeFor(tt, c)
+		err = t.touch(c, tt, pr, ln, ev, at, ok, i)
 	}
-	at, ok := t.timeFor(tt, c)
-	if err := t.touch(c, tt, pr, ln, ev, at, ok, i); err != nil {
-		// A row that cannot be used is not folded in either.
-		return err
+	if c.Op == Delete {
+		_, _, told := labelled(ln, ev, c.Before)
+		if e := t.gone(c, tt, told); e != nil {
+			return e
+		}
+	}
+	if err != nil {
+		return err // a row that cannot be used is not folded in either
 	}
 	t.fold(c, tt)
-	return nil
-}
-
-// touch is the part of a change's life in which it answers and asks.
-func (t *taskState) touch(c *Change, tt *taskTable, pr, ln, ev *boundOn, at int64, timed bool, i int) error {
-	by, teach := ln, true
-	var lab Value
-	if ln != nil && ln.label != nil {
-		lab = ln.label.Eval(c.After)
-	}
-	known := lab.Known() && !lab.IsNull()
-	if !known && ev != nil && ev.label != nil {
-		if l := ev.label.Eval(c.After); l.Known() && !l.IsNull() {
-			lab, known, by, teach = l, true, ev, false
-		}
-	}
-	asks := pr
-	if asks == nil && ev != nil {
-		asks = ev
-	}
-	if (asks != nil || known) && !timed {
-		return &RowError{Reason: "its time is NULL or unreadable: correct the row or the column that `at:` names"}
-	}
-	if err := t.tick(c, at, i); err != nil {
-		return err
-	}
-	if ln != nil && ln.label == nil { // a model that needs no answer
-		if asks != nil {
-			if err := t.askNow(c, tt, asks, at, i, lab, known); err != nil {
-				return err
-			}
-		}
-		return t.learnRow(c, tt, at, math.NaN(), false, i)
-	}
-	if !known {
-		if asks == nil {
-			return nil
-		}
-		id, ok := asks.idOf(c.After)
-		if !ok {
-			return &RowError{Reason: "its id is NULL"}
-		}
-		return t.ask(c, tt, id, at, i, holdIt, math.NaN(), "")
-	}
-	if !by.joins {
-		if asks != nil && !teach {
-			return t.askNow(c, tt, asks, at, i, lab, true)
-		}
-		if !teach {
-			return nil
-		}
-		y, _, err := t.truth(lab, true)
-		if err != nil {
-			return err
-		}
-		return t.learnRow(c, tt, at, y, true, i)
-	}
-	id, ok := by.idOf(c.After)
-	if !ok {
-		return &RowError{Reason: "its id is NULL"}
-	}
-	if err := t.flush(); err != nil {
-		return err
-	}
-	y, text, err := t.truth(lab, teach)
-	if err != nil {
-		return err
-	}
-	found, err := t.questions.take(id, &t.q)
-	if err != nil {
-		return err
-	}
-	if found {
-		return t.answer(&t.q, y, text, at, teach, c, i)
-	}
-	if old, again := t.answered.find(id); again {
-		if old == Hash(text) {
-			return nil
-		}
-		t.counts.Corrected++
-		t.answered.set(id, Hash(text))
-		t.emit(i, Output{Kind: Truth, Change: c, Task: t.spec.Name, ID: id, Model: t.kind, Truth: text, Answered: clockTime(at),
-			Corrected: true, Position: t.locate(c)})
-		return nil
-	}
-	if asks != nil && c.Op&asks.on.Op != 0 && c.Op == Insert {
-		// One change asks and answers: ask, score, learn.
-		how := scoreIt
-		if teach {
-			how = teachIt
-		}
-		return t.ask(c, tt, id, at, i, how, y, text)
-	}
-	t.counts.Unasked++
-	return nil
-}
-
-// askNow asks and scores in one go, when the truth is there already, and holds the question otherwise.
-func (t *taskState) askNow(c *Change, tt *taskTable, asks *boundOn, at int64, i int, lab Value, known bool) error {
-	id, ok := asks.idOf(c.After)
-	if !ok {
-		return &RowError{Reason: "its id is NULL"}
-	}
-	if !known {
-		how := holdIt
-		if !t.answerable() {
-			how = tellIt
-		}
-		return t.ask(c, tt, id, at, i, how, math.NaN(), "")
-	}
-	y, text, err := t.truth(lab, false)
-	if err != nil {
-		return err
-	}
-	return t.ask(c, tt, id, at, i, scoreIt, y, text)
-}
-
-// answerable reports whether answers can come to held questions at all.
-func (t *taskState) answerable() bool {
-	for _, l := range [][]*trigger{t.learn, t.eval} {
-		for _, tr := range l {
-			if tr.joins {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// answer scores a held question and teaches its row.
-func (t *taskState) answer(q *question, y float64, text string, at int64, teach bool, c *Change, i int) error {
-	t.counts.Answered++
-	t.delays.add(at - q.asked)
-	t.scoreAnswer(q.pred, q.class, y, q.weight, &q.x, &others{q.base, q.last, q.frozen})
-	t.answered.set(q.id, Hash(text))
-	t.tellTruth(q.id, text)
-	t.emit(i, Output{Kind: Truth, Change: c, Task: t.spec.Name, ID: q.id, Model: t.kind, Truth: text, Answered: clockTime(at), Position: t.locate(c)})
-	if !teach {
-		t.counts.Evaluated++
-		return nil
-	}
-	t.teach(&q.x, y, true, q.weight)
 	return nil
 }
 
@@ -313,8 +179,9 @@ func (t *taskState) moved(c *Change, tt *taskTable, i int) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
-	if label, ok := t.answered.find(old); ok {
-		t.answered.set(now, label)
+	if note, ok := t.answered.find(old); ok {
+		t.answered.forget(old)
+		t.answered.set(now, note)
 		t.emit(i, Output{Kind: Retracted, Change: c, Task: t.spec.Name, ID: old, NewID: now, Position: t.locate(c)})
 		return nil
 	}
@@ -335,18 +202,14 @@ func (t *taskState) moved(c *Change, tt *taskTable, i int) error {
 	return nil
 }
 
-// gone drops the open questions of a deleted row, or of all rows of a truncated table. What was learned stays learned.
-func (t *taskState) gone(c *Change, tt *taskTable, i int) error {
+// gone drops the open question of a deleted row. What was learned stays learned, and is counted, unless the deletion itself
+// told it.
+func (t *taskState) gone(c *Change, tt *taskTable, told bool) error {
 	b := tt.holds()
 	if b == nil {
 		return nil
 	}
 	if err := t.flush(); err != nil {
-		return err
-	}
-	if c.Op == Truncate {
-		n, err := t.questions.dropTable(tt.name)
-		t.counts.Dropped += uint64(n)
 		return err
 	}
 	id, ok := b.idOf(c.Before)
@@ -360,9 +223,26 @@ func (t *taskState) gone(c *Change, tt *taskTable, i int) error {
 	if found {
 		t.counts.Dropped++
 	} else if _, ok := t.answered.find(id); ok {
-		t.counts.Deleted++
+		if !told {
+			t.counts.Deleted++
+		}
+		t.answered.forget(id)
 	}
 	return nil
+}
+
+// truncated is gone for all rows of a table.
+func (t *taskState) truncated(tt *taskTable) error {
+	if tt.holds() == nil {
+		return nil
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	n, err := t.questions.dropTable(tt.name)
+	t.counts.Dropped += uint64(n)
+	t.counts.Deleted += uint64(t.answered.forgetTable(tt.name))
+	return err
 }
 
 // fold lets the features remember the change.

@@ -93,7 +93,7 @@ func (m *Mill) epoch(ctx context.Context, t *taskState, epoch int) error {
 		if b == nil {
 			return nil
 		}
-		if _, has, err := t.snapshotLabel(b, c); err == nil && (has || b.label == nil) {
+		if _, _, has, err := t.snapshotLabel(b, c); err == nil && (has || b.label == nil) {
 			rows = append(rows, p)
 		}
 		return nil
@@ -139,7 +139,7 @@ func (t *taskState) again(c *Change) error {
 		return err
 	}
 	b := matchRow(tt.learn, c)
-	y, has, err := t.snapshotLabel(b, c)
+	y, _, has, err := t.snapshotLabel(b, c)
 	if err != nil {
 		return nil
 	}

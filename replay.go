@@ -2,6 +2,7 @@ package tidemill
 
 import (
 	"context"
+	"math"
 	"slices"
 )
 
@@ -80,6 +81,7 @@ func (m *Mill) moments(t *taskState) ([]moment, error) {
 		if asks != nil {
 			at, ok := timeOf(c.After[asks.at], asks.on.Unix)
 			if !ok {
+				out = append(out, moment{math.MaxInt64, p, n, false}) // it will be rejected, after all others
 				return nil
 			}
 			asked = at

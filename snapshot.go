@@ -104,6 +104,9 @@ func (t *taskState) firstEpochRow(c *Change, tt *taskTable, i int) error {
 				at = t.clock
 			}
 		}
+		if err := tooFar(c, at); err != nil {
+			return err
+		}
 		if !t.started || at > t.clock {
 			if !t.started {
 				t.startAt = at
@@ -114,24 +117,30 @@ func (t *taskState) firstEpochRow(c *Change, tt *taskTable, i int) error {
 	if b == nil {
 		return nil
 	}
-	y, has, err := t.snapshotLabel(b, c)
+	y, text, has, err := t.snapshotLabel(b, c)
 	if err != nil || (b.label != nil && !has) {
 		return err
 	}
-	return t.learnRow(c, tt, at, y, has, i)
+	if err := t.learnRow(c, tt, at, y, has, i); err != nil || !b.joins {
+		return err
+	}
+	if id, ok := b.idOf(c.After); ok { // a change of its label will be a correction
+		t.answered.set(id, noteOf(tt.name, text))
+	}
+	return nil
 }
 
-// snapshotLabel is the label of a row under one trigger; has is false while it is NULL.
-func (t *taskState) snapshotLabel(b *boundOn, c *Change) (y float64, has bool, err error) {
+// snapshotLabel is the label of a row under one trigger, and its text; has is false while it is NULL.
+func (t *taskState) snapshotLabel(b *boundOn, c *Change) (y float64, text string, has bool, err error) {
 	if b.label == nil {
-		return math.NaN(), false, nil
+		return math.NaN(), "", false, nil
 	}
 	lab := b.label.Eval(c.After)
 	if !lab.Known() || lab.IsNull() {
-		return 0, false, nil
+		return 0, "", false, nil
 	}
-	y, _, err = t.truth(lab, true)
-	return y, err == nil, err
+	y, text, err = t.truth(lab)
+	return y, text, err == nil, err
 }
 
 // endSnapshot makes the journal durable, plans the passes that are left, and runs them.
@@ -274,7 +283,7 @@ func (t *taskState) closeRow(c *Change, tt *taskTable) error {
 		if ev == nil || len(tt.learn) > 0 {
 			return nil // learned in the first epoch
 		}
-		y, text, e := t.truth(lab, false)
+		y, text, e := t.truth(lab)
 		if e == nil {
 			t.mute = true
 			err = t.ask(c, tt, id, at, 0, scoreIt, y, text)
@@ -282,6 +291,9 @@ func (t *taskState) closeRow(c *Change, tt *taskTable) error {
 		} else {
 			err = e
 		}
+		return t.closeError(err, c, tt)
+	}
+	if err := tooFar(c, at); err != nil {
 		return t.closeError(err, c, tt)
 	}
 	if t.spec.Wait > 0 && at < t.clock-t.spec.Wait.Microseconds() {

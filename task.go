@@ -68,6 +68,7 @@ type trigger struct {
 	on               On
 	label, where, id *Expr
 	joins            bool // answers may belong to a held question
+	teaches          bool // it is under learn
 }
 
 // taskTable is a task's view of one table.
@@ -160,6 +161,7 @@ func newTask(f *Flow, no int, term uint64) (*taskState, error) {
 		if tr.label == nil && (t.kind == Classify || t.kind == Regress) {
 			return nil, fmt.Errorf("task %s: learn: a model that learns to %s needs `label:`", spec.Name, t.kind)
 		}
+		tr.teaches = true
 		tr.joins = tr.label != nil && len(t.predict)+len(t.eval) > 0 && (tr.id != nil || t.asksOf(tr.on.Table))
 	}
 	for _, tr := range t.eval {

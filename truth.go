@@ -6,8 +6,9 @@ import (
 	"strconv"
 )
 
-// truth reads a label: the class's index (adding the class if it may teach) or the value, and its text.
-func (t *taskState) truth(lab Value, teach bool) (y float64, text string, err error) {
+// truth reads a label: the class's index or the value, and its text. A label that an open set of classes does not have is
+// added to it, also where the answer only evaluates.
+func (t *taskState) truth(lab Value) (y float64, text string, err error) {
 	if t.kind == Regress || t.kind == Anomaly && lab.kind != KindText {
 		f, ok := lab.Number()
 		if !ok || math.IsNaN(f) || math.IsInf(f, 0) {
@@ -20,15 +21,14 @@ func (t *taskState) truth(lab Value, teach bool) (y float64, text string, err er
 	}
 	var buf [64]byte
 	b := lab.AppendText(buf[:0])
-	if teach || t.classes.fixed || t.kind == Cluster {
-		k, ok := t.classes.learn(b)
-		if !ok {
-			return 0, "", &RowError{Reason: fmt.Sprintf("its label %q is not one of the classes %v", b, t.classes.labels)}
+	if _, known := t.classes.find(b); !known {
+		if err := t.flush(); err != nil { // what came before is asked and scored among the classes of its time
+			return 0, "", err
 		}
-		return float64(k), t.classes.labels[k], nil
 	}
-	if k, ok := t.classes.find(b); ok {
-		return float64(k), t.classes.labels[k], nil
+	k, ok := t.classes.learn(b)
+	if !ok {
+		return 0, "", &RowError{Reason: fmt.Sprintf("its label %q is not one of the classes %v", b, t.classes.labels)}
 	}
-	return -1, string(b), nil // never taught: counts as wrong
+	return float64(k), t.classes.labels[k], nil
 }

@@ -1,0 +1,196 @@
+package tidemill
+
+import "math"
+
+// touch is the part of a change's life in which it answers and asks.
+func (t *taskState) touch(c *Change, tt *taskTable, pr, ln, ev *boundOn, at int64, timed bool, i int) error {
+	by, lab, known := labelled(ln, ev, c.Row())
+	asks := pr
+	if asks == nil && ev != nil {
+		asks = ev
+	}
+	if (asks != nil || known) && !timed {
+		return &RowError{Reason: "its time is NULL or unreadable: correct the row or the column that `at:` names"}
+	}
+	if err := t.tick(c, at, i); err != nil {
+		return err
+	}
+	if ln != nil && ln.label == nil { // a model that needs no answer
+		if asks != nil {
+			if err := t.askNow(c, tt, asks, at, i, lab, known); err != nil {
+				return err
+			}
+		}
+		return t.learnRow(c, tt, at, math.NaN(), false, i)
+	}
+	if !known {
+		if asks == nil {
+			return nil
+		}
+		return t.askHeld(c, tt, asks, at, i)
+	}
+	if !by.joins {
+		if asks != nil && !by.teaches {
+			return t.askNow(c, tt, asks, at, i, lab, true)
+		}
+		if !by.teaches {
+			return nil
+		}
+		y, _, err := t.truth(lab)
+		if err != nil {
+			return err
+		}
+		return t.learnRow(c, tt, at, y, true, i)
+	}
+	id, ok := by.idOf(c.Row())
+	if !ok {
+		return &RowError{Reason: "its id is NULL"}
+	}
+	own := id // of the question that this change would ask
+	if asks != nil {
+		if own, ok = asks.idOf(c.Row()); !ok {
+			return &RowError{Reason: "its id is NULL"}
+		}
+	}
+	both := asks != nil && own == id
+	if done, err := t.settle(c, tt, by, id, lab, at, i, both); err != nil {
+		return err
+	} else if both && !done {
+		// One change asks and answers: ask, score, learn.
+		how := judgeIt
+		if by.teaches {
+			how = teachIt
+		}
+		y, text, err := t.truth(lab)
+		if err != nil {
+			return err
+		}
+		return t.ask(c, tt, id, at, i, how, y, text)
+	}
+	if asks != nil && !both {
+		return t.askHeld(c, tt, asks, at, i)
+	}
+	return nil
+}
+
+// labelled is the trigger that carries the truth about a row, if there is one: what teaches goes before what evaluates.
+func labelled(ln, ev *boundOn, row []Value) (by *boundOn, lab Value, known bool) {
+	for _, b := range [2]*boundOn{ln, ev} {
+		if b == nil || b.label == nil {
+			continue
+		}
+		if lab = b.label.Eval(row); lab.Known() && !lab.IsNull() {
+			return b, lab, true
+		}
+	}
+	return nil, Value{}, false
+}
+
+// settle lets a change answer the question of id: the first answer scores and teaches, another one corrects. Where there
+// is no such question it is unasked, unless the same change asks it (both); then done is false.
+func (t *taskState) settle(c *Change, tt *taskTable, by *boundOn, id string, lab Value, at int64, i int, both bool) (done bool, err error) {
+	if err := t.flush(); err != nil {
+		return false, err
+	}
+	y, text, err := t.truth(lab)
+	if err != nil {
+		return false, err
+	}
+	found, err := t.questions.take(id, &t.q)
+	if err != nil {
+		return false, err
+	}
+	if found {
+		return true, t.answer(&t.q, y, text, at, by.teaches, c, i)
+	}
+	if old, again := t.answered.find(id); again {
+		now := noteOf(0, text)
+		if old.sameLabel(now) {
+			return true, nil
+		}
+		t.counts.Corrected++
+		t.answered.set(id, old.corrected(now))
+		t.emit(i, Output{Kind: Truth, Change: c, Task: t.spec.Name, ID: id, Model: t.kind, Truth: text, Answered: clockTime(at),
+			Corrected: true, Position: t.locate(c)})
+		return true, nil
+	}
+	if both && !oldNews(by, c) {
+		return false, nil
+	}
+	t.counts.Unasked++
+	return true, nil
+}
+
+// oldNews reports that an update tells a label which the row had before, as far as the source says.
+func oldNews(by *boundOn, c *Change) bool {
+	if c.Op != Update || len(c.Before) == 0 {
+		return false
+	}
+	lab := by.label.Eval(c.Before)
+	return lab.Known() && !lab.IsNull()
+}
+
+// askHeld asks about a row whose answer is still to come.
+func (t *taskState) askHeld(c *Change, tt *taskTable, asks *boundOn, at int64, i int) error {
+	id, ok := asks.idOf(c.Row())
+	if !ok {
+		return &RowError{Reason: "its id is NULL"}
+	}
+	if t.spec.KeepFirst {
+		if err := t.flush(); err != nil {
+			return err
+		}
+		if t.questions.has(id) {
+			return nil // it is no new question: what is told stays what will be scored
+		}
+	}
+	how := holdIt
+	if !t.answerable() {
+		how = tellIt
+	}
+	return t.ask(c, tt, id, at, i, how, math.NaN(), "")
+}
+
+// askNow asks and scores in one go, when the truth is there already, and holds the question otherwise.
+func (t *taskState) askNow(c *Change, tt *taskTable, asks *boundOn, at int64, i int, lab Value, known bool) error {
+	if !known {
+		return t.askHeld(c, tt, asks, at, i)
+	}
+	id, ok := asks.idOf(c.Row())
+	if !ok {
+		return &RowError{Reason: "its id is NULL"}
+	}
+	y, text, err := t.truth(lab)
+	if err != nil {
+		return err
+	}
+	return t.ask(c, tt, id, at, i, scoreIt, y, text)
+}
+
+// answerable reports whether answers can come to held questions at all.
+func (t *taskState) answerable() bool {
+	for _, l := range [][]*trigger{t.learn, t.eval} {
+		for _, tr := range l {
+			if tr.joins {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// answer scores a held question and teaches its row.
+func (t *taskState) answer(q *question, y float64, text string, at int64, teach bool, c *Change, i int) error {
+	t.counts.Answered++
+	t.delays.add(at - q.asked)
+	t.scoreAnswer(q.pred, q.class, y, q.weight, &q.x, &others{q.base, q.last, q.frozen})
+	t.answered.set(q.id, noteOf(q.table, text))
+	t.tellTruth(q.id, text)
+	t.emit(i, Output{Kind: Truth, Change: c, Task: t.spec.Name, ID: q.id, Model: t.kind, Truth: text, Answered: clockTime(at), Position: t.locate(c)})
+	if !teach {
+		t.counts.Evaluated++
+		return nil
+	}
+	t.teach(&q.x, y, true, q.weight)
+	return nil
+}
