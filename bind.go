@@ -1,6 +1,7 @@
 package tidemill
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -107,14 +108,19 @@ func (t *taskState) checkLeak(f Feature, table *Table) error {
 }
 
 func unknownColumn(t *Table, name string) error {
+	return errors.New(noColumn(t, name))
+}
+
+// noColumn says that a table has no such column, and which is near.
+func noColumn(t *Table, name string) string {
 	names := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
 		names[i] = c.Name
 	}
 	if near := Nearest(name, names); near != "" {
-		return fmt.Errorf("no column %q; did you mean %q?", name, near)
+		return fmt.Sprintf("no column %q; did you mean %q?", name, near)
 	}
-	return fmt.Errorf("no column %q; it has %s", name, strings.Join(names, ", "))
+	return fmt.Sprintf("no column %q; it has %s", name, strings.Join(names, ", "))
 }
 
 // look is bind, cached by the table's pointer.

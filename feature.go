@@ -45,6 +45,12 @@ type Pictured interface {
 	Pixels(dst []byte, c *Change) ([]byte, error)
 }
 
+// Filed is an upgrade of Pictured for columns that do not hold the grey bytes themselves: Files says whether they hold
+// picture files (PNG or JPEG) or the paths of such files, and whether the feature swaps black and white.
+type Filed interface {
+	Files() (paths, inverted bool)
+}
+
 // Encoder prepares vectors on the model's side and learns beside the model: at an answer an unsupervised encoder Learns
 // then Applies, a Supervised one Applies then Learns; Predict only Applies. Apply is a pure read beside other reads.
 type Encoder interface {

@@ -90,7 +90,7 @@ func (t *taskState) predictRow(p *Prediction, r Row, s *scratch) error {
 	for name, v := range r {
 		k := table.Col(name)
 		if k < 0 {
-			return unknownColumn(table, name)
+			return &RowError{Table: table.String(), Column: name, Reason: noColumn(table, name)}
 		}
 		val, err := ValueOf(v, table.Columns[k])
 		if err != nil {

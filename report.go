@@ -79,9 +79,7 @@ func (t *taskState) status() TaskStatus {
 		}
 	}
 	for _, f := range t.spec.Features {
-		if p, ok := f.(Pictured); ok {
-			col, w, h := p.Picture()
-			s.Picture = &PictureStatus{col, w, h}
+		if s.Picture = PictureOf(f); s.Picture != nil {
 			break
 		}
 	}

@@ -120,11 +120,32 @@ type ColumnStatus struct {
 	Sample []string `json:"sample,omitempty"` // values seen, for the form's suggestions
 }
 
-// PictureStatus says which column is an image.
+// PictureStatus says which column is an image, and what it holds.
 type PictureStatus struct {
-	Column string `json:"column"`
-	Width  int    `json:"width"`
-	Height int    `json:"height"`
+	Column   string `json:"column"`
+	Width    int    `json:"width"`
+	Height   int    `json:"height"`
+	Holds    string `json:"holds"`              // pixels (grey bytes), file (PNG or JPEG) or path
+	Inverted bool   `json:"inverted,omitempty"` // the feature swaps black and white of what is in the file
+}
+
+// PictureOf says what a feature reads as an image; nil if it reads none.
+func PictureOf(f Feature) *PictureStatus {
+	p, ok := f.(Pictured)
+	if !ok {
+		return nil
+	}
+	s := &PictureStatus{Holds: "pixels"}
+	s.Column, s.Width, s.Height = p.Picture()
+	if x, ok := f.(Filed); ok {
+		s.Holds = "file"
+		paths, inverted := x.Files()
+		if paths {
+			s.Holds = "path"
+		}
+		s.Inverted = inverted
+	}
+	return s
 }
 
 // ScoreStatus is one score in one phase, beside its baselines. A figure that is not defined yet is nil.

@@ -102,6 +102,9 @@ func (f *picture) Picture() (column string, width, height int) {
 	return f.config.Column, f.config.Width, f.config.Height
 }
 
+// Files implements tidemill.Filed.
+func (f *picture) Files() (paths, inverted bool) { return f.config.Root != "", f.config.Invert }
+
 // Pixels implements tidemill.Pictured: the decoded picture, rounded to bytes; nothing for NULL.
 func (f *picture) Pixels(dst []byte, c *tidemill.Change) ([]byte, error) {
 	var v tidemill.Vector

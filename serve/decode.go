@@ -342,7 +342,7 @@ func (p *scanner) hex4() (rune, error) {
 	return rune(n), nil
 }
 
-// row reads one object into a Row. A picture column's value is decoded to its grey bytes.
+// row reads one object into a Row. A picture column's value becomes what the column holds.
 func (p *scanner) row(r tidemill.Row, pic *tidemill.PictureStatus) error {
 	return p.each(func(name string) error {
 		if _, twice := r[name]; twice {

@@ -81,17 +81,69 @@ func scale(img image.Image, width, height int) []byte {
 	return out
 }
 
+// pictureOf is the picture that can be posted and drawn. Where the column holds paths there is none: what is asked is a
+// row with the path, as in the table.
+func pictureOf(t *tidemill.TaskStatus) *tidemill.PictureStatus {
+	if t.Picture == nil || t.Picture.Holds == "path" {
+		return nil
+	}
+	return t.Picture
+}
+
+// drawn is what the column holds for the picture that the model is to see as these grey bytes.
+func drawn(grey []byte, pic *tidemill.PictureStatus) (any, error) {
+	if pic.Holds != "file" {
+		return grey, nil
+	}
+	img := image.NewGray(image.Rect(0, 0, pic.Width, pic.Height))
+	for i, v := range grey {
+		if pic.Inverted {
+			v = 255 - v
+		}
+		img.Pix[i] = v
+	}
+	var b bytes.Buffer
+	e := png.Encoder{CompressionLevel: png.NoCompression}
+	if err := e.Encode(&b, img); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// wholePixels is the size up to which a file goes to the model as it is, which reads it exactly as the table's. Reading
+// a larger one would keep the flow waiting: it is brought to the model's size first, where a shade may differ by rounding.
+const wholePixels = 1 << 16
+
+// pictureFile is what the column holds for a PNG or JPEG.
+func pictureFile(file []byte, pic *tidemill.PictureStatus) (any, error) {
+	if pic.Holds == "file" {
+		if c, _, err := image.DecodeConfig(bytes.NewReader(file)); err == nil && c.Width > 0 && c.Height > 0 && c.Width <= wholePixels/c.Height {
+			return file, nil
+		}
+	}
+	g, err := grey(file, pic.Width, pic.Height)
+	if err != nil {
+		return nil, err
+	}
+	if pic.Holds == "file" && pic.Inverted {
+		for i := range g {
+			g[i] = 255 - g[i] // drawn turns it back: it was a file's
+		}
+	}
+	return drawn(g, pic)
+}
+
+func isFile(b []byte) bool {
+	return bytes.HasPrefix(b, []byte("\x89PNG\r\n\x1a\n")) || bytes.HasPrefix(b, []byte("\xff\xd8\xff"))
+}
+
 // picture reads a picture column's value: width*height numbers from 0 to 255, flat or in rows; or a text, or {"b64":
 // text}, with a PNG, a JPEG or the grey bytes in base64, or the grey bytes as Postgres prints them (\x…). The result is
-// the grey bytes, or nil for null.
+// what the column holds, or nil for null.
 func (p *scanner) picture(pic *tidemill.PictureStatus) (any, error) {
 	switch c := p.peek(); {
 	case c == '[':
-		b, err := p.pixels(pic.Width * pic.Height)
-		if err != nil {
-			return nil, err
-		}
-		return b, nil
+		return p.drawn(pic)
 	case c == '{':
 		b64 := ""
 		err := p.each(func(name string) (err error) {
@@ -115,6 +167,15 @@ func (p *scanner) picture(pic *tidemill.PictureStatus) (any, error) {
 		return nil, nil
 	}
 	return nil, p.unexpected("a picture: an array of numbers or a text in base64")
+}
+
+// drawn reads a picture's numbers as what its column holds.
+func (p *scanner) drawn(pic *tidemill.PictureStatus) (any, error) {
+	b, err := p.pixels(pic.Width * pic.Height)
+	if err != nil {
+		return nil, err
+	}
+	return drawn(b, pic)
 }
 
 // pixels reads n numbers from 0 to 255, in arrays nested as the sender likes.
@@ -172,12 +233,12 @@ func pictureText(s string, pic *tidemill.PictureStatus) (any, error) {
 
 // pictureBytes takes grey bytes of the right number as they are and decodes everything else.
 func pictureBytes(b []byte, pic *tidemill.PictureStatus) (any, error) {
-	if len(b) == pic.Width*pic.Height {
-		return b, nil
+	if len(b) == pic.Width*pic.Height && (pic.Holds != "file" || !isFile(b)) {
+		return drawn(b, pic)
 	}
-	g, err := grey(b, pic.Width, pic.Height)
+	v, err := pictureFile(b, pic)
 	if err != nil {
 		return nil, fmt.Errorf("column %q: %w (or send %d x %d grey bytes)", pic.Column, err, pic.Width, pic.Height)
 	}
-	return g, nil
+	return v, nil
 }

@@ -29,14 +29,15 @@ func (s *server) predict(w http.ResponseWriter, r *http.Request) error {
 	one := true
 	switch {
 	case kind == "image/png" || kind == "image/jpeg":
-		if t.Picture == nil {
+		pic := pictureOf(t)
+		if pic == nil {
 			return fault(http.StatusUnsupportedMediaType, "task %q has no picture column: send rows as application/json", t.Name)
 		}
-		b, err := grey(body, t.Picture.Width, t.Picture.Height)
+		v, err := pictureFile(body, pic)
 		if err != nil {
 			return bad(err)
 		}
-		rows = []tidemill.Row{{t.Picture.Column: b}}
+		rows = []tidemill.Row{{pic.Column: v}}
 	case kind != "" && kind != "application/json" && kind != "text/json" && kind != "text/plain" &&
 		kind != "application/x-www-form-urlencoded" && kind != "application/octet-stream":
 		// A form's type is what curl -d sends when it is told nothing.
@@ -76,10 +77,11 @@ func (s *server) predict(w http.ResponseWriter, r *http.Request) error {
 // numbers is one picture, an array of such arrays pictures, and an array of height arrays of width numbers one picture.
 func (s *server) rows(body string, t *tidemill.TaskStatus) (rows []tidemill.Row, one bool, err error) {
 	p := &scanner{s: body}
+	pic := pictureOf(t)
 	switch p.peek() {
 	case '{':
 		r := make(tidemill.Row, len(t.Columns))
-		if err := p.row(r, t.Picture); err != nil {
+		if err := p.row(r, pic); err != nil {
 			return nil, false, err
 		}
 		return []tidemill.Row{r}, true, p.end()
@@ -87,12 +89,12 @@ func (s *server) rows(body string, t *tidemill.TaskStatus) (rows []tidemill.Row,
 	default:
 		return nil, false, p.unexpected("a row {…} or an array of rows")
 	}
-	if pic := t.Picture; pic != nil && isPicture(body, pic) {
-		b, err := p.pixels(pic.Width * pic.Height)
+	if pic != nil && isPicture(body, pic) {
+		v, err := p.drawn(pic)
 		if err != nil {
 			return nil, false, err
 		}
-		return []tidemill.Row{{pic.Column: b}}, true, p.end()
+		return []tidemill.Row{{pic.Column: v}}, true, p.end()
 	}
 	err = p.items(func(i int) error {
 		if i == s.cfg.MaxRows {
@@ -100,10 +102,10 @@ func (s *server) rows(body string, t *tidemill.TaskStatus) (rows []tidemill.Row,
 		}
 		r := make(tidemill.Row, len(t.Columns))
 		var err error
-		if p.peek() == '[' && t.Picture != nil {
-			r[t.Picture.Column], err = p.pixels(t.Picture.Width * t.Picture.Height)
+		if p.peek() == '[' && pic != nil {
+			r[pic.Column], err = p.drawn(pic)
 		} else {
-			err = p.row(r, t.Picture)
+			err = p.row(r, pic)
 		}
 		if err != nil {
 			return fmt.Errorf("row %d: %w", i, err)
@@ -157,13 +159,10 @@ func (s *server) rowFault(t *tidemill.TaskStatus, err error) error {
 	switch {
 	case errors.Is(err, tidemill.ErrUnknownTask):
 		return unknownTask(s.renew(), t.Name)
-	case errors.Is(err, tidemill.ErrNotReady):
-		return err
 	}
-	// A prediction is a pure read: what else can go wrong in it is the row.
 	row, ok := isRow(err)
 	if !ok {
-		return bad(err)
+		return err
 	}
 	text := err.Error()
 	if row.Column != "" && !strings.Contains(text, "did you mean") {

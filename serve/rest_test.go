@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"image"
@@ -456,5 +457,16 @@ func TestConfig(t *testing.T) {
 	}
 	if (Config{}).Open() || (Config{Listen: "0.0.0.0:80", Token: "x"}).Open() || !(Config{Listen: "0.0.0.0:80"}).Open() {
 		t.Error("Open")
+	}
+}
+
+// What is not the row's fault is no 400.
+func TestUnexpectedFault(t *testing.T) {
+	f := fakeFlights()
+	f.predict = func(*tidemill.TaskStatus, tidemill.Row) (tidemill.Prediction, error) {
+		return tidemill.Prediction{}, errors.New("the disk is on fire")
+	}
+	if got := ask(t, Handler(f, Config{}), "POST", "/predict/late", `{"distance":5}`, 500); !strings.Contains(got, "on fire") {
+		t.Error(got)
 	}
 }

@@ -90,8 +90,8 @@ func (s *server) v1Metadata(w http.ResponseWriter, r *http.Request) error {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		if t.Picture != nil && c.Name == t.Picture.Column {
-			b = one(b, c.Name, "DT_UINT8", fmt.Sprint(t.Picture.Height), fmt.Sprint(t.Picture.Width))
+		if pic := pictureOf(t); pic != nil && c.Name == pic.Column {
+			b = one(b, c.Name, "DT_UINT8", fmt.Sprint(pic.Height), fmt.Sprint(pic.Width))
 		} else {
 			b = one(b, c.Name, kinds[datatype(c.Kind)])
 		}
@@ -252,7 +252,7 @@ func (s *server) v1Examples(w http.ResponseWriter, r *http.Request) error {
 		case "examples":
 			examples, err = p.raw()
 		case "context":
-			err = p.row(context, t.Picture)
+			err = p.row(context, pictureOf(t))
 		case "signature_name":
 			err = p.signature()
 		default:

@@ -49,8 +49,8 @@ func (p *scanner) fields(r tidemill.Row, t *tidemill.TaskStatus) error {
 
 // field reads one column's value. TensorFlow Serving's clients wrap a scalar as [x] where the signature has shape [-1, 1].
 func (p *scanner) field(name string, t *tidemill.TaskStatus) (any, error) {
-	if t.Picture != nil && name == t.Picture.Column {
-		return p.picture(t.Picture)
+	if pic := pictureOf(t); pic != nil && name == pic.Column {
+		return p.picture(pic)
 	}
 	if p.peek() != '[' {
 		return p.value()
@@ -79,7 +79,7 @@ func (p *scanner) b64() bool {
 // lone is the column that a bare value is of.
 func lone(t *tidemill.TaskStatus) string {
 	switch {
-	case t.Picture != nil:
+	case pictureOf(t) != nil:
 		return t.Picture.Column
 	case len(t.Columns) == 1:
 		return t.Columns[0].Name

@@ -135,8 +135,8 @@ func (s *server) v2Model(w http.ResponseWriter, r *http.Request) error {
 			b = append(b, ',')
 		}
 		b = appendString(append(b, `{"name":`...), c.Name)
-		if t.Picture != nil && c.Name == t.Picture.Column {
-			b = fmt.Appendf(b, `,"datatype":"UINT8","shape":[-1,%d,%d]}`, t.Picture.Height, t.Picture.Width)
+		if pic := pictureOf(t); pic != nil && c.Name == pic.Column {
+			b = fmt.Appendf(b, `,"datatype":"UINT8","shape":[-1,%d,%d]}`, pic.Height, pic.Width)
 			continue
 		}
 		b = append(b, `,"datatype":"`+datatype(c.Kind)+`","shape":[-1]}`...)

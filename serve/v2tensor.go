@@ -65,7 +65,7 @@ func (s *server) tensorRows(t *tidemill.TaskStatus, inputs []tensor) ([]tidemill
 				return nil, fmt.Errorf("input %q twice", clip(in.name))
 			}
 		}
-		pic := t.Picture
+		pic := pictureOf(t)
 		if pic != nil && pic.Column != in.name {
 			pic = nil
 		}
@@ -85,7 +85,11 @@ func (s *server) tensorRows(t *tidemill.TaskStatus, inputs []tensor) ([]tidemill
 				if b == nil {
 					b = make([]byte, 0, per)
 				}
-				row[in.name] = append(b, byte(f+0.5))
+				if b = append(b, byte(f+0.5)); len(b) == per {
+					row[in.name], err = drawn(b, pic)
+				} else {
+					row[in.name] = b
+				}
 			case pic != nil && v != nil:
 				text, _ := v.(string)
 				if in.size >= 0 {

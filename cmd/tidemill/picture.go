@@ -20,23 +20,15 @@ type picture struct {
 	column        string
 	width, height int
 	encoded       bool // the column holds image files, not grey bytes
+	inverted      bool // the feature swaps black and white of the file
 }
 
-// pictureOf is the picture of the i-th task; nil where no feature reads one.
+// pictureOf is the picture of the i-th task; nil where no feature reads one, or reads it from a path that the row gives.
 func pictureOf(f *config.File, i int) *picture {
-	for j, x := range f.Flow.Tasks[i].Features {
-		p, ok := x.(tidemill.Pictured)
-		if !ok {
-			continue
+	for _, x := range f.Flow.Tasks[i].Features {
+		if p := tidemill.PictureOf(x); p != nil && p.Holds != "path" {
+			return &picture{column: p.Column, width: p.Width, height: p.Height, encoded: p.Holds == "file", inverted: p.Inverted}
 		}
-		column, width, height := p.Picture()
-		pic := &picture{column: column, width: width, height: height}
-		for _, part := range f.Parts {
-			if part.Built == any(f.Flow.Tasks[i].Features[j]) {
-				pic.encoded = part.Kind == "feature image"
-			}
-		}
-		return pic
 	}
 	return nil
 }
@@ -164,6 +156,13 @@ func (p *picture) numbers(list []any) ([]byte, error) {
 func (p *picture) value(grey []byte) ([]byte, error) {
 	if !p.encoded {
 		return grey, nil
+	}
+	if p.inverted {
+		turned := make([]byte, len(grey))
+		for i, v := range grey {
+			turned[i] = 255 - v
+		}
+		grey = turned
 	}
 	var b bytes.Buffer
 	err := png.Encode(&b, &image.Gray{Pix: grey, Stride: p.width, Rect: image.Rect(0, 0, p.width, p.height)})

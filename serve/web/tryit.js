@@ -41,7 +41,7 @@ export class Try {
       return;
     }
     const parts = [];
-    if (t.picture && columns.some((c) => c.name === t.picture.column)) {
+    if (t.picture && t.picture.holds !== "path" && columns.some((c) => c.name === t.picture.column)) {
       this.pad = new Pad(t.picture, () => this.later());
       parts.push(this.pad.box);
     }
