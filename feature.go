@@ -65,5 +65,11 @@ type Encoder interface {
 	State
 }
 
+// Refuser is an upgrade of Encoder: how many values it has left out because its bound was reached.
+type Refuser interface{ Refused() uint64 }
+
+// Misser is an upgrade of Feature: how many values came too late for any window.
+type Misser interface{ Missed() uint64 }
+
 // Supervised is an upgrade of Encoder: true for those that look at the answer (target encoding).
 type Supervised interface{ Supervised() bool }

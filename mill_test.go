@@ -391,6 +391,13 @@ func TestEditedFlowStops(t *testing.T) {
 	if _, err := tidemill.Start(t.Context(), f); !errors.Is(err, tidemill.ErrChanged) || !strings.Contains(err.Error(), "features[1]") {
 		t.Errorf("another feature: %v", err)
 	}
+	two := tidemill.Flow{Name: "orders", Source: f.Source, Store: store.Memory(), Tasks: []tidemill.Task{lateTask()}}
+	two.Tasks[0].Features = append(two.Tasks[0].Features, &column{name: "id"})
+	drive(t, two)
+	two.Tasks = []tidemill.Task{lateTask()}
+	if _, err := tidemill.Start(t.Context(), two); !errors.Is(err, tidemill.ErrChanged) || !strings.Contains(err.Error(), "also column id") {
+		t.Errorf("one feature less: %v", err)
+	}
 	f.Tasks = []tidemill.Task{lateTask()}
 	f.Tasks[0].Scores = []tidemill.Score{score.LogLoss()}
 	f.Tasks[0].Wait = time.Hour

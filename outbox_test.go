@@ -105,3 +105,42 @@ func TestFencedSinkEndsTheFlow(t *testing.T) {
 		t.Errorf("%v, want ErrFenced", err)
 	}
 }
+
+// strict is a table that refuses marks that no checkpoint knows, as a real one does.
+type strict struct{ tableSink }
+
+func (s *strict) Describe() string { return "strict" }
+func (s *strict) Resume(ctx context.Context, r tidemill.Resumption) error {
+	if r.After == (tidemill.Mark{}) && s.mark.Seq > 0 && !r.Adopt {
+		return tidemill.ErrUnknownMark
+	}
+	return s.tableSink.Resume(ctx, r)
+}
+
+// TestSinkAddedToARunningHistory: it is told what comes from then on, also when the run dies before its first checkpoint.
+func TestSinkAddedToARunningHistory(t *testing.T) {
+	table := orders()
+	snap, stream := history(table, 10, 200)
+	st, first, added := store.Memory(), &tableSink{}, &strict{}
+	flow := func(upto, die int, sinks ...tidemill.Sink) tidemill.Flow {
+		return tidemill.Flow{Name: "orders", Source: &script{table: table, snapshot: snap, stream: stream[:upto], cut: 5, dieAfter: die},
+			Tasks: []tidemill.Task{lateTask()}, Sinks: sinks, Store: st, Every: time.Hour}
+	}
+	drive(t, flow(100, 0, first))
+	m, err := tidemill.Start(t.Context(), flow(300, 10, first, added))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Wait(); !errors.Is(err, errDied) {
+		t.Fatal(err)
+	}
+	if len(added.rows) == 0 {
+		t.Fatal("the new sink got nothing before the run died")
+	}
+	drive(t, flow(300, 0, first, added))
+	for id, r := range added.rows {
+		if first.rows[id] != r && !strings.HasPrefix(r, "=") {
+			t.Errorf("row %s: %q, and %q in the first sink", id, r, first.rows[id])
+		}
+	}
+}

@@ -63,6 +63,16 @@ func (t *taskState) status() TaskStatus {
 	if w, ok := t.model.(Warner); ok {
 		s.Warnings = append(s.Warnings, w.Warnings()...)
 	}
+	for _, e := range t.encoders {
+		if r, ok := e.(Refuser); ok && r.Refused() > 0 {
+			s.Warnings = append(s.Warnings, fmt.Sprintf("encoder %s: %d values left out, its bound of categories is reached", describe(e), r.Refused()))
+		}
+	}
+	for _, f := range t.spec.Features {
+		if f, ok := f.(Misser); ok && f.Missed() > 0 {
+			s.Warnings = append(s.Warnings, fmt.Sprintf("feature %s: %d values came too late for any window", describe(f), f.Missed()))
+		}
+	}
 	slices.Reverse(s.Latest)
 	s.Counts.Open = uint64(t.questions.len())
 	if s.Counts.Asked > 0 {

@@ -65,7 +65,7 @@ func (m *Mill) open(ctx context.Context) error {
 		b.written.Store(m.seq)
 	}
 	if m.live || m.begun {
-		return nil
+		return m.saveNewSinks(ctx, marks)
 	}
 	m.first = !m.flow.Fresh
 	if m.flow.Store == nil {
@@ -73,6 +73,28 @@ func (m *Mill) open(ctx context.Context) error {
 	}
 	m.begun = true
 	return m.saveBegun(ctx)
+}
+
+// saveNewSinks writes the state again when a sink was added to the flow, so that what it will hold is known to a checkpoint.
+func (m *Mill) saveNewSinks(ctx context.Context, marks []Mark) error {
+	added := false
+	for i := range marks {
+		if marks[i] == (Mark{}) {
+			marks[i], added = Mark{Term: m.term}, true
+		}
+	}
+	if !added || m.flow.Store == nil {
+		return nil
+	}
+	c, err := m.capture()
+	if err != nil {
+		return err
+	}
+	c.Marks = marks
+	if err := m.flow.Store.Save(ctx, c); err != nil {
+		return fmt.Errorf("save the checkpoint that knows the new sink: %w", err)
+	}
+	return nil
 }
 
 // saveBegun writes the checkpoint that says whether a history has begun: what a run that crashes before its snapshot is
@@ -296,6 +318,9 @@ func (t *taskState) restore(c *Checkpoint) (bool, error) {
 			return true, changed(where, sec.Fingerprint, now)
 		}
 	}
+	if sec := c.Section(fmt.Sprintf("%sfeature/%d", prefix, len(t.spec.Features))); sec != nil {
+		return true, changed(path+".features", "also "+sec.Fingerprint, "without it")
+	}
 	d := decoder{b: life.Data}
 	if err := t.readLife(&d); err != nil {
 		return true, fail("life", err)
@@ -323,9 +348,6 @@ func (t *taskState) restore(c *Checkpoint) (bool, error) {
 		if err := state(fmt.Sprintf("feature/%d", i), fmt.Sprintf("%s.features[%d]", path, i), f); err != nil {
 			return true, err
 		}
-	}
-	if sec := c.Section(fmt.Sprintf("%sfeature/%d", prefix, len(t.spec.Features))); sec != nil {
-		return true, changed(path+".features", "also "+sec.Fingerprint, "without it")
 	}
 	for i, e := range t.encoders {
 		if err := state(fmt.Sprintf("encoder/%d", i), path+".encoders", e); err != nil {

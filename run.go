@@ -350,6 +350,7 @@ func (m *Mill) gather() {
 	first := len(m.held)
 	if len(m.tasks) == 1 {
 		t := m.tasks[0]
+		m.held = slices.Grow(m.held, len(t.outs))
 		for i := range t.outs {
 			m.held = append(m.held, t.outs[i].o)
 		}
@@ -402,6 +403,7 @@ func (m *Mill) noteReject(o *Output) {
 
 // pass hands changes on as they are: a flow without tasks is a capture server.
 func (m *Mill) pass(cs []Change) {
+	m.held = slices.Grow(m.held, len(cs))
 	for i := range cs {
 		m.seq++
 		m.held = append(m.held, Output{Kind: RowPassed, Seq: m.seq, Change: &cs[i], Position: m.locate(&cs[i])})

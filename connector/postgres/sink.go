@@ -257,7 +257,7 @@ func (w *Predictions) arrange(out []tidemill.Output) []*group {
 		switch o.Kind {
 		case tidemill.Predicted:
 			g.predict(o)
-			if w.truth && !o.Answered.IsZero() {
+			if w.truth && o.Truth != "" {
 				g.answer(o) // its row brought the truth
 			}
 		case tidemill.Truth:

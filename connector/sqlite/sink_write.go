@@ -118,7 +118,7 @@ func (p *Predictions) row(o *tidemill.Output) error {
 		p.bindTime(s, 7, o.Asked)
 		s.bindText(8, o.Position)
 		if p.truth { // a new question has no answer yet, unless its row brought it
-			if o.Answered.IsZero() {
+			if o.Truth == "" {
 				s.bindNull(9)
 			} else {
 				s.bindText(9, o.Truth)

@@ -71,6 +71,12 @@ func Start(t testing.TB, options ...Option) *Server {
 	return s
 }
 
+// New starts a server for a program that is no test; Close ends it.
+func New(options ...Option) (*Server, error) { return newServer(options) }
+
+// Close ends the server and removes its data.
+func (s *Server) Close() { s.remove() }
+
 func newServer(options []Option) (*Server, error) {
 	var set settings
 	for _, o := range options {
