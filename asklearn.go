@@ -24,7 +24,6 @@ type runRow struct {
 	id     string
 	at     int64
 	how    askHow
-	learn  bool
 	has    bool
 	y      float64
 	truth  string

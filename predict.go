@@ -17,7 +17,6 @@ type scratch struct {
 	x, a, b Vector
 	pred    []float64
 	row     []Value
-	buf     []byte
 }
 
 // Predict answers for one row by column name with the model as it stands: never held, scored or written. A column that

@@ -52,7 +52,6 @@ type taskState struct {
 	version func() Version
 	latest  []LatestStatus // newest last
 	q       question       // scratch
-	warned  []string
 	mute    bool // outputs are not told (a replayed snapshot)
 	halt    bool // a row that cannot be used stops the flow
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 )
 
 var errShort = errors.New("the bytes end too early")
@@ -63,16 +62,6 @@ func (r *reader) count(size int) int {
 	return int(v)
 }
 
-// finite is a float64 that is neither NaN nor infinite.
-func (r *reader) finite() float64 {
-	f := math.Float64frombits(r.u64())
-	if math.IsNaN(f) || math.IsInf(f, 0) {
-		r.fail(errors.New("a number in it is not finite"))
-		return 0
-	}
-	return f
-}
-
 // version reads the kind's own version, the first byte of every state.
 func (r *reader) version(want byte) {
 	if v := r.u8(); r.err == nil && v != want {
@@ -88,8 +77,4 @@ func (r *reader) done(kind string) error {
 		return fmt.Errorf("feature: state of %s cannot be read; restore an older checkpoint or run with --fresh: %w", kind, r.err)
 	}
 	return nil
-}
-
-func appendFloat(b []byte, f float64) []byte {
-	return binary.LittleEndian.AppendUint64(b, math.Float64bits(f))
 }

@@ -69,15 +69,6 @@ func FuzzWindowState(f *testing.F) {
 }
 
 // event is what a plain table has of a value that entered a window.
-type event struct {
-	row     int64
-	key     string
-	t       int64
-	value   float64
-	note    string
-	removed bool
-}
-
 // TestWindowIsTheQuery runs a stream of inserts, updates, deletes and late rows, and asks SQLite the same over all values
 // that have not been taken out.
 func TestWindowIsTheQuery(t *testing.T) {

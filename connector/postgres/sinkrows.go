@@ -14,12 +14,11 @@ import (
 
 // group is rows to write at once, then perhaps one row's move to another key.
 type group struct {
-	at    map[key]int
-	rows  []outRow
-	task  string
-	from  string // "" if nothing moves
-	to    string
-	truth int // rows that hold a truth alone
+	at   map[key]int
+	rows []outRow
+	task string
+	from string // "" if nothing moves
+	to   string
 }
 
 type key struct{ task, id string }
