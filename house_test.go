@@ -31,6 +31,7 @@ var rooms = map[string][]string{
 	"serve":        {""},
 	"tidemilltest": {""},
 	"examples":     {},
+	"tools":        {},
 	"demo":         {"", "config", "serve", "examples", "connector", "encode", "feature", "model", "score", "store"},
 	"cmd":          {"", "config", "serve", "demo", "connector", "transform", "feature", "encode", "model", "score", "store", "examples"},
 	"bench":        {"", "config", "serve", "demo", "connector", "feature", "encode", "model", "score", "store", "examples", "matrix", "tidemilltest"},

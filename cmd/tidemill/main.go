@@ -117,7 +117,7 @@ func unknownCommand(c *cobra.Command, args []string) error {
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.demoCommand(), a.initCommand(), a.checkCommand(), a.runCommand(), a.stateCommand(), a.predictCommand(), a.sourceCommand(),
-		a.kindsCommand(), a.schemaCommand(), a.versionCommand(),
+		a.kindsCommand(), a.schemaCommand(), a.versionCommand(), a.manCommand(),
 	}
 }
 
