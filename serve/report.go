@@ -39,7 +39,11 @@ func Report(w io.Writer, st *tidemill.Status, answers map[string][]Answered) err
 		`<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">`,
 		`<title>`, esc(st.Flow), ` · Tidemill</title><style>`, reportStyle, `</style></head><body>`)
 	p.write(`<header><p>Tidemill report</p><h1>`, esc(st.Flow), `</h1><p>`, esc(st.Source), `</p></header>`)
-	p.figures("state", st.State, "from", stamp(st.Started), "to", stamp(st.Now), "snapshot rows", group(st.Snapshot.Rows), "streamed changes", group(st.Stream.Rows),
+	from := stamp(st.Started)
+	if st.Now.Sub(st.Started) < time.Second { // a checkpoint was opened for this report: when its run began is not kept
+		from = "–"
+	}
+	p.figures("state", st.State, "from", from, "to", stamp(st.Now), "snapshot rows", group(st.Snapshot.Rows), "streamed changes", group(st.Stream.Rows),
 		"outputs", group(st.Outputs), "rejects", group(st.Rejected), "position", string(st.Position))
 	if st.Error != "" {
 		p.write(`<p class="warn">`, esc(st.Error), `</p>`)

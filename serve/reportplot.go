@@ -41,7 +41,10 @@ func (p *paper) plot(title, x, y string, lines []line) {
 	py := func(v float64) string {
 		return strconv.FormatFloat(h-bottom-(v-lo[1])/(hi[1]-lo[1])*(h-top-bottom), 'f', 1, 64)
 	}
-	p.write(`<figure><figcaption>`, esc(title), `</figcaption><svg viewBox="0 0 460 280" role="img" aria-label="`, esc(title), `">`)
+	if y != "" {
+		y = " <small>" + esc(y) + "</small>"
+	}
+	p.write(`<figure><figcaption>`, esc(title), y, `</figcaption><svg viewBox="0 0 460 280" role="img" aria-label="`, esc(title), `">`)
 	for _, v := range ticks(lo[1], hi[1]) {
 		p.write(`<line class="grid" x1="52" x2="448" y1="`, py(v), `" y2="`, py(v), `"/><text x="46" y="`, py(v), `" dy="4" text-anchor="end">`, short(v), `</text>`)
 	}
@@ -52,7 +55,7 @@ func (p *paper) plot(title, x, y string, lines []line) {
 		}
 		p.write(`<text x="`, px(v), `" y="262" text-anchor="`, anchor, `">`, short(v), `</text>`)
 	}
-	p.write(`<text x="448" y="277" text-anchor="end">`, esc(x), `</text><text x="54" y="20">`, esc(y), `</text>`)
+	p.write(`<text x="448" y="277" text-anchor="end">`, esc(x), `</text>`)
 	legend := ""
 	for _, l := range lines {
 		if len(l.points) == 0 {

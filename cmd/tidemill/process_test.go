@@ -192,7 +192,11 @@ func TestDigits(t *testing.T) {
 	if !strings.Contains(out, "20,000 learned") {
 		t.Errorf("state:\n%s", out)
 	}
-	_, stderr := call(t, dir, nil, exitValidation, "predict", "flow.yaml", "flow.yaml")
+	out, stderr := call(t, dir, nil, exitOK, "report", "flow.yaml", "-o", "-")
+	if !strings.Contains(out, "Learning curve, snapshot: ") || !strings.Contains(stderr, "no sink of the flow keeps answers") {
+		t.Errorf("report: %s\n%s", stderr, out)
+	}
+	_, stderr = call(t, dir, nil, exitValidation, "predict", "flow.yaml", "flow.yaml")
 	if !strings.Contains(stderr, "neither JSON nor a PNG or JPEG file") {
 		t.Errorf("%s", stderr)
 	}
