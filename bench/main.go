@@ -31,6 +31,7 @@ func rows() []row {
 		{"mnist", "MNIST end to end in Postgres, nothing running before", mnistRow},
 		{"elec2", "logistic regression, Hoeffding tree, naive Bayes on Elec2 from memory, one thread", elec2Row},
 		{"kmeans", "k-means on 4 columns from memory", kmeansRow},
+		{"engine", "the engine alone on MNIST, source and sink in memory: processor time per row", engineRow},
 		{"checkpoint", "checkpoint of a million window keys and the MNIST model", checkpointRow},
 		{"start", "start to first prediction from a checkpoint", startRow},
 		{"size", "stripped binary and idle memory", sizeRow},
@@ -41,7 +42,7 @@ func rows() []row {
 func children() map[string]func(ctx context.Context, a args) (figures, error) {
 	return map[string]func(context.Context, args) (figures, error){
 		"mlp": mlpChild, "source": sourceChild, "flow": flowChild,
-		"elec2": elec2Child, "kmeans": kmeansChild, "checkpoint": checkpointChild,
+		"elec2": elec2Child, "engine": engineChild, "kmeans": kmeansChild, "checkpoint": checkpointChild,
 	}
 }
 

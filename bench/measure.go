@@ -172,6 +172,21 @@ func memory(pid int, what string) float64 {
 	return 0
 }
 
+// processCPU is the processor time that a process has used, in steps of 10 ms.
+func processCPU(pid int) float64 {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	if len(f) < 13 {
+		return 0
+	}
+	user, _ := strconv.Atoi(f[11])
+	system, _ := strconv.Atoi(f[12])
+	return float64(user+system) / 100
+}
+
 // usage adds what a process has used.
 func (f figures) usage(p *os.ProcessState, peak float64) {
 	f["cpu_s"] = (p.UserTime() + p.SystemTime()).Seconds()

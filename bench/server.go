@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -103,4 +105,33 @@ func (s *server) reach(ctx context.Context, sql string, want int) error {
 		}
 		time.Sleep(3 * time.Millisecond)
 	}
+}
+
+// cpu is the processor time that the server has used: the postmaster, its children that live, and those that have ended.
+func (s *server) cpu() float64 {
+	b, err := os.ReadFile(filepath.Join(s.Dir, "postmaster.pid"))
+	if err != nil {
+		return 0
+	}
+	first, _, _ := strings.Cut(string(b), "\n")
+	ticks := 0
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range stats {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		f := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
+		own := filepath.Base(filepath.Dir(path)) == first
+		if len(f) < 15 || !own && f[1] != first {
+			continue
+		}
+		for i := 11; i < 15; i++ { // utime, stime, and of the children that have been waited for
+			n, _ := strconv.Atoi(f[i])
+			if i < 13 || own {
+				ticks += n
+			}
+		}
+	}
+	return float64(ticks) / 100 // USER_HZ
 }

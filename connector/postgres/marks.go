@@ -59,7 +59,7 @@ func (w *Predictions) Resume(ctx context.Context, r tidemill.Resumption) error {
 	if err := w.open(ctx); err != nil {
 		return err
 	}
-	w.flow, w.term = r.Flow, 0
+	w.flow, w.term, w.there, w.rest, w.patience = r.Flow, 0, 0, 0, 0
 	if err := w.createTables(ctx); err != nil {
 		return err
 	}
@@ -97,6 +97,7 @@ func (w *Predictions) take(ctx context.Context, r tidemill.Resumption) (err erro
 			return err
 		}
 		if m != nil {
+			w.there = m.Seq
 			if err := w.judge(*m, r); err != nil {
 				return err
 			}

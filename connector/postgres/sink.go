@@ -23,6 +23,11 @@ type Predictions struct {
 	unsure bool   // a commit's outcome is not known: ask the mark
 	conn   *pgconn.PgConn
 	groups []*group // scratch of Write
+
+	there    uint64 // rows of outputs up to this one may be in the table
+	rest     int    // so many writes do without COPY
+	patience int    // what rest was last
+	copied   []byte // scratch of tryCopy
 }
 
 // Sink writes predictions to table ("predictions" or "schema.predictions") of the database at url. The table is made on
@@ -103,7 +108,7 @@ func (w *Predictions) prepare(ctx context.Context) error {
 		return w.broken(ctx, err)
 	}
 	for _, s := range []struct{ name, sql string }{
-		{stmtMark, w.markSQL()}, {stmtUpsert, w.upsertSQL()}, {stmtTruth, w.truthSQL()}, {stmtMove, w.moveSQL()},
+		{stmtMark, w.markSQL()}, {stmtUpsert, w.upsertSQL()}, {stmtTruth, w.truthSQL()}, {stmtCopy, w.copySQL()}, {stmtMove, w.moveSQL()},
 	} {
 		if _, err := w.conn.Prepare(ctx, s.name, s.sql, nil); err != nil {
 			return w.broken(ctx, err)
@@ -168,6 +173,14 @@ func (w *Predictions) Write(ctx context.Context, out []tidemill.Output) error {
 		}
 	}
 	groups := w.arrange(out)
+	if w.copyable(out, groups) {
+		if done, err := w.tryCopy(ctx, groups[0], last); err != nil {
+			return err
+		} else if done {
+			w.seq = last
+			return nil
+		}
+	}
 	p := w.conn.StartPipeline(ctx)
 	// Everything up to the Sync is one transaction; the mark comes first, and its statement fails for a fenced writer.
 	p.SendQueryPrepared(stmtMark, [][]byte{text(w.flow), text(w.table.String()), decimal(w.term), decimal(last)}, nil, nil)

@@ -121,22 +121,36 @@ func sendRows(p *pgconn.Pipeline, rows []outRow) (sent int) {
 		sent++
 	}
 	if told > 0 {
-		var c [4]array
-		for i, oid := range []uint32{oidText, oidText, oidText, oidTimestamptz} {
-			c[i].begin(oid, told)
-		}
-		for i := range rows {
-			if a := rows[i].answer; a != nil && rows[i].prediction == nil {
-				c[0].text(a.Task)
-				c[1].text(a.ID)
-				c[2].text(a.Truth)
-				c[3].time(a.Answered)
-			}
-		}
-		p.SendQueryPrepared(stmtTruth, [][]byte{c[0].b, c[1].b, c[2].b, c[3].b}, []int16{1}, nil)
+		p.SendQueryPrepared(stmtTruth, toldRows(rows), []int16{1}, nil)
 		sent++
 	}
 	return sent
+}
+
+// toldRows is the parameters of stmtTruth for the rows that hold a truth alone; nil if there is none.
+func toldRows(rows []outRow) [][]byte {
+	told := 0
+	for i := range rows {
+		if rows[i].answer != nil && rows[i].prediction == nil {
+			told++
+		}
+	}
+	if told == 0 {
+		return nil
+	}
+	var c [4]array
+	for i, oid := range []uint32{oidText, oidText, oidText, oidTimestamptz} {
+		c[i].begin(oid, told)
+	}
+	for i := range rows {
+		if a := rows[i].answer; a != nil && rows[i].prediction == nil {
+			c[0].text(a.Task)
+			c[1].text(a.ID)
+			c[2].text(a.Truth)
+			c[3].time(a.Answered)
+		}
+	}
+	return [][]byte{c[0].b, c[1].b, c[2].b, c[3].b}
 }
 
 // Type ids of src/include/catalog/pg_type.dat.
