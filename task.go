@@ -52,8 +52,8 @@ type taskState struct {
 	version func() Version
 	latest  []LatestStatus // newest last
 	q       question       // scratch
-	mute    bool // outputs are not told (a replayed snapshot)
-	halt    bool // a row that cannot be used stops the flow
+	mute    bool           // outputs are not told (a replayed snapshot)
+	halt    bool           // a row that cannot be used stops the flow
 }
 
 // taskOutput is an output with the index, in its slice, of the change that caused it: outputs leave in that order.
