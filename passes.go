@@ -22,11 +22,19 @@ func (m *Mill) runPasses(ctx context.Context) error {
 		}
 		m.mu.Unlock()
 	}
+	if m.passNo < len(m.passes) {
+		m.setState("snapshot")
+	}
 	for ; m.passNo < len(m.passes); m.passNo++ {
 		p := m.passes[m.passNo]
 		t := m.tasks[p.task]
 		m.sm.Lock()
-		m.stats.snapshot.Epoch, m.stats.snapshot.Epochs = max(p.epoch, 1), max(t.spec.Epochs, 1)
+		s := &m.stats.snapshot
+		s.Epochs, s.Pass, s.PassTotal = max(t.spec.Epochs, 1), 0, 0
+		s.Epoch = max(p.epoch, 1)
+		if p.kind == closePass {
+			s.Epoch = s.Epochs
+		}
 		m.sm.Unlock()
 		var err error
 		switch p.kind {
@@ -52,6 +60,7 @@ func (m *Mill) runPasses(ctx context.Context) error {
 	m.sm.Lock()
 	if !m.stats.snapshot.Done {
 		m.stats.snapshot.Done = true
+		m.stats.snapshot.Pass, m.stats.snapshot.PassTotal = 0, 0
 		m.stats.snapshot.Seconds += time.Since(began).Seconds()
 		m.stats.streamAt = time.Now()
 	}
@@ -63,6 +72,7 @@ func (m *Mill) runPasses(ctx context.Context) error {
 // pause is what a pass does between slices: checkpoints, and the wish to stop.
 func (m *Mill) pause(ctx context.Context) error {
 	m.dirty = true
+	m.tellPass()
 	m.gather()
 	if err := m.send(ctx); err != nil {
 		return err
@@ -101,6 +111,7 @@ func (m *Mill) epoch(ctx context.Context, t *taskState, epoch int) error {
 	if err != nil {
 		return err
 	}
+	m.beginPass(len(rows))
 	r := rand.New(rand.NewPCG(m.flow.Seed, Hash(t.spec.Name)^uint64(epoch)))
 	r.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
 	tx := &Tx{Order: m.journal.order, Commit: m.journal.commit}

@@ -21,6 +21,7 @@ func (m *Mill) replay(ctx context.Context, t *taskState) error {
 		return err
 	}
 	tx := &Tx{Order: m.journal.order, Commit: m.journal.commit}
+	m.beginPass(len(moments))
 	for m.passAt < len(moments) {
 		n := min(runMax, len(moments)-m.passAt)
 		rows := make([]Change, n)

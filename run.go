@@ -148,6 +148,7 @@ func (m *Mill) cycle(ctx context.Context) error {
 	defer stop()
 	in := make(chan reading, 1)
 	after := m.from()
+	live := m.live
 	if m.live {
 		m.setState("streaming")
 		if err := m.runPasses(ctx); err != nil {
@@ -155,12 +156,27 @@ func (m *Mill) cycle(ctx context.Context) error {
 		}
 	} else {
 		m.setState("snapshot")
+		m.sm.Lock()
+		for _, t := range m.tasks {
+			if t.spec.Epochs > max(m.stats.snapshot.Epochs, 1) {
+				m.stats.snapshot.Epoch, m.stats.snapshot.Epochs = 1, t.spec.Epochs
+			}
+		}
+		m.sm.Unlock()
 	}
 	go m.read(rctx, after, m.live, in)
+	counted := make(chan struct{})
+	go func() {
+		defer close(counted)
+		if c, ok := m.flow.Source.(Counter); ok && !live {
+			m.expect(rctx, c)
+		}
+	}()
 	defer func() {
 		stop()
-		for range in { // wait for the reader: the source must be closed before the store is unlocked
+		for range in { // wait for the readers: the source must be closed before the store is unlocked
 		}
+		<-counted
 	}()
 	tick := time.NewTicker(max(min(m.flow.Every, time.Second), 10*time.Millisecond))
 	defer tick.Stop()

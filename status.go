@@ -36,11 +36,14 @@ type Status struct {
 
 // PhaseStatus counts one phase.
 type PhaseStatus struct {
-	Rows    uint64  `json:"rows"`
-	Seconds float64 `json:"seconds"`
-	Done    bool    `json:"done"`
-	Epoch   int     `json:"epoch,omitempty"`
-	Epochs  int     `json:"epochs,omitempty"`
+	Rows      uint64  `json:"rows"`
+	Total     uint64  `json:"total,omitempty"` // rows expected, about; 0: not known
+	Seconds   float64 `json:"seconds"`
+	Done      bool    `json:"done"`
+	Epoch     int     `json:"epoch,omitempty"`
+	Epochs    int     `json:"epochs,omitempty"`
+	Pass      uint64  `json:"pass_rows,omitempty"`  // rows of the present pass over the snapshot that are done, from the second epoch on
+	PassTotal uint64  `json:"pass_total,omitempty"` // of so many
 }
 
 // RejectStatus is one row that could not be used.

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -81,7 +80,7 @@ func (a *app) runFlow(ctx context.Context, path string, o runOptions) error {
 			a.say("warning: other machines can reach it and no token is set: give serve a token")
 		}
 	}
-	p := a.newProgress(mill, o.quiet || a.log == "json")
+	p := a.newProgress(mill, o.quiet || o.json || a.log == "json")
 	err = mill.Wait()
 	p.stop()
 	stopServing()
@@ -256,86 +255,4 @@ func count(n uint64) string {
 		s = s[:i] + "," + s[i:]
 	}
 	return s
-}
-
-// progress tells while the flow works: one line that moves on a terminal, a line now and then elsewhere.
-type progress struct {
-	done chan struct{}
-	end  chan struct{}
-}
-
-func (p *progress) stop() {
-	close(p.done)
-	<-p.end
-}
-
-func (a *app) newProgress(mill *tidemill.Mill, quiet bool) *progress {
-	p := &progress{make(chan struct{}), make(chan struct{})}
-	if quiet {
-		close(p.end)
-		return p
-	}
-	terminal := isTerminal(a.err)
-	every := 10 * time.Second
-	if terminal {
-		every = 250 * time.Millisecond
-	}
-	go func() {
-		defer close(p.end)
-		tick := time.NewTicker(every)
-		defer tick.Stop()
-		last, lastAt, rate := uint64(0), time.Now(), 0.0
-		for {
-			select {
-			case <-p.done:
-				if terminal {
-					fmt.Fprint(a.err, "\r\x1b[K")
-				}
-				return
-			case <-tick.C:
-			}
-			s := mill.Status()
-			rows := s.Snapshot.Rows + s.Stream.Rows
-			now := time.Now()
-			current := float64(rows-min(last, rows)) / now.Sub(lastAt).Seconds()
-			if rate == 0 || !terminal {
-				rate = current
-			} else {
-				rate += 0.3 * (current - rate)
-			}
-			if terminal {
-				fmt.Fprintf(a.err, "\r\x1b[K%s", progressText(s, rate))
-			} else if rows != last {
-				fmt.Fprintln(a.err, progressText(s, rate))
-			}
-			last, lastAt = rows, now
-		}
-	}()
-	return p
-}
-
-func progressText(s *tidemill.Status, rate float64) string {
-	var b strings.Builder
-	b.WriteString(s.State)
-	switch {
-	case !s.Snapshot.Done && s.Snapshot.Epochs > 1:
-		fmt.Fprintf(&b, ": pass %d of %d, %s rows", s.Snapshot.Epoch, s.Snapshot.Epochs, count(s.Snapshot.Rows))
-	case !s.Snapshot.Done:
-		fmt.Fprintf(&b, ": %s rows", count(s.Snapshot.Rows))
-	default:
-		fmt.Fprintf(&b, ": %s rows", count(s.Stream.Rows))
-	}
-	fmt.Fprintf(&b, ", %s/s", count(uint64(max(0, rate))))
-	for _, t := range s.Tasks {
-		for _, x := range t.Scores {
-			if x.Rolling != nil && x.N > 0 && (x.Phase == tidemill.Stream.String()) == s.Snapshot.Done {
-				fmt.Fprintf(&b, ", %s %s %.4g", t.Name, x.Name, *x.Rolling)
-				break
-			}
-		}
-	}
-	if s.State == "reconnecting" {
-		b.WriteString(": " + s.Error)
-	}
-	return b.String()
 }

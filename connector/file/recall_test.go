@@ -1,7 +1,9 @@
 package file
 
 import (
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,5 +29,16 @@ func TestRecall(t *testing.T) {
 	}
 	if got, err := Sink(path).Recall(t.Context(), "late", 1); err != nil || len(got) != 1 || got[0].ID != "d" {
 		t.Errorf("the newest: %+v, %v", got, err)
+	}
+}
+
+func TestCount(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.csv")
+	must(t, os.WriteFile(path, []byte("a,b\n"+strings.Repeat("12345,678901\n", 400000)), 0o644))
+	for _, r := range []*Reader{Source(path), Source(path).Snapshot(), Source(path).Follow()} {
+		snapshot, stream, err := r.Count(t.Context())
+		if n := snapshot + stream; err != nil || (n < 399990 || n > 400010) != r.c.Follow || (snapshot > 0) != r.c.Snapshot {
+			t.Errorf("%d, %d, %v", snapshot, stream, err)
+		}
 	}
 }

@@ -27,6 +27,10 @@ func TestRecallAndFind(t *testing.T) {
 	}
 	s.Exec(t, url, `CREATE TABLE t (id int PRIMARY KEY, b bytea, note text); INSERT INTO t VALUES (1, '\x0102', 'x'), (2, NULL, 'y')`)
 	c := postgres.Source(url, "t")
+	s.Exec(t, url, "CREATE TABLE many AS SELECT i AS id FROM generate_series(1, 5000) AS i; ANALYZE many")
+	if n, stream, err := postgres.Source(url, "many").Count(t.Context()); n != 5000 || stream != 0 || err != nil {
+		t.Errorf("%d, %d, %v", n, stream, err)
+	}
 	found, err := c.Find(t.Context(), "public.t", "b", []string{"1", "2", "9", `\'`})
 	if v := found["2"]; err != nil || len(found) != 2 || string(found["1"].Bytes()) != "\x01\x02" || !v.IsNull() {
 		t.Errorf("%v, %v", found, err)

@@ -52,3 +52,18 @@ func TestFind(t *testing.T) {
 		t.Errorf("a key of two columns: %v, %v", got, err)
 	}
 }
+
+func TestCount(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "p.db")
+	d, err := openFile(path, readWriteCreate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+	if err := d.exec(`CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1), (2), (30); CREATE TABLE u (id INTEGER PRIMARY KEY); INSERT INTO u VALUES (1)`); err != nil {
+		t.Fatal(err)
+	}
+	if n, stream, err := Source(path, "t", "u").Count(t.Context()); n != 4 || stream != 0 || err != nil {
+		t.Errorf("%d, %d, %v", n, stream, err)
+	}
+}

@@ -157,11 +157,19 @@ function snapshot(st) {
   const passes = sn.epochs > 1;
   text($("snapshot-title"), passes && sn.epoch > 1 ? `Learning the snapshot again, epoch ${sn.epoch} of ${sn.epochs}` : passes && sn.epoch ? `Learning the snapshot, epoch 1 of ${sn.epochs}` : "Reading the snapshot");
   text($("snapshot-rows"), count(sn.rows));
-  text($("snapshot-sub"), `${rate(sn.seconds > 0 ? sn.rows / sn.seconds : NaN)} rows/s · ${since(sn.seconds)} so far · predictions begin when it is whole`);
+  // Work is counted over every pass: the rows of the first are an estimate of the source's until it is whole.
+  const again = sn.pass_total > 0, epochs = Math.max(1, sn.epochs || 1), each = again ? sn.pass_total : sn.total ? Math.max(sn.total, sn.rows) : 0;
+  const done = again ? (Math.max(1, sn.epoch || 1) - 1) * each + (sn.pass_rows || 0) : sn.rows, total = each * epochs;
+  const share = total > 0 ? Math.min(1, done / total) : NaN, speed = sn.seconds > 0 ? Math.max(done, sn.rows) / sn.seconds : NaN;
+  const left = total > 0 && speed > 0 ? `${Math.floor(share * 100)} % · about ${since((total - done) / speed)} left · ` : "";
+  text($("snapshot-of"), sn.total > sn.rows ? `of about ${count(sn.total)} rows` : "rows");
+  text($("snapshot-sub"), `${rate(speed)} rows/s · ${left}${since(sn.seconds)} so far · predictions begin when it is whole`);
   const p = $("progress");
   p.classList.toggle("steps", passes);
   if (passes && changed(p, [sn.epochs])) p.replaceChildren(...Array.from({ length: Math.min(sn.epochs, 60) }, () => h("i")));
   if (!passes && changed(p, [0])) p.replaceChildren(h("i"));
+  p.classList.toggle("known", !passes && share >= 0);
+  if (!passes) p.firstChild.style.width = share >= 0 ? `${(share * 100).toFixed(1)}%` : "";
   if (passes) [...p.children].forEach((e, i) => { e.className = i + 1 < sn.epoch ? "done" : i + 1 === sn.epoch ? "now" : ""; });
 }
 

@@ -1,0 +1,39 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/tidemill/tidemill"
+)
+
+var _ tidemill.Counter = (*Capture)(nil)
+
+// Count implements tidemill.Counter with the planner's estimate, which needs no look at the rows.
+func (r *Capture) Count(ctx context.Context) (snapshot, stream uint64, err error) {
+	if r.problem != nil {
+		return 0, 0, r.problem
+	}
+	s, err := connect(ctx, r.url, false)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer s.shut()
+	for _, t := range r.tables {
+		rows, err := s.ask(ctx, "EXPLAIN (FORMAT JSON) SELECT 1 FROM "+t.sql())
+		if err != nil {
+			return 0, 0, err
+		}
+		var plan []struct {
+			Plan struct {
+				Rows float64 `json:"Plan Rows"`
+			}
+		}
+		if len(rows) != 1 || json.Unmarshal(rows[0][0], &plan) != nil || len(plan) != 1 {
+			return 0, 0, fmt.Errorf("postgres: the plan of a scan of %s cannot be read", t)
+		}
+		snapshot += uint64(max(plan[0].Plan.Rows, 0))
+	}
+	return snapshot, 0, nil
+}
