@@ -19,6 +19,7 @@ var buildArgs = []string{"build", "-trimpath", "-ldflags", "-s -w"}
 
 // source is a commit, checked out in a folder of its own.
 type source struct {
+	home   string // holds dir, and what is built: Go calls a clone with other files in it dirty
 	dir    string
 	commit string
 	when   time.Time // the commit's time: the only one in a release
@@ -62,9 +63,10 @@ func checkout(root string) (*source, error) {
 		return nil, err
 	}
 	s.when = time.Unix(n, 0).UTC()
-	if s.dir, err = os.MkdirTemp("", "tidemill-release-"); err != nil {
+	if s.home, err = os.MkdirTemp("", "tidemill-release-"); err != nil {
 		return nil, err
 	}
+	s.dir = filepath.Join(s.home, "tidemill")
 	for _, args := range [][]string{{"clone", "--quiet", "--shared", "--no-checkout", root, s.dir}, {"-C", s.dir, "checkout", "--quiet", "--detach", s.commit}} {
 		if _, err := command("", nil, "git", args...); err != nil {
 			s.remove()
@@ -74,7 +76,7 @@ func checkout(root string) (*source, error) {
 	return s, nil
 }
 
-func (s *source) remove() { os.RemoveAll(s.dir) }
+func (s *source) remove() { os.RemoveAll(s.home) }
 
 // build builds the program for a system like linux/amd64.
 func (s *source) build(target string) (*binary, error) {
@@ -82,7 +84,7 @@ func (s *source) build(target string) (*binary, error) {
 	if !ok {
 		return nil, fmt.Errorf("the system %q is not written like linux/amd64", target)
 	}
-	b := &binary{os: goos, arch: arch, path: filepath.Join(s.dir, "tidemill-"+goos+"-"+arch)}
+	b := &binary{os: goos, arch: arch, path: filepath.Join(s.home, "tidemill-"+goos+"-"+arch)}
 	env := append(environment(goos, arch), "GOFLAGS=-buildvcs=true")
 	if _, err := command(s.dir, env, "go", append(buildArgs, "-o", b.path, "./cmd/tidemill")...); err != nil {
 		return nil, err
@@ -108,7 +110,7 @@ func (s *source) ask() (*manual, error) {
 	if s.manual != nil {
 		return s.manual, nil
 	}
-	path := filepath.Join(s.dir, "tidemill-"+runtime.GOOS+"-"+runtime.GOARCH)
+	path := filepath.Join(s.home, "tidemill-"+runtime.GOOS+"-"+runtime.GOARCH)
 	if _, err := os.Stat(path); err != nil {
 		b, err := s.build(runtime.GOOS + "/" + runtime.GOARCH)
 		if err != nil {
