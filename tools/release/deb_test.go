@@ -63,6 +63,9 @@ func TestRelease(t *testing.T) {
 	defer s.remove()
 	b, err := s.build(target)
 	must(t, err)
+	if again, err := s.build(target); err != nil || !bytes.Equal(again.data, b.data) {
+		t.Errorf("a second build beside the first: %v", err)
+	}
 	archive, _ := filepath.Glob(filepath.Join(out, "*.tar.gz"))
 	first, err := exec.Command("tar", "xzOf", archive[0], "--wildcards", "*/tidemill").Output()
 	must(t, err)
