@@ -30,10 +30,11 @@ func (m *Mill) runPasses(ctx context.Context) error {
 		t := m.tasks[p.task]
 		m.sm.Lock()
 		s := &m.stats.snapshot
-		s.Epochs, s.Pass, s.PassTotal = max(t.spec.Epochs, 1), 0, 0
-		s.Epoch = max(p.epoch, 1)
+		s.Epochs, s.Epoch = max(t.spec.Epochs, 1), max(p.epoch, 1)
 		if p.kind == closePass {
 			s.Epoch = s.Epochs
+		} else {
+			s.Pass, s.PassTotal = 0, 0
 		}
 		m.sm.Unlock()
 		var err error

@@ -34,6 +34,9 @@ func (m *Mill) beginPass(total int) {
 }
 
 func (m *Mill) tellPass() {
+	if m.passNo < len(m.passes) && m.passes[m.passNo].kind == closePass {
+		return // a short look at what is left; it is no epoch
+	}
 	m.sm.Lock()
 	m.stats.snapshot.Pass = uint64(m.passAt)
 	m.sm.Unlock()
@@ -42,11 +45,13 @@ func (m *Mill) tellPass() {
 // Work is how many rows of a phase are done and how many there are, with every pass over them counted; total is 0 where
 // it is not known.
 func (p *PhaseStatus) Work() (done, total uint64) {
-	epochs := uint64(max(p.Epochs, 1))
-	if p.PassTotal > 0 {
-		return uint64(max(p.Epoch, 1)-1)*p.PassTotal + p.Pass, epochs * p.PassTotal
-	}
-	if p.Total == 0 {
+	epoch, epochs := uint64(max(p.Epoch, 1)), uint64(max(p.Epochs, 1))
+	switch {
+	case p.PassTotal > 0:
+		return (epoch-1)*p.PassTotal + p.Pass, epochs * p.PassTotal
+	case epoch > 1: // between two passes
+		return (epoch - 1) * p.Rows, epochs * p.Rows
+	case p.Total == 0:
 		return p.Rows, 0
 	}
 	return p.Rows, max(p.Total, p.Rows) * epochs

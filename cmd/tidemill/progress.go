@@ -35,6 +35,7 @@ func (a *app) newProgress(mill *tidemill.Mill, quiet bool) *progress {
 		tick := time.NewTicker(every)
 		defer tick.Stop()
 		var pace pace
+		pace.see(mill.Status(), time.Now())
 		for {
 			select {
 			case <-p.done:
@@ -45,7 +46,7 @@ func (a *app) newProgress(mill *tidemill.Mill, quiet bool) *progress {
 			case <-tick.C:
 			}
 			s := mill.Status()
-			moved := pace.see(worked(s), time.Now())
+			moved := pace.see(s, time.Now())
 			switch {
 			case terminal:
 				fmt.Fprintf(a.err, "\r\x1b[K%s", progressText(s, pace.rate, true))
@@ -57,24 +58,26 @@ func (a *app) newProgress(mill *tidemill.Mill, quiet bool) *progress {
 	return p
 }
 
-// worked is how many rows have gone through the flow, every pass over the snapshot counted.
-func worked(s *tidemill.Status) uint64 {
-	done, _ := s.Snapshot.Work()
-	return max(done, s.Snapshot.Rows) + s.Stream.Rows
-}
-
 // pace is how fast it goes, smoothed over some seconds so that the time left does not jump.
 type pace struct {
 	last uint64
+	of   [3]uint64 // the epoch and its rows, and whether it is the stream: rows of different ones are not compared
 	at   time.Time
 	rate float64
 }
 
-// see notes the rows that are done at a time, and tells whether there are new ones.
-func (p *pace) see(done uint64, now time.Time) (moved bool) {
+// see notes how far the flow is at a time, and tells whether it has moved.
+func (p *pace) see(s *tidemill.Status, now time.Time) (moved bool) {
+	done, of := s.Stream.Rows, [3]uint64{2: 1}
+	if !s.Snapshot.Done {
+		done, _ = s.Snapshot.Work()
+		of = [3]uint64{uint64(s.Snapshot.Epoch), s.Snapshot.PassTotal}
+	}
 	moved = done != p.last
-	if seconds := now.Sub(p.at).Seconds(); p.at.IsZero() || done < p.last {
-		p.rate = 0
+	if seconds := now.Sub(p.at).Seconds(); p.at.IsZero() || of != p.of || done < p.last {
+		if done < p.last || of[2] != p.of[2] {
+			p.rate = 0
+		}
 	} else if seconds > 0 {
 		current := float64(done-p.last) / seconds
 		weight := min(1, seconds/3)
@@ -83,7 +86,7 @@ func (p *pace) see(done uint64, now time.Time) (moved bool) {
 		}
 		p.rate += weight * (current - p.rate)
 	}
-	p.last, p.at = done, now
+	p.last, p.of, p.at = done, of, now
 	return moved
 }
 

@@ -39,14 +39,18 @@ func TestPace(t *testing.T) {
 	var p pace
 	at := time.Unix(1700000000, 0)
 	for i := range 60 {
-		if moved := p.see(uint64(i*100), at.Add(time.Duration(i)*250*time.Millisecond)); moved != (i > 0) {
+		if moved := p.see(&tidemill.Status{Snapshot: tidemill.PhaseStatus{Rows: uint64(i * 100)}}, at.Add(time.Duration(i)*250*time.Millisecond)); moved != (i > 0) {
 			t.Errorf("step %d: moved %v", i, moved)
 		}
 	}
 	if p.rate < 399 || p.rate > 401 {
 		t.Errorf("400 rows a second are told as %v", p.rate)
 	}
-	if p.see(10, at.Add(time.Minute)); p.rate != 0 { // the snapshot started over
+	p.see(&tidemill.Status{Snapshot: tidemill.PhaseStatus{Rows: 5900, Epoch: 2, Epochs: 3, Pass: 1, PassTotal: 5900}}, at.Add(16*time.Second))
+	if p.rate < 399 || p.rate > 401 { // the next epoch counts from its own start
+		t.Errorf("at the second epoch: %v", p.rate)
+	}
+	if p.see(&tidemill.Status{Snapshot: tidemill.PhaseStatus{Rows: 10}}, at.Add(time.Minute)); p.rate != 0 { // the snapshot started over
 		t.Errorf("after a start over: %v", p.rate)
 	}
 }
