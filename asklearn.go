@@ -241,15 +241,13 @@ func (t *taskState) flushAsks() error {
 
 // hold keeps a question; an open one of the same id is replaced.
 func (t *taskState) hold(q *question) error {
-	if t.questions.has(q.id) {
-		var old question
-		ok, err := t.questions.take(q.id, &old)
-		if err != nil {
-			return err
-		}
-		if ok {
-			t.counts.Replaced++
-		}
+	var old question
+	ok, err := t.questions.take(q.id, &old)
+	if err != nil {
+		return err
+	}
+	if ok {
+		t.counts.Replaced++
 	}
 	t.questions.put(q)
 	return nil

@@ -66,7 +66,7 @@ type Task struct {
 	Weight    string        // an expression for the example's weight
 	Balanced  bool          // weigh each class by its rarity
 	Frozen    time.Duration // a baseline: a copy of the model that stops learning after this; 0: none
-	Memory    int           // bytes of open questions kept in memory; the rest goes to disk; default 64 MiB
+	Memory    int           // bytes of open questions kept in memory; the rest goes to disk; default 16 MiB
 }
 
 // Row is one row by column name, as REST takes it: numbers, strings, booleans, nil, []byte, time.Time, json.Number.

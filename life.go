@@ -190,11 +190,10 @@ func (t *taskState) moved(c *Change, tt *taskTable, i int) error {
 		return err
 	}
 	t.q.id = now
-	if t.questions.has(now) {
-		var dead question
-		if _, err := t.questions.take(now, &dead); err != nil {
-			return err
-		}
+	var dead question
+	if replaced, err := t.questions.take(now, &dead); err != nil {
+		return err
+	} else if replaced {
 		t.counts.Replaced++
 	}
 	t.questions.put(&t.q)

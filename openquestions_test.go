@@ -123,7 +123,7 @@ func TestOpenQuestions(t *testing.T) {
 		crowdChild(t)
 		return
 	}
-	n, memory, limit := 60_000, 2<<20, uint64(110<<20)
+	n, memory, limit := 60_000, 2<<20, uint64(80<<20)
 	if *million {
 		n, memory, limit = 1_000_000, 0, 200<<20
 	}

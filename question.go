@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+	"unsafe"
 )
 
 // question is a held prediction: what was asked, with the raw vector and the answers of model and baselines as of then.
@@ -75,21 +76,19 @@ func (d *decoder) floats(dst []float64) []float64 {
 	return dst
 }
 
-// qkey identifies an id by 128 bits of hash: two ids that share one will not be met.
-type qkey [2]uint64
-
-func keyOf(id string) qkey {
-	return qkey{Hash(id), Hash("question", id)}
-}
-
-// chunkBytes is the size at which a chunk of held questions is full.
-const chunkBytes = 1 << 20
+// chunkBytes is the size at which a chunk of held questions is full; ordBits are enough to number the records of one.
+const (
+	chunkBytes = 1 << 20
+	ordBits    = 15
+)
 
 // chunk is an append-only run of question records: in memory, or in an immutable segment.
 type chunk struct {
 	no    uint64
+	slot  uint32 // in questions.slots
 	mem   []byte // nil once the records are in a segment
 	offs  []uint32
+	keys  []uint64 // the hash of each record's id
 	size  int
 	live  []uint64 // a bit per record
 	n     int      // live records
@@ -99,6 +98,8 @@ type chunk struct {
 	file  SegmentReader
 }
 
+func (c *chunk) full() bool { return c.size >= chunkBytes || len(c.offs) == 1<<ordBits }
+
 // questions holds a task's open questions: an index of hashes over chunks of records. Chunks beyond the memory bound go
 // to segments of the store. Which records lie in which chunk depends on the changes alone.
 type questions struct {
@@ -106,60 +107,97 @@ type questions struct {
 	memory  int
 	store   Store
 	term    uint64
-	index   map[qkey]uint64 // chunk number << 20 | record
-	chunks  []*chunk        // by number
+	index   hashIndex // entries are slot << ordBits | record
+	chunks  []*chunk  // by number
+	slots   []*chunk
 	next    uint64
 	memUsed int
 	first   int64 // no open question was asked before this
 	buf     []byte
+	page    []byte // a record read from a segment
+	spare   []byte // memory for the next chunk
 }
 
 func newQuestions(task string, memory int, store Store, term uint64) *questions {
 	if memory <= 0 {
-		memory = 64 << 20
+		memory = 16 << 20
 	}
-	return &questions{task: task, memory: memory, store: store, term: term, index: map[qkey]uint64{}, first: math.MaxInt64}
+	s := &questions{task: task, memory: memory, store: store, term: term, first: math.MaxInt64}
+	s.index.hash = func(e uint32) uint64 { return s.slots[e>>ordBits].keys[e&(1<<ordBits-1)] }
+	return s
 }
 
-func (s *questions) len() int { return len(s.index) }
+func (s *questions) len() int { return s.index.n }
 
-func (s *questions) has(id string) bool {
-	_, ok := s.index[keyOf(id)]
-	return ok
-}
-
-func (s *questions) chunk(no uint64) *chunk {
-	i, ok := slices.BinarySearchFunc(s.chunks, no, func(c *chunk, no uint64) int {
-		if c.no < no {
-			return -1
-		} else if c.no > no {
-			return 1
+// find is where the open question of id lies, with its record; c is nil if there is none.
+func (s *questions) find(id string) (c *chunk, ord int, rec []byte, err error) {
+	h := Hash(id)
+	for at, e, ok := s.index.first(h); ok; at, e, ok = s.index.next(at) {
+		c, ord := s.slots[e>>ordBits], int(e&(1<<ordBits-1))
+		if c.keys[ord] != h {
+			continue
 		}
-		return 0
-	})
-	if !ok {
-		return nil
+		if rec, err = s.record(c, ord); err != nil {
+			return nil, 0, nil, err
+		}
+		if recordID(rec) == id {
+			return c, ord, rec, nil
+		}
 	}
-	return s.chunks[i]
+	return nil, 0, nil, nil
+}
+
+// recordID is the id in a record; it shares the record's memory.
+func recordID(rec []byte) string {
+	if len(rec) < 17 {
+		return ""
+	}
+	n, used := binary.Uvarint(rec[16:])
+	from := 16 + used
+	if used <= 0 || n > uint64(len(rec)-from) || n == 0 {
+		return ""
+	}
+	return unsafe.String(&rec[from], int(n))
+}
+
+func (s *questions) has(id string) (bool, error) {
+	c, _, _, err := s.find(id)
+	return c != nil, err
 }
 
 // put holds q; an open question of the same id must have been taken before.
 func (s *questions) put(q *question) {
 	s.buf = q.appendTo(s.buf[:0])
-	s.append(keyOf(q.id), s.buf, q.asked)
+	s.append(Hash(q.id), s.buf, q.asked)
 }
 
-func (s *questions) append(key qkey, rec []byte, asked int64) {
+// place gives a chunk a slot.
+func (s *questions) place(c *chunk) {
+	for i, o := range s.slots {
+		if o == nil {
+			c.slot, s.slots[i] = uint32(i), c
+			return
+		}
+	}
+	c.slot = uint32(len(s.slots))
+	s.slots = append(s.slots, c)
+}
+
+func (s *questions) append(key uint64, rec []byte, asked int64) {
 	var c *chunk
-	if n := len(s.chunks); n > 0 && s.chunks[n-1].mem != nil && s.chunks[n-1].size < chunkBytes {
+	if n := len(s.chunks); n > 0 && s.chunks[n-1].mem != nil && !s.chunks[n-1].full() {
 		c = s.chunks[n-1]
 	} else {
-		c = &chunk{no: s.next, mem: []byte{}, first: math.MaxInt64}
+		c = &chunk{no: s.next, mem: s.spare, first: math.MaxInt64}
+		if s.spare = nil; c.mem == nil {
+			c.mem = make([]byte, 0, 4<<10)
+		}
 		s.next++
 		s.chunks = append(s.chunks, c)
+		s.place(c)
 	}
 	ord := len(c.offs)
-	c.offs = append(c.offs, uint32(c.size))
+	c.offs, c.keys = append(c.offs, uint32(c.size)), append(c.keys, key)
 	before := len(c.mem)
 	c.mem = binary.LittleEndian.AppendUint32(c.mem, uint32(len(rec)))
 	c.mem = append(c.mem, rec...)
@@ -173,15 +211,21 @@ func (s *questions) append(key qkey, rec []byte, asked int64) {
 	c.bytes += len(rec) + 4
 	c.first = min(c.first, asked)
 	s.first = min(s.first, asked)
-	s.index[key] = c.no<<20 | uint64(ord)
+	s.index.add(key, c.slot<<ordBits|uint32(ord))
 }
 
+// length is how many bytes a record takes, its own length included.
+func (c *chunk) length(ord int) int {
+	if ord+1 < len(c.offs) {
+		return int(c.offs[ord+1] - c.offs[ord])
+	}
+	return c.size - int(c.offs[ord])
+}
+
+// record is the bytes of a record; those of a segment are good until the next one is read.
 func (s *questions) record(c *chunk, ord int) ([]byte, error) {
 	from := int(c.offs[ord])
-	to := c.size
-	if ord+1 < len(c.offs) {
-		to = int(c.offs[ord+1])
-	}
+	to := from + c.length(ord)
 	if c.mem != nil {
 		return c.mem[from+4 : to], nil
 	}
@@ -192,7 +236,8 @@ func (s *questions) record(c *chunk, ord int) ([]byte, error) {
 		}
 		c.file = f
 	}
-	b := make([]byte, to-from)
+	s.page = slices.Grow(s.page[:0], to-from)[:to-from]
+	b := s.page
 	if _, err := c.file.ReadAt(b, int64(from)); err != nil {
 		return nil, Fatalf("task %s: read segment %s: %w", s.task, c.name, err)
 	}
@@ -204,26 +249,20 @@ func (s *questions) record(c *chunk, ord int) ([]byte, error) {
 
 // take removes the open question of id and reads it into q; false if there is none.
 func (s *questions) take(id string, q *question) (bool, error) {
-	key := keyOf(id)
-	loc, ok := s.index[key]
-	if !ok {
-		return false, nil
-	}
-	c, ord := s.chunk(loc>>20), int(loc&(1<<20-1))
-	rec, err := s.record(c, ord)
-	if err != nil {
+	c, ord, rec, err := s.find(id)
+	if err != nil || c == nil {
 		return false, err
 	}
 	if err := q.read(rec); err != nil {
 		return false, Fatalf("task %s: open question %q: %w", s.task, id, err)
 	}
-	delete(s.index, key)
-	c.kill(ord, len(rec)+4)
+	s.kill(c, ord, len(rec)+4)
 	return true, s.tidy(c)
 }
 
 // kill marks a record of size bytes as taken.
-func (c *chunk) kill(ord, size int) {
+func (s *questions) kill(c *chunk, ord, size int) {
+	s.index.remove(c.keys[ord], c.slot<<ordBits|uint32(ord))
 	c.live[ord/64] &^= 1 << (ord % 64)
 	c.n--
 	c.bytes -= size
@@ -231,44 +270,42 @@ func (c *chunk) kill(ord, size int) {
 
 // tidy drops an empty chunk, and moves what lives out of one that is mostly dead.
 func (s *questions) tidy(c *chunk) error {
-	full := c.size >= chunkBytes
-	if c.n == 0 && full {
-		s.drop(c)
+	if !c.full() || c.n > 0 && c.bytes*4 >= c.size {
 		return nil
 	}
-	if full && c.bytes*4 < c.size {
-		type moved struct {
-			key   qkey
-			rec   []byte
-			asked int64
-		}
-		var keep []moved
-		err := s.each(c, func(ord int, rec []byte) error {
-			var q question
-			if err := q.read(rec); err != nil {
-				return err
-			}
-			keep = append(keep, moved{keyOf(q.id), slices.Clone(rec), q.asked})
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		s.drop(c)
-		for _, m := range keep {
-			s.append(m.key, m.rec, m.asked)
-		}
+	type moved struct {
+		ord   int
+		rec   []byte
+		asked int64
+	}
+	var keep []moved
+	err := s.each(c, func(ord int, rec []byte) error {
+		keep = append(keep, moved{ord, slices.Clone(rec), int64(binary.LittleEndian.Uint64(rec))})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, m := range keep {
+		s.kill(c, m.ord, len(m.rec)+4)
+	}
+	s.drop(c)
+	for _, m := range keep {
+		s.append(c.keys[m.ord], m.rec, m.asked)
 	}
 	return nil
 }
 
+// drop forgets a chunk without live records.
 func (s *questions) drop(c *chunk) {
 	if c.mem != nil {
 		s.memUsed -= c.size
+		s.spare = c.mem[:0]
 	}
 	if c.file != nil {
 		c.file.Close()
 	}
+	s.slots[c.slot] = nil
 	i := slices.Index(s.chunks, c)
 	s.chunks = slices.Delete(s.chunks, i, i+1)
 }
@@ -319,11 +356,8 @@ func (s *questions) due(limit int64) ([]*question, error) {
 			return nil, err
 		}
 		c.first = first
-		for i, ord := range ords {
-			q := out[len(out)-len(ords)+i]
-			delete(s.index, keyOf(q.id))
-			s.buf = q.appendTo(s.buf[:0])
-			c.kill(ord, len(s.buf)+4)
+		for _, ord := range ords {
+			s.kill(c, ord, c.length(ord))
 		}
 		if err := s.tidy(c); err != nil {
 			return nil, err

@@ -3,8 +3,12 @@ package tidemill
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io"
 	"math"
+	"math/bits"
+	"slices"
 )
 
 // spill moves full chunks, the oldest first, to segments until the rest fits the memory bound. The engine calls it
@@ -17,7 +21,7 @@ func (s *questions) spill() error {
 		if s.memUsed <= s.memory {
 			break
 		}
-		if c.mem == nil || c.size < chunkBytes {
+		if c.mem == nil || !c.full() {
 			continue
 		}
 		c.name = fmt.Sprintf("questions-%s-%08d-%d", fileWord(s.task), c.no, s.term)
@@ -34,7 +38,7 @@ func (s *questions) spill() error {
 			return Fatalf("task %s: write open questions to segment %s: %w", s.task, c.name, err)
 		}
 		s.memUsed -= c.size
-		c.mem = nil
+		s.spare, c.mem = c.mem[:0], nil
 	}
 	return nil
 }
@@ -51,6 +55,11 @@ func (s *questions) segments() []string {
 }
 
 func (s *questions) appendTo(b []byte) []byte {
+	size := 32
+	for _, c := range s.chunks {
+		size += len(c.mem) + 8*len(c.live) + 128
+	}
+	b = slices.Grow(b, size)
 	b = append(b, 1) // version
 	b = putUvarint(b, s.next)
 	b = putUvarint(b, uint64(len(s.chunks)))
@@ -80,7 +89,7 @@ func (s *questions) read(b []byte) error {
 	for n := d.count(3); n > 0 && d.err == nil; n-- {
 		c := &chunk{no: d.uvarint(), first: math.MaxInt64}
 		records := d.uvarint()
-		if records > 1<<20 || c.no >= s.next {
+		if records > 1<<ordBits || c.no >= s.next {
 			return errShort
 		}
 		for i := uint64(0); i < (records+63)/64; i++ {
@@ -96,6 +105,9 @@ func (s *questions) read(b []byte) error {
 			if d.err != nil {
 				break
 			}
+			if s.store == nil {
+				return Fatalf("open questions in segment %s: the flow has no store", c.name)
+			}
 			f, err := s.store.Open(context.Background(), c.name)
 			if err != nil {
 				return Fatalf("open questions in segment %s: %w", c.name, err)
@@ -104,8 +116,9 @@ func (s *questions) read(b []byte) error {
 			if err != nil {
 				return Fatalf("segment %s: %w", c.name, err)
 			}
-			all = make([]byte, size)
-			if _, err := f.ReadAt(all, 0); err != nil && int64(len(all)) != size {
+			s.page = slices.Grow(s.page[:0], int(size))[:size]
+			all = s.page
+			if _, err := f.ReadAt(all, 0); err != nil && !errors.Is(err, io.EOF) {
 				return Fatalf("read segment %s: %w", c.name, err)
 			}
 			c.file = f
@@ -124,6 +137,7 @@ func (s *questions) read(b []byte) error {
 
 func (s *questions) indexChunk(c *chunk, all []byte, records int) error {
 	c.size = len(all)
+	s.place(c)
 	for at := 0; at < len(all); {
 		if len(all)-at < 4 {
 			return errShort
@@ -133,7 +147,7 @@ func (s *questions) indexChunk(c *chunk, all []byte, records int) error {
 			return errShort
 		}
 		ord := len(c.offs)
-		c.offs = append(c.offs, uint32(at))
+		c.offs, c.keys = append(c.offs, uint32(at)), append(c.keys, 0)
 		if c.live[ord/64]&(1<<(ord%64)) != 0 {
 			var q question
 			if err := q.read(all[at+4 : at+4+n]); err != nil {
@@ -142,11 +156,16 @@ func (s *questions) indexChunk(c *chunk, all []byte, records int) error {
 			c.n++
 			c.bytes += n + 4
 			c.first = min(c.first, q.asked)
-			s.index[keyOf(q.id)] = c.no<<20 | uint64(ord)
+			c.keys[ord] = Hash(q.id)
+			s.index.add(c.keys[ord], c.slot<<ordBits|uint32(ord))
 		}
 		at += 4 + n
 	}
-	if len(c.offs) != records {
+	marked := 0
+	for _, w := range c.live {
+		marked += bits.OnesCount64(w)
+	}
+	if len(c.offs) != records || marked != c.n {
 		return errShort
 	}
 	return nil

@@ -140,8 +140,8 @@ func (t *taskState) askHeld(c *Change, tt *taskTable, asks *boundOn, at int64, i
 		if err := t.flush(); err != nil {
 			return err
 		}
-		if t.questions.has(id) {
-			return nil // it is no new question: what is told stays what will be scored
+		if open, err := t.questions.has(id); open || err != nil {
+			return err // it is no new question: what is told stays what will be scored
 		}
 	}
 	how := holdIt

@@ -44,7 +44,7 @@ type taskShape struct {
 	Snapshot  string                 `yaml:"snapshot" enum:"learn,replay,skip" doc:"What happens to the rows that are there when the flow begins: those with a label are learned; or all are asked and answered in the order of their own times; or none is used. Default learn; replay where a feature has a window."`
 	Epochs    int                    `yaml:"epochs" doc:"Passes over the snapshot. Default 1."`
 	Frozen    time.Duration          `yaml:"frozen" doc:"A baseline: a copy of the model that stops learning after this time. Default: none."`
-	Memory    int                    `yaml:"memory" unit:"bytes" doc:"How much of the open questions is kept in memory; the rest goes to disk. Default 64MiB."`
+	Memory    int                    `yaml:"memory" unit:"bytes" doc:"How much of the open questions is kept in memory; the rest goes to disk. Default 16MiB."`
 }
 
 type predictShape struct {
@@ -87,7 +87,7 @@ func newFlowShape() *flowShape {
 
 // defaults of a list's item are what it is before its keys are read.
 func (t *taskShape) defaults() {
-	*t = taskShape{Keep: "latest", Epochs: 1, Threshold: 0.5, Memory: 64 << 20}
+	*t = taskShape{Keep: "latest", Epochs: 1, Threshold: 0.5, Memory: 16 << 20}
 }
 
 func (p *predictShape) defaults()  { *p = predictShape{On: []string{"insert"}} }
