@@ -52,6 +52,15 @@ func release(root, out string, list []string, w io.Writer) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
 	}
+	old, err := filepath.Glob(filepath.Join(out, "tidemill_*")) // of other commits
+	if err != nil {
+		return err
+	}
+	for _, f := range append(old, filepath.Join(out, "SHA256SUMS")) {
+		if err := os.RemoveAll(f); err != nil {
+			return err
+		}
+	}
 	s, err := checkout(root)
 	if err != nil {
 		return err
