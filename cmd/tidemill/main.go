@@ -116,7 +116,7 @@ func unknownCommand(c *cobra.Command, args []string) error {
 // commands are all commands, in the order of a day with them.
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
-		a.demoCommand(), a.initCommand(), a.checkCommand(), a.runCommand(), a.stateCommand(), a.predictCommand(), a.reportCommand(), a.sourceCommand(),
+		a.demoCommand(), a.initCommand(), a.checkCommand(), a.runCommand(), a.stateCommand(), a.predictCommand(), a.evaluateCommand(), a.reportCommand(), a.sourceCommand(),
 		a.kindsCommand(), a.schemaCommand(), a.versionCommand(), a.manCommand(),
 	}
 }

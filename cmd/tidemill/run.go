@@ -192,8 +192,24 @@ type phase struct {
 
 type taskResult struct {
 	tidemill.Counts
-	Version string              `json:"model_version"`
-	Scores  map[string]*float64 `json:"scores"`
+	Version    string                         `json:"model_version"`
+	Coverage   float64                        `json:"coverage"`            // answered / asked
+	LabelDelay *float64                       `json:"label_delay_seconds"` // median, on the flow's clock
+	Scores     map[string]*float64            `json:"scores"`
+	Baselines  map[string]map[string]*float64 `json:"baselines"` // by score and baseline
+	Warnings   []string                       `json:"warnings,omitempty"`
+}
+
+func taskResultOf(t *tidemill.TaskStatus) taskResult {
+	one := taskResult{Counts: t.Counts, Version: t.Version, Coverage: t.Coverage, LabelDelay: t.LabelDelay, Scores: map[string]*float64{},
+		Baselines: map[string]map[string]*float64{}, Warnings: t.Warnings}
+	for _, x := range t.Scores {
+		// The stream's score wins; before the stream has answers, the snapshot's is what there is.
+		if x.Phase == tidemill.Stream.String() && x.N > 0 || one.Scores[x.Name] == nil {
+			one.Scores[x.Name], one.Baselines[x.Name] = x.Value, x.Baselines
+		}
+	}
+	return one
 }
 
 func resultOf(f *config.File, s *tidemill.Status) result {
@@ -201,13 +217,7 @@ func resultOf(f *config.File, s *tidemill.Status) result {
 		Phases: map[string]phase{"snapshot": {s.Snapshot.Rows, s.Snapshot.Seconds}, "stream": {s.Stream.Rows, s.Stream.Seconds}},
 		Tasks:  map[string]taskResult{}, Rejected: s.Rejected, Position: s.Position, PeakRSS: peakRSS()}
 	for i, t := range s.Tasks {
-		one := taskResult{Counts: t.Counts, Version: t.Version, Scores: map[string]*float64{}}
-		for _, x := range t.Scores {
-			// The stream's score wins; before the stream has answers, the snapshot's is what there is.
-			if x.Phase == tidemill.Stream.String() && x.N > 0 || one.Scores[x.Name] == nil {
-				one.Scores[x.Name] = x.Value
-			}
-		}
+		one := taskResultOf(&t)
 		if i == 0 {
 			r.Scores = one.Scores
 		}

@@ -1,0 +1,308 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/connector/file"
+)
+
+type evaluateOptions struct {
+	data, table, delay string
+	columns, nulls     []string
+	json               bool
+}
+
+func (a *app) evaluateCommand() *cobra.Command {
+	var o evaluateOptions
+	c := &cobra.Command{
+		Use: "evaluate flow.yaml --data rows.csv", Short: "Score a flow over a file, as if its rows came one by one", Args: args(1, 1),
+		Long: `Plays the rows of a CSV or JSON-lines file back through the flow, from an untrained model: each
+row is asked about without what its answer tells, the answer comes later, scores the prediction
+that was held and teaches. That is progressive validation (predict, then learn), by the same code
+that runs the flow. Nothing is read from the flow's source and nothing written: no sinks, no state.
+
+The answer comes when the flow's clock says so, where both predict and learn have ` + "`at:`" + `; rows are
+then played in the order of those times. With --delay n it comes after n further rows, in the
+order of the file; 0 and 1 are the same: before the next row is asked about.`,
+		Example: "  tidemill evaluate flow.yaml --data flights.csv.gz\n  tidemill evaluate flow.yaml --data elec2.csv --delay 48 --json | jq .scores",
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.evaluate(c.Context(), args[0], o)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.data, "data", "", "the file: .csv, .tsv, .jsonl, each also with .gz; - is CSV on standard input")
+	f.StringVar(&o.table, "table", "", "the table that the rows are of; by default the one that the flow learns from")
+	f.StringVar(&o.delay, "delay", "", "rows until the answer comes; by default the flow's at: columns, or 1 without them")
+	f.StringSliceVar(&o.columns, "columns", nil, "kinds of columns: \"zip text,landed_at time\"; by default by their values")
+	f.StringSliceVar(&o.nulls, "nulls", nil, "words that mean NULL: NA,?")
+	f.BoolVar(&o.json, "json", false, "print one JSON object on the last line of standard output")
+	return c
+}
+
+// evaluation is the result of evaluate.
+type evaluation struct {
+	Flow      string                `json:"flow"`
+	Data      string                `json:"data"`
+	Delay     string                `json:"delay"` // "48 rows", or "by scheduled_at and landed_at"
+	Rows      int                   `json:"rows"`
+	Learned   uint64                `json:"learned"`
+	Predicted uint64                `json:"predicted"`
+	Scores    map[string]*float64   `json:"scores"` // of the first task
+	Tasks     map[string]taskResult `json:"tasks"`
+	Rejected  uint64                `json:"rejected"`
+	Seconds   float64               `json:"seconds"`
+	PeakRSS   uint64                `json:"peak_rss_bytes"`
+}
+
+func (a *app) evaluate(ctx context.Context, path string, o evaluateOptions) error {
+	if o.data == "" {
+		return usage("name the file with --data")
+	}
+	f, err := a.readFlow(path)
+	if err != nil {
+		return err
+	}
+	flow := f.Flow
+	if len(flow.Tasks) == 0 {
+		return usage("%s: the flow has no tasks", path)
+	}
+	if o.table == "" {
+		o.table = learnTable(flow.Tasks)
+	}
+	src, err := newRerun(flow.Tasks, o)
+	if err != nil {
+		return err
+	}
+	flow.Source, flow.Sinks, flow.Store, flow.Once, flow.Log = src, nil, nil, true, a.logger()
+	if flow.Rejects != nil {
+		flow.Rejects = &drop{}
+	}
+	began := time.Now()
+	mill, err := tidemill.Start(ctx, flow)
+	if err == nil {
+		err = mill.Wait()
+	}
+	if err != nil {
+		return placed(f, err)
+	}
+	s := mill.Status()
+	if src.read == 0 {
+		return usage("%s has no rows", o.data)
+	}
+	r := evaluation{Flow: s.Flow, Data: o.data, Delay: src.delayText(), Rows: src.read, Scores: map[string]*float64{}, Tasks: map[string]taskResult{},
+		Rejected: s.Rejected, Seconds: time.Since(began).Seconds(), PeakRSS: peakRSS()}
+	for i := range s.Tasks {
+		t := taskResultOf(&s.Tasks[i])
+		if src.delay > 0 {
+			t.LabelDelay = nil // it is counted in rows
+		}
+		if i == 0 {
+			r.Scores = t.Scores
+		}
+		r.Learned += t.Learned
+		r.Predicted += t.Asked
+		r.Tasks[s.Tasks[i].Name] = t
+	}
+	if o.json {
+		return a.printJSON(r)
+	}
+	_, err = fmt.Fprint(a.out, evaluationText(&r, src, s))
+	return err
+}
+
+// learnTable is the table that the first task which learns learns from.
+func learnTable(tasks []tidemill.Task) string {
+	for i := range tasks {
+		if t := tasks[i].Learn.Table; t != "" {
+			return t
+		}
+	}
+	return ""
+}
+
+// newRerun bends the tasks' triggers to the rows of one file, and makes the source that plays them.
+func newRerun(tasks []tidemill.Task, o evaluateOptions) (*rerun, error) {
+	s := &rerun{table: o.table, delay: -1}
+	if o.delay != "" {
+		n, err := strconv.Atoi(o.delay)
+		if err != nil || n < 0 {
+			return nil, usage("--delay takes a number of rows, not %q", o.delay)
+		}
+		s.delay = max(n, 1)
+	}
+	clocked := true
+	var asks, answers []timing
+	for i := range tasks {
+		t := &tasks[i]
+		t.Snapshot = tidemill.SnapshotSkip
+		if t.Learn.Table == "" {
+			return nil, usage("task %s learns nothing: there is nothing to evaluate", t.Name)
+		}
+		for _, on := range triggers(&t.Predict, &t.Learn, &t.Evaluate) {
+			if on.Table != s.table {
+				return nil, usage("task %s reads table %s, and the file is of table %s: one file is all that can be played back", t.Name, on.Table, s.table)
+			}
+		}
+		if t.Learn.Label == "" {
+			continue // it learns rows as they come
+		}
+		if t.Predict.Table == "" {
+			t.Predict = tidemill.On{Table: s.table, At: t.Learn.At, Unix: t.Learn.Unix, ID: t.Learn.ID}
+			clocked = false
+		}
+		for _, on := range triggers(&t.Predict) {
+			on.Op = tidemill.Insert
+			if on.At == "" {
+				clocked = false
+			}
+			asks = append(asks, timing{on.At, on.Unix})
+		}
+		for _, on := range triggers(&t.Learn, &t.Evaluate) {
+			on.Op = tidemill.Update
+			if on == &t.Evaluate {
+				on.Op |= tidemill.Insert
+			}
+			e, err := tidemill.ParseExpr(on.Label)
+			if err != nil {
+				return nil, err
+			}
+			s.labels = append(s.labels, on.Label)
+			s.blank = append(s.blank, e.Columns()...)
+			if on.At == "" {
+				clocked = false
+			}
+			answers = append(answers, timing{on.At, on.Unix})
+		}
+	}
+	clocked = clocked && len(asks) > 0
+	for _, x := range answers {
+		if x.column != "" && !slices.Contains(asks, x) {
+			s.blank = append(s.blank, x.column)
+		}
+	}
+	slices.Sort(s.blank)
+	s.blank = slices.Compact(s.blank)
+	if s.delay < 0 {
+		s.delay = 1
+		if clocked {
+			s.delay, s.ask, s.answer = 0, asks[0], answers[0]
+			for _, x := range asks {
+				if x != s.ask {
+					return nil, usage("the flow asks by %s and by %s: say how many rows an answer takes with --delay", s.ask.column, x.column)
+				}
+			}
+			for _, x := range answers {
+				if x != s.answer {
+					return nil, usage("the flow is answered by %s and by %s: say how many rows an answer takes with --delay", s.answer.column, x.column)
+				}
+			}
+		}
+	}
+	c := file.NewSourceConfig()
+	c.Path, c.Columns, c.Nulls = o.data, o.columns, o.nulls
+	_, c.Table, _ = cutSchema(s.table)
+	var err error
+	if s.rows, err = c.Build("evaluate"); err != nil {
+		return nil, &failure{exitValidation, err}
+	}
+	for i := range tasks { // a file's table has no schema
+		for _, on := range triggers(&tasks[i].Predict, &tasks[i].Learn, &tasks[i].Evaluate) {
+			on.Table = c.Table
+		}
+	}
+	return s, nil
+}
+
+// cutSchema cuts public.flights.
+func cutSchema(table string) (schema, name string, ok bool) {
+	if schema, name, ok = strings.Cut(table, "."); ok {
+		return schema, name, true
+	}
+	return "", table, false
+}
+
+// triggers are the items of several On, those in use.
+func triggers(ons ...*tidemill.On) []*tidemill.On {
+	var out []*tidemill.On
+	for _, on := range ons {
+		if on.Table != "" {
+			out = append(out, on)
+		}
+		for i := range on.Also {
+			out = append(out, &on.Also[i])
+		}
+	}
+	return out
+}
+
+func (s *rerun) delayText() string {
+	switch s.delay {
+	case 0:
+		return "by " + s.ask.column + " and " + s.answer.column
+	case 1:
+		return "1 row"
+	}
+	return fmt.Sprintf("%d rows", s.delay)
+}
+
+// evaluationText is the result for people.
+func evaluationText(r *evaluation, src *rerun, s *tidemill.Status) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s rows, %s answers", r.Data, count(uint64(r.Rows)), count(uint64(src.answers)))
+	if src.delay == 0 {
+		fmt.Fprintf(&b, " (asked by %s, answered by %s)", src.ask.column, src.answer.column)
+	} else {
+		fmt.Fprintf(&b, ", each after %s", src.delayText())
+	}
+	fmt.Fprintf(&b, ", in %.2f s\n", r.Seconds)
+	if src.timeless > 0 {
+		fmt.Fprintf(&b, "%s rows are left out: their %s is NULL or unreadable\n", count(uint64(src.timeless)), src.ask.column)
+	}
+	if r.Rejected > 0 {
+		fmt.Fprintf(&b, "%s rows could not be used\n", count(r.Rejected))
+	}
+	for i := range s.Tasks {
+		t := &s.Tasks[i]
+		fmt.Fprintf(&b, "\ntask %s: %s\n", t.Name, t.Model)
+		c := t.Counts
+		fmt.Fprintf(&b, "  %s asked, %s answered, %s open, %s expired, %s learned\n", count(c.Asked), count(c.Answered), count(c.Open), count(c.Expired), count(c.Learned))
+		for _, x := range t.Scores {
+			if x.Phase != tidemill.Stream.String() || x.Value == nil {
+				continue
+			}
+			fmt.Fprintf(&b, "  %-12s %.6g", x.Name, *x.Value)
+			var names []string
+			for name := range x.Baselines {
+				names = append(names, name)
+			}
+			sort.Strings(names)
+			for _, name := range names {
+				if v := x.Baselines[name]; v != nil {
+					fmt.Fprintf(&b, ", %s %.6g", strings.ReplaceAll(name, "_", "-"), *v)
+				}
+			}
+			b.WriteString("\n")
+		}
+	}
+	return b.String()
+}
+
+// drop is a sink that keeps nothing.
+type drop struct{ mark tidemill.Mark }
+
+func (d *drop) Resume(_ context.Context, r tidemill.Resumption) error {
+	d.mark.Term = r.Term
+	return nil
+}
+func (d *drop) Write(context.Context, []tidemill.Output) error { return nil }
+func (d *drop) Flush(context.Context) (tidemill.Mark, error)   { return d.mark, nil }
+func (d *drop) Close() error                                   { return nil }
