@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // impute fills unknown numbers; see Impute.
@@ -124,27 +125,27 @@ func (m *impute) AppendBinary(b []byte) ([]byte, error) {
 	b = append(b, 1)
 	b = binary.AppendUvarint(b, uint64(len(m.known)))
 	for _, f := range m.known {
-		b = appendFloat(appendFloat(b, f.n), f.value)
+		b = statebytes.AppendFloat(statebytes.AppendFloat(b, f.n), f.value)
 	}
 	return b, nil
 }
 
 // UnmarshalBinary implements tidemill.State; Bind comes first.
 func (m *impute) UnmarshalBinary(data []byte) error {
-	r := &reader{b: data}
-	r.version(1)
-	n := r.count(16)
-	if r.err == nil && n != len(m.cols) {
-		r.fail(fmt.Errorf("it is of %d columns, not of the %d bound", n, len(m.cols)))
+	r := statebytes.Read(data)
+	r.Version(1)
+	n := r.Count(16)
+	if r.Err() == nil && n != len(m.cols) {
+		r.Fail(fmt.Errorf("it is of %d columns, not of the %d bound", n, len(m.cols)))
 	}
 	known := make([]filled, n)
 	for i := range known {
-		known[i] = filled{r.finite(), r.finite()}
+		known[i] = filled{r.Finite(), r.Finite()}
 		if known[i].n < 0 || known[i].n != math.Trunc(known[i].n) {
-			r.fail(errors.New("a count is no whole number"))
+			r.Fail(errors.New("a count is no whole number"))
 		}
 	}
-	if err := r.done("impute"); err != nil {
+	if err := r.Done("encode: impute"); err != nil {
 		return err
 	}
 	m.known = known

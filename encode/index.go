@@ -3,6 +3,8 @@ package encode
 import (
 	"encoding/binary"
 	"errors"
+
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // index is a set of 64-bit hashes in the order in which they came; a hash's place is its number. The order is part of the
@@ -61,20 +63,20 @@ func (x *index) appendBinary(b []byte) []byte {
 }
 
 // read reads what appendBinary wrote; size is the bytes that at least belong to each key.
-func (x *index) read(r *reader, size, most int) {
-	n := r.count(size)
+func (x *index) read(r *statebytes.Reader, size, most int) {
+	n := r.Count(size)
 	if n > most {
-		r.fail(errors.New("it has more categories than the bound allows"))
+		r.Fail(errors.New("it has more categories than the bound allows"))
 		return
 	}
 	*x = index{keys: make([]uint64, 0, n)}
 	for range n {
-		k := r.u64()
-		if r.err != nil {
+		k := r.Uint()
+		if r.Err() != nil {
 			return
 		}
 		if x.find(k) >= 0 {
-			r.fail(errors.New("a category is in it twice"))
+			r.Fail(errors.New("a category is in it twice"))
 			return
 		}
 		x.add(k)

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // minmax is the online range scaler; see MinMax.
@@ -103,38 +104,38 @@ func (s *minmax) AppendBinary(b []byte) ([]byte, error) {
 			b = append(b, 0)
 			continue
 		}
-		b = appendFloat(appendFloat(append(b, 1), m.min), m.max)
+		b = statebytes.AppendFloat(statebytes.AppendFloat(append(b, 1), m.min), m.max)
 	}
 	return b, nil
 }
 
 // UnmarshalBinary implements tidemill.State; Bind comes first.
 func (s *minmax) UnmarshalBinary(data []byte) error {
-	r := &reader{b: data}
-	r.version(1)
-	n := r.count(1)
-	if r.err == nil && n != len(s.cols) {
-		r.fail(fmt.Errorf("it is of %d columns, not of the %d bound", n, len(s.cols)))
+	r := statebytes.Read(data)
+	r.Version(1)
+	n := r.Count(1)
+	if r.Err() == nil && n != len(s.cols) {
+		r.Fail(fmt.Errorf("it is of %d columns, not of the %d bound", n, len(s.cols)))
 	}
 	var stats []span
 	for range n {
 		m := noSpan
-		switch r.u8() {
+		switch r.Byte() {
 		case 0:
 		case 1:
-			m = span{r.finite(), r.finite()}
+			m = span{r.Finite(), r.Finite()}
 			if m.min > m.max {
-				r.fail(errors.New("a column's smallest value is above its largest"))
+				r.Fail(errors.New("a column's smallest value is above its largest"))
 			}
 		default:
-			r.fail(errors.New("a column's mark is neither 0 nor 1"))
+			r.Fail(errors.New("a column's mark is neither 0 nor 1"))
 		}
-		if r.err != nil {
+		if r.Err() != nil {
 			break
 		}
 		stats = append(stats, m)
 	}
-	if err := r.done("minmax"); err != nil {
+	if err := r.Done("encode: minmax"); err != nil {
 		return err
 	}
 	s.stats = stats

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // missing adds indicators of what is unknown; see Missing.
@@ -74,7 +75,7 @@ func (m *missing) AppendBinary(b []byte) ([]byte, error) { return append(b, 1), 
 
 // UnmarshalBinary implements tidemill.State.
 func (m *missing) UnmarshalBinary(data []byte) error {
-	r := &reader{b: data}
-	r.version(1)
-	return r.done("missing")
+	r := statebytes.Read(data)
+	r.Version(1)
+	return r.Done("encode: missing")
 }

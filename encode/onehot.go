@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // DefaultMax is the number of categories that OneHot and Target learn at most.
@@ -115,12 +116,12 @@ func (o *onehot) AppendBinary(b []byte) ([]byte, error) {
 
 // UnmarshalBinary implements tidemill.State.
 func (o *onehot) UnmarshalBinary(data []byte) error {
-	r := &reader{b: data}
-	r.version(1)
-	refused := r.uvarint()
+	r := statebytes.Read(data)
+	r.Version(1)
+	refused := r.Uvarint()
 	var known index
 	known.read(r, 8, o.max)
-	if err := r.done("onehot"); err != nil {
+	if err := r.Done("encode: onehot"); err != nil {
 		return err
 	}
 	o.known, o.refused = known, refused

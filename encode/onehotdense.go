@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // onehotDense gives each nominal column a fixed number of dense slots; see OneHotDense.
@@ -137,24 +138,24 @@ func (o *onehotDense) AppendBinary(b []byte) ([]byte, error) {
 
 // UnmarshalBinary implements tidemill.State; Bind comes first.
 func (o *onehotDense) UnmarshalBinary(data []byte) error {
-	r := &reader{b: data}
-	r.version(1)
+	r := statebytes.Read(data)
+	r.Version(1)
 	n := onehotDense{size: o.size, cols: o.cols, seeds: o.seeds, keep: o.keep, used: make([]int, len(o.cols))}
-	n.refused = r.uvarint()
+	n.refused = r.Uvarint()
 	var known index
 	known.read(r, 9, len(o.cols)*o.size)
 	for _, h := range known.keys {
-		k := r.uvarint()
-		if r.err != nil {
+		k := r.Uvarint()
+		if r.Err() != nil {
 			break
 		}
 		if k >= uint64(len(n.cols)) || n.used[k] >= n.size {
-			r.fail(errors.New("a category is of a column that has no room for it"))
+			r.Fail(errors.New("a category is of a column that has no room for it"))
 			break
 		}
 		n.take(int(k), h)
 	}
-	if err := r.done("onehotdense"); err != nil {
+	if err := r.Done("encode: onehotdense"); err != nil {
 		return err
 	}
 	*o = n

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // standard is the online z-score; see Standard.
@@ -104,29 +105,29 @@ func (s *standard) AppendBinary(b []byte) ([]byte, error) {
 	b = binary.AppendUvarint(b, uint64(len(s.stats)))
 	for i := range s.stats {
 		m := &s.stats[i]
-		b = appendFloat(appendFloat(appendFloat(b, m.n), m.mean), m.variance)
+		b = statebytes.AppendFloat(statebytes.AppendFloat(statebytes.AppendFloat(b, m.n), m.mean), m.variance)
 	}
 	return b, nil
 }
 
 // UnmarshalBinary implements tidemill.State; Bind comes first.
 func (s *standard) UnmarshalBinary(data []byte) error {
-	r := &reader{b: data}
-	r.version(1)
-	n := r.count(24)
-	if r.err == nil && n != len(s.cols) {
-		r.fail(fmt.Errorf("it is of %d columns, not of the %d bound", n, len(s.cols)))
+	r := statebytes.Read(data)
+	r.Version(1)
+	n := r.Count(24)
+	if r.Err() == nil && n != len(s.cols) {
+		r.Fail(fmt.Errorf("it is of %d columns, not of the %d bound", n, len(s.cols)))
 	}
 	stats := make([]moments, n)
 	for i := range stats {
-		m := moments{n: r.finite(), mean: r.finite(), variance: r.finite()}
+		m := moments{n: r.Finite(), mean: r.Finite(), variance: r.Finite()}
 		if m.n < 0 || m.n != math.Trunc(m.n) || m.variance < 0 {
-			r.fail(fmt.Errorf("column %d has count %v and variance %v", i, m.n, m.variance))
+			r.Fail(fmt.Errorf("column %d has count %v and variance %v", i, m.n, m.variance))
 		}
 		m.std = math.Sqrt(m.variance)
 		stats[i] = m
 	}
-	if err := r.done("standard"); err != nil {
+	if err := r.Done("encode: standard"); err != nil {
 		return err
 	}
 	s.stats = stats

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // target replaces categories by the mean of their answers; see Target.
@@ -207,47 +208,47 @@ func (e *target) AppendBinary(b []byte) ([]byte, error) {
 	b = binary.AppendUvarint(b, e.refused)
 	b = binary.AppendUvarint(b, uint64(e.width))
 	for _, t := range e.all {
-		b = appendFloat(appendFloat(b, t.n), t.mean)
+		b = statebytes.AppendFloat(statebytes.AppendFloat(b, t.n), t.mean)
 	}
 	b = e.known.appendBinary(b)
 	for _, t := range e.cells {
-		b = appendFloat(appendFloat(b, t.n), t.mean)
+		b = statebytes.AppendFloat(statebytes.AppendFloat(b, t.n), t.mean)
 	}
 	return b, nil
 }
 
-func (r *reader) tally() tally {
-	t := tally{r.finite(), r.finite()}
+func readTally(r *statebytes.Reader) tally {
+	t := tally{r.Finite(), r.Finite()}
 	if t.n < 0 || t.n != math.Trunc(t.n) || math.Abs(t.mean) >= tooLarge {
-		r.fail(errors.New("a mean and its count are out of range"))
+		r.Fail(errors.New("a mean and its count are out of range"))
 	}
 	return t
 }
 
 // UnmarshalBinary implements tidemill.State; Bind comes first.
 func (e *target) UnmarshalBinary(data []byte) error {
-	r := &reader{b: data}
-	r.version(1)
+	r := statebytes.Read(data)
+	r.Version(1)
 	n := *e
-	n.refused = r.uvarint()
-	if w := r.uvarint(); r.err == nil && w != uint64(e.width) {
-		r.fail(fmt.Errorf("it has %d numbers per column, not %d", w, e.width))
+	n.refused = r.Uvarint()
+	if w := r.Uvarint(); r.Err() == nil && w != uint64(e.width) {
+		r.Fail(fmt.Errorf("it has %d numbers per column, not %d", w, e.width))
 	}
 	n.all = make([]tally, e.width)
 	for k := range n.all {
-		n.all[k] = r.tally()
+		n.all[k] = readTally(r)
 	}
 	n.known.read(r, 8+16*e.width, e.config.Max)
 	n.cells = nil
-	if r.err == nil {
+	if r.Err() == nil {
 		n.cells = make([]tally, len(n.known.keys)*e.width)
 		for i := range n.cells {
-			if n.cells[i] = r.tally(); n.cells[i].n == 0 {
-				r.fail(errors.New("a category has no answers"))
+			if n.cells[i] = readTally(r); n.cells[i].n == 0 {
+				r.Fail(errors.New("a category has no answers"))
 			}
 		}
 	}
-	if err := r.done("target"); err != nil {
+	if err := r.Done("encode: target"); err != nil {
 		return err
 	}
 	*e = n

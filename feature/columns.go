@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // shapes remembers what was resolved for each shape of a table, newest first. Two tables with the same Sum are the same.
@@ -59,9 +60,9 @@ func (stateless) AppendBinary(b []byte) ([]byte, error) { return append(b, 1), n
 
 // UnmarshalBinary implements tidemill.State.
 func (stateless) UnmarshalBinary(b []byte) error {
-	r := &reader{b: b}
-	r.version(1)
-	return r.done("a feature without memory")
+	r := statebytes.Read(b)
+	r.Version(1)
+	return r.Done("feature: a feature without memory")
 }
 
 // columnar is the part of a Feature that reads named columns of the asking row.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"math"
 	"slices"
+
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // entrySize is the bytes of an entry in a state: time, key, row, value.
@@ -37,21 +39,21 @@ func (s *stream) appendState(b []byte) []byte {
 }
 
 // readState reads what appendState wrote into an empty stream. numbers says that the values are numbers.
-func (s *stream) readState(r *reader, numbers bool) {
+func (s *stream) readState(r *statebytes.Reader, numbers bool) {
 	s.clear()
 	s.started, s.clock, s.missed = false, 0, 0
-	switch r.u8() {
+	switch r.Byte() {
 	case 0:
 		return
 	case 1:
 	default:
-		r.fail(errors.New("a mark is neither 0 nor 1"))
+		r.Fail(errors.New("a mark is neither 0 nor 1"))
 		return
 	}
-	s.started, s.clock = true, int64(r.u64())
-	s.missed = r.uvarint()
-	n := r.count(entrySize)
-	if r.err != nil {
+	s.started, s.clock = true, int64(r.Uint())
+	s.missed = r.Uvarint()
+	n := r.Count(entrySize)
+	if r.Err() != nil {
 		return
 	}
 	s.entries = make([]entry, 1, n+1)
@@ -59,16 +61,16 @@ func (s *stream) readState(r *reader, numbers bool) {
 	s.rows.reserve(n)
 	last, forgotten := int64(math.MinInt64), s.forgotten()
 	for range n {
-		at, hash, row, value := int64(r.u64()), r.u64(), r.u64(), r.u64()
+		at, hash, row, value := int64(r.Uint()), r.Uint(), r.Uint(), r.Uint()
 		switch v := math.Float64frombits(value); {
 		case at < last || at > s.clock || at <= forgotten:
-			r.fail(errors.New("its entries are out of order, or of a time that no window holds"))
+			r.Fail(errors.New("its entries are out of order, or of a time that no window holds"))
 		case numbers && v-v != 0:
-			r.fail(errors.New("a value is not finite"))
+			r.Fail(errors.New("a value is not finite"))
 		case s.find(row) != 0:
-			r.fail(errors.New("a row is in it twice"))
+			r.Fail(errors.New("a row is in it twice"))
 		}
-		if r.err != nil {
+		if r.Err() != nil {
 			return
 		}
 		s.enter(hash, row, value, at)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // window is figures over a table's rows by time and key; see Window's kinds (Count, Mean, …) and WindowConfig.
@@ -362,20 +363,20 @@ func (w *window) AppendBinary(b []byte) ([]byte, error) {
 
 // UnmarshalBinary implements tidemill.State.
 func (w *window) UnmarshalBinary(data []byte) error {
-	r := &reader{b: data}
-	r.version(1)
-	if n := r.uvarint(); r.err == nil && n != uint64(len(w.streams)) {
-		r.fail(fmt.Errorf("it has %d streams of values, the window has %d", n, len(w.streams)))
+	r := statebytes.Read(data)
+	r.Version(1)
+	if n := r.Uvarint(); r.Err() == nil && n != uint64(len(w.streams)) {
+		r.Fail(fmt.Errorf("it has %d streams of values, the window has %d", n, len(w.streams)))
 	}
 	var read []*stream
 	for _, s := range w.streams {
 		n := newStream(s.over, s.every, s.late, s.want)
-		if n.readState(r, s.nature == natureNumber); r.err != nil {
+		if n.readState(r, s.nature == natureNumber); r.Err() != nil {
 			break
 		}
 		read = append(read, n)
 	}
-	if err := r.done("window" + w.config.span()); err != nil {
+	if err := r.Done("feature: window" + w.config.span()); err != nil {
 		return err
 	}
 	for i := range w.streams {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // bayes is Gaussian naive Bayes; see GaussianNB.
@@ -191,11 +192,11 @@ func (m *bayes) AppendBinary(b []byte) ([]byte, error) {
 		b = append(b, flag(c.nominal))
 	}
 	b = binary.AppendUvarint(b, uint64(len(m.counts)))
-	b = appendFloat(b, m.total)
-	b = appendFloats(b, m.counts)
+	b = statebytes.AppendFloat(b, m.total)
+	b = statebytes.AppendFloats(b, m.counts)
 	for i := range m.moments {
 		d := &m.moments[i]
-		b = appendFloat(appendFloat(appendFloat(b, d.n), d.mean), d.s)
+		b = statebytes.AppendFloat(statebytes.AppendFloat(statebytes.AppendFloat(b, d.n), d.mean), d.s)
 	}
 	for i := range m.names {
 		b = m.names[i].append(b)
@@ -205,37 +206,37 @@ func (m *bayes) AppendBinary(b []byte) ([]byte, error) {
 
 // UnmarshalBinary implements tidemill.State.
 func (m *bayes) UnmarshalBinary(data []byte) error {
-	r := &stateReader{b: data}
-	r.version(1)
+	r := statebytes.Read(data)
+	r.Version(1)
 	n := &bayes{bound: m.bound, fixed: m.fixed}
-	for range r.count(1) {
-		n.column(r.below(2, "a column's sort") == 1)
+	for range r.Count(1) {
+		n.column(r.Below(2, "a column's sort") == 1)
 	}
-	classes := r.uvarint()
-	n.total = r.weight()
+	classes := r.Uvarint()
+	n.total = r.Weight()
 	switch {
-	case r.err != nil:
+	case r.Err() != nil:
 	case m.bound && !slices.Equal(n.columns, m.columns):
-		r.failf("its %d columns are not the %d bound", len(n.columns), len(m.columns))
+		r.Failf("its %d columns are not the %d bound", len(n.columns), len(m.columns))
 	case m.fixed > 0 && classes != uint64(m.fixed):
-		r.failf("it has %d classes, not the %d fixed", classes, m.fixed)
-	case classes > maxClasses || classes*uint64(8+24*n.cols) > uint64(len(r.b)):
-		r.failf("it has %d bytes for %d classes of %d columns", len(r.b), classes, n.cols)
+		r.Failf("it has %d classes, not the %d fixed", classes, m.fixed)
+	case classes > maxClasses || classes*uint64(8+24*n.cols) > uint64(r.Left()):
+		r.Failf("it has %d bytes for %d classes of %d columns", r.Left(), classes, n.cols)
 	}
-	if r.err == nil {
+	if r.Err() == nil {
 		for range classes {
-			n.counts = append(n.counts, r.weight())
+			n.counts = append(n.counts, r.Weight())
 		}
 		n.moments = make([]normal, int(classes)*n.cols)
 		for i := range n.moments {
-			n.moments[i] = normal{n: r.weight(), mean: r.number(), s: r.number()}
+			n.moments[i] = normal{n: r.Weight(), mean: r.Number(), s: r.Number()}
 			n.moments[i].derive()
 		}
 		for i := range n.names {
 			n.names[i].read(r, int(classes))
 		}
 	}
-	if err := r.done("gaussian_nb"); err != nil {
+	if err := r.Done("model: gaussian_nb"); err != nil {
 		return err
 	}
 	*m = *n

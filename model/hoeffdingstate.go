@@ -3,6 +3,8 @@ package model
 import (
 	"encoding/binary"
 	"slices"
+
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // AppendBinary implements tidemill.State: the nodes in the order of walk.
@@ -15,7 +17,7 @@ func (m *hoeffding) AppendBinary(b []byte) ([]byte, error) {
 	b = binary.AppendUvarint(b, uint64(len(m.nodes)))
 	m.walk(func(i int32) {
 		n := &m.nodes[i]
-		b = appendFloat(b, n.weight)
+		b = statebytes.AppendFloat(b, n.weight)
 		if n.leaf != nil {
 			b = n.leaf.append(append(b, 0), m)
 			return
@@ -24,7 +26,7 @@ func (m *hoeffding) AppendBinary(b []byte) ([]byte, error) {
 		b = binary.AppendUvarint(b, uint64(n.column))
 		b = binary.AppendUvarint(b, uint64(len(n.children)))
 		if n.test != testEach {
-			b = appendFloat(b, n.threshold)
+			b = statebytes.AppendFloat(b, n.threshold)
 		}
 		for _, k := range n.codes.keys {
 			b = binary.LittleEndian.AppendUint64(b, k)
@@ -42,9 +44,9 @@ func flag(v bool) byte {
 
 func (l *treeLeaf) append(b []byte, m *hoeffding) []byte {
 	b = append(b, flag(l.idle))
-	b = appendFloat(appendFloat(appendFloat(b, l.tried), l.byMajor), l.byBayes)
+	b = statebytes.AppendFloat(statebytes.AppendFloat(statebytes.AppendFloat(b, l.tried), l.byMajor), l.byBayes)
 	b = binary.AppendUvarint(b, uint64(len(l.stats)))
-	b = appendFloats(b, l.stats)
+	b = statebytes.AppendFloats(b, l.stats)
 	if l.idle {
 		return b
 	}
@@ -55,9 +57,9 @@ func (l *treeLeaf) append(b []byte, m *hoeffding) []byte {
 	b = binary.AppendUvarint(b, uint64(rows))
 	for i := range l.numbers {
 		d := &l.numbers[i]
-		b = appendFloat(b, d.n)
+		b = statebytes.AppendFloat(b, d.n)
 		if d.n > 0 {
-			b = appendFloat(appendFloat(appendFloat(appendFloat(b, d.mean), d.s), d.min), d.max)
+			b = statebytes.AppendFloat(statebytes.AppendFloat(statebytes.AppendFloat(statebytes.AppendFloat(b, d.mean), d.s), d.min), d.max)
 		}
 	}
 	b = binary.AppendUvarint(b, uint64(len(l.names)))
@@ -70,34 +72,34 @@ func (l *treeLeaf) append(b []byte, m *hoeffding) []byte {
 func (d *treeCategoric) append(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(d.classes))
 	b = binary.AppendUvarint(b, uint64(len(d.codes)))
-	b = appendFloats(b, d.codes)
-	b = appendFloats(b, d.weights)
-	return appendFloats(b, d.totals)
+	b = statebytes.AppendFloats(b, d.codes)
+	b = statebytes.AppendFloats(b, d.weights)
+	return statebytes.AppendFloats(b, d.totals)
 }
 
 // UnmarshalBinary implements tidemill.State.
 func (m *hoeffding) UnmarshalBinary(data []byte) error {
-	r := &stateReader{b: data}
-	r.version(1)
+	r := statebytes.Read(data)
+	r.Version(1)
 	n := &hoeffding{set: m.set, bound: m.bound, fixed: m.fixed}
-	n.classes = r.below(maxClasses+1, "the number of classes")
-	if r.err == nil && m.fixed > 0 && n.classes != m.fixed {
-		r.failf("it has %d classes, not the %d fixed", n.classes, m.fixed)
+	n.classes = r.Below(maxClasses+1, "the number of classes")
+	if r.Err() == nil && m.fixed > 0 && n.classes != m.fixed {
+		r.Failf("it has %d classes, not the %d fixed", n.classes, m.fixed)
 	}
-	for range r.count(1) {
-		n.column(r.below(2, "a column's sort") == 1)
+	for range r.Count(1) {
+		n.column(r.Below(2, "a column's sort") == 1)
 	}
-	if m.bound && r.err == nil {
+	if m.bound && r.Err() == nil {
 		if !slices.Equal(n.columns, m.columns) {
-			r.failf("its %d columns are not the %d bound", len(n.columns), len(m.columns))
+			r.Failf("its %d columns are not the %d bound", len(n.columns), len(m.columns))
 		}
 	}
-	nodes := r.count(9)
+	nodes := r.Count(9)
 	if nodes > 0 {
 		n.bound = true
 		n.readNodes(r, nodes)
 	}
-	if err := r.done("hoeffding_tree"); err != nil {
+	if err := r.Done("model: hoeffding_tree"); err != nil {
 		return err
 	}
 	*m = *n
@@ -105,17 +107,17 @@ func (m *hoeffding) UnmarshalBinary(data []byte) error {
 }
 
 // readNodes reads the nodes in the order of walk, which is the order in which they are kept from now on.
-func (m *hoeffding) readNodes(r *stateReader, nodes int) {
+func (m *hoeffding) readNodes(r *statebytes.Reader, nodes int) {
 	type open struct {
 		at    int32
 		wants int // branches that have not come
 	}
 	var stack []open
 	for i := range nodes {
-		n := treeNode{weight: r.weight(), parent: -1}
+		n := treeNode{weight: r.Weight(), parent: -1}
 		if i > 0 {
 			if len(stack) == 0 {
-				r.failf("it has more nodes than its tests have branches")
+				r.Failf("it has more nodes than its tests have branches")
 				return
 			}
 			top := &stack[len(stack)-1]
@@ -126,8 +128,8 @@ func (m *hoeffding) readNodes(r *stateReader, nodes int) {
 				stack = stack[:len(stack)-1]
 			}
 		}
-		kind := r.below(4, "a node's sort")
-		if r.err != nil {
+		kind := r.Below(4, "a node's sort")
+		if r.Err() != nil {
 			return
 		}
 		if kind == 0 {
@@ -136,62 +138,62 @@ func (m *hoeffding) readNodes(r *stateReader, nodes int) {
 			if n.leaf.idle {
 				m.idle++
 			}
-		} else if branches := m.readTest(r, &n, testKind(kind-1)); r.err == nil {
+		} else if branches := m.readTest(r, &n, testKind(kind-1)); r.Err() == nil {
 			stack = append(stack, open{int32(i), branches})
 		}
-		if r.err != nil {
+		if r.Err() != nil {
 			return
 		}
 		m.nodes = append(m.nodes, n)
 	}
 	if len(stack) > 0 {
-		r.failf("a test in it has too few branches")
+		r.Failf("a test in it has too few branches")
 	}
 }
 
 // readTest reads a test and says how many branches it has.
-func (m *hoeffding) readTest(r *stateReader, n *treeNode, test testKind) int {
+func (m *hoeffding) readTest(r *statebytes.Reader, n *treeNode, test testKind) int {
 	n.test = test
-	n.column = int32(r.below(len(m.columns), "a test's column"))
-	branches := r.count(1)
-	if r.err != nil {
+	n.column = int32(r.Below(len(m.columns), "a test's column"))
+	branches := r.Count(1)
+	if r.Err() != nil {
 		return 0
 	}
 	if m.columns[n.column].nominal != (test != testLess) || test != testEach && branches != 2 || branches < 1 {
-		r.failf("a test in it does not fit its column")
+		r.Failf("a test in it does not fit its column")
 		return 0
 	}
 	if test != testEach {
-		n.threshold = r.number()
+		n.threshold = r.Number()
 		return branches
 	}
-	if branches > len(r.b)/8 {
-		r.fail(errStateEnds)
+	if branches > r.Left()/8 {
+		r.Fail(statebytes.ErrShort)
 		return 0
 	}
 	for i := range branches {
-		if n.codes.add(r.u64()) != i {
-			r.failf("a category is twice in a test")
+		if n.codes.add(r.Uint()) != i {
+			r.Failf("a category is twice in a test")
 			return 0
 		}
 	}
 	return branches
 }
 
-func (m *hoeffding) readLeaf(r *stateReader) *treeLeaf {
-	l := &treeLeaf{idle: r.below(2, "the idle mark") == 1, tried: r.weight(), byMajor: r.weight(), byBayes: r.weight()}
-	for range r.count(8) {
-		l.stats = append(l.stats, r.weight())
+func (m *hoeffding) readLeaf(r *statebytes.Reader) *treeLeaf {
+	l := &treeLeaf{idle: r.Below(2, "the idle mark") == 1, tried: r.Weight(), byMajor: r.Weight(), byBayes: r.Weight()}
+	for range r.Count(8) {
+		l.stats = append(l.stats, r.Weight())
 	}
-	if r.err == nil && len(l.stats) > m.classes {
-		r.failf("a leaf has %d classes of %d", len(l.stats), m.classes)
+	if r.Err() == nil && len(l.stats) > m.classes {
+		r.Failf("a leaf has %d classes of %d", len(l.stats), m.classes)
 	}
-	if l.idle || r.err != nil {
+	if l.idle || r.Err() != nil {
 		return l
 	}
-	rows := r.uvarint()
-	if rows > uint64(len(l.stats)) || m.numbers > 0 && rows > uint64(len(r.b)/8/m.numbers) || m.numbers == 0 && rows > 0 {
-		r.failf("a leaf observes %d classes of %d", rows, len(l.stats))
+	rows := r.Uvarint()
+	if rows > uint64(len(l.stats)) || m.numbers > 0 && rows > uint64(r.Left()/8/m.numbers) || m.numbers == 0 && rows > 0 {
+		r.Failf("a leaf observes %d classes of %d", rows, len(l.stats))
 		return l
 	}
 	if rows > 0 {
@@ -199,16 +201,16 @@ func (m *hoeffding) readLeaf(r *stateReader) *treeLeaf {
 	}
 	for i := range l.numbers {
 		d := &l.numbers[i]
-		if d.n = r.weight(); d.n > 0 {
-			d.mean, d.s, d.min, d.max = r.number(), r.number(), r.number(), r.number()
+		if d.n = r.Weight(); d.n > 0 {
+			d.mean, d.s, d.min, d.max = r.Number(), r.Number(), r.Number(), r.Number()
 			d.derive()
 		}
 	}
-	names := r.uvarint()
-	if r.err == nil && names != 0 && names != uint64(m.names) {
-		r.failf("a leaf observes %d categories of %d", names, m.names)
+	names := r.Uvarint()
+	if r.Err() == nil && names != 0 && names != uint64(m.names) {
+		r.Failf("a leaf observes %d categories of %d", names, m.names)
 	}
-	if r.err != nil || names == 0 {
+	if r.Err() != nil || names == 0 {
 		return l
 	}
 	l.names = make([]treeCategoric, names)
@@ -218,23 +220,23 @@ func (m *hoeffding) readLeaf(r *stateReader) *treeLeaf {
 	return l
 }
 
-func (d *treeCategoric) read(r *stateReader, classes int) {
-	d.classes = r.below(classes+1, "the classes of a category")
-	codes := r.count(8 * (1 + d.classes))
-	if r.err != nil {
+func (d *treeCategoric) read(r *statebytes.Reader, classes int) {
+	d.classes = r.Below(classes+1, "the classes of a category")
+	codes := r.Count(8 * (1 + d.classes))
+	if r.Err() != nil {
 		return
 	}
 	if codes > 0 && d.classes == 0 {
-		r.failf("a category has no class")
+		r.Failf("a category has no class")
 		return
 	}
-	d.codes = r.floats(codes)
+	d.codes = r.Floats(codes)
 	for i, code := range d.codes {
 		if d.index.add(codeKey(code)) != i {
-			r.failf("a category is in a leaf twice")
+			r.Failf("a category is in a leaf twice")
 			return
 		}
 	}
-	d.weights = r.floats(codes * d.classes)
-	d.totals = r.floats(d.classes)
+	d.weights = r.Floats(codes * d.classes)
+	d.totals = r.Floats(d.classes)
 }

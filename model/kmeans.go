@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // kmeans is online k-means; see KMeans.
@@ -377,14 +378,14 @@ func (m *kmeans) AppendBinary(b []byte) ([]byte, error) {
 	}
 	if !m.ready {
 		b = binary.AppendUvarint(b, uint64(len(m.startW)))
-		return appendFloats(appendFloats(b, m.start), m.startW), nil
+		return statebytes.AppendFloats(statebytes.AppendFloats(b, m.start), m.startW), nil
 	}
 	b = binary.AppendUvarint(b, uint64(m.pending))
-	b = appendFloats(b, m.centres)
-	b = appendFloats(b, m.weights)
+	b = statebytes.AppendFloats(b, m.centres)
+	b = statebytes.AppendFloats(b, m.weights)
 	if m.pending > 0 {
-		b = appendFloats(b, m.sums)
-		b = appendFloats(b, m.counts)
+		b = statebytes.AppendFloats(b, m.sums)
+		b = statebytes.AppendFloats(b, m.counts)
 	}
 	return b, nil
 }
@@ -394,23 +395,23 @@ func (m *kmeans) UnmarshalBinary(data []byte) error {
 	if m.err != nil {
 		return m.err
 	}
-	r := &stateReader{b: data}
-	r.version(1)
+	r := statebytes.Read(data)
+	r.Version(1)
 	n := newKMeans(&m.set)
 	n.bound = m.bound
-	n.phase = tidemill.Phase(r.below(2, "the phase"))
-	ready := r.below(2, "the ready mark") == 1
-	cols := r.uvarint()
+	n.phase = tidemill.Phase(r.Below(2, "the phase"))
+	ready := r.Below(2, "the ready mark") == 1
+	cols := r.Uvarint()
 	if m.bound {
 		n.shape(m.cols)
 	}
-	if n.cols > 0 && r.err == nil && cols != uint64(n.cols) {
-		r.failf("it has %d columns, not the %d bound", cols, n.cols)
+	if n.cols > 0 && r.Err() == nil && cols != uint64(n.cols) {
+		r.Failf("it has %d columns, not the %d bound", cols, n.cols)
 	}
-	if r.err == nil && cols > 0 {
+	if r.Err() == nil && cols > 0 {
 		n.read(r, ready, cols)
 	}
-	if err := r.done("kmeans"); err != nil {
+	if err := r.Done("model: kmeans"); err != nil {
 		return err
 	}
 	*m = *n
@@ -418,36 +419,36 @@ func (m *kmeans) UnmarshalBinary(data []byte) error {
 }
 
 // read reads what follows the head.
-func (m *kmeans) read(r *stateReader, ready bool, cols uint64) {
+func (m *kmeans) read(r *statebytes.Reader, ready bool, cols uint64) {
 	k := m.set.K
 	if !ready {
-		rows := r.uvarint()
+		rows := r.Uvarint()
 		switch {
 		case m.ready:
-			r.failf("it waits for rows, though its start is given")
-		case rows >= uint64(m.set.StartRows), rows == 0 && m.cols == 0, rows > 0 && cols > uint64(len(r.b)/8)/rows:
-			r.failf("it has %d rows of %d columns to start from", rows, cols)
+			r.Failf("it waits for rows, though its start is given")
+		case rows >= uint64(m.set.StartRows), rows == 0 && m.cols == 0, rows > 0 && cols > uint64(r.Left()/8)/rows:
+			r.Failf("it has %d rows of %d columns to start from", rows, cols)
 		}
-		if r.err != nil {
+		if r.Err() != nil {
 			return
 		}
 		m.cols = int(cols)
-		m.start = r.floats(int(rows) * m.cols)
-		m.startW = r.floats(int(rows))
+		m.start = r.Floats(int(rows) * m.cols)
+		m.startW = r.Floats(int(rows))
 		return
 	}
-	pending := r.below(max(m.set.Batch, m.set.StreamBatch), "the rows of the batch")
-	if r.err != nil || cols > uint64(len(r.b)/8/k) {
-		r.fail(errStateEnds)
+	pending := r.Below(max(m.set.Batch, m.set.StreamBatch), "the rows of the batch")
+	if r.Err() != nil || cols > uint64(r.Left()/8/k) {
+		r.Fail(statebytes.ErrShort)
 		return
 	}
 	m.cols = int(cols)
 	m.room()
 	m.ready, m.pending = true, pending
-	m.centres = r.floats(k * m.cols)
-	m.weights = r.floats(k)
+	m.centres = r.Floats(k * m.cols)
+	m.weights = r.Floats(k)
 	if pending > 0 {
-		m.sums = r.floats(k * m.cols)
-		m.counts = r.floats(k)
+		m.sums = r.Floats(k * m.cols)
+		m.counts = r.Floats(k)
 	}
 }

@@ -2,6 +2,7 @@ package model
 
 import (
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // linear is linear regression; see Linear.
@@ -54,13 +55,13 @@ func (m *linear) AppendBinary(b []byte) ([]byte, error) { return m.g.append(appe
 
 // UnmarshalBinary implements tidemill.State.
 func (m *linear) UnmarshalBinary(data []byte) error {
-	r := &stateReader{b: data}
-	r.version(1)
+	r := statebytes.Read(data)
+	r.Version(1)
 	g := m.g.read(r)
-	if r.err == nil && len(g.bias) != 1 {
-		r.failf("it has %d outputs, not 1", len(g.bias))
+	if r.Err() == nil && len(g.bias) != 1 {
+		r.Failf("it has %d outputs, not 1", len(g.bias))
 	}
-	if err := r.done("linear"); err != nil {
+	if err := r.Done("model: linear"); err != nil {
 		return err
 	}
 	m.g = g

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // logistic is logistic and softmax regression; see Logistic and Softmax.
@@ -203,18 +204,18 @@ func (m *logistic) AppendBinary(b []byte) ([]byte, error) {
 
 // UnmarshalBinary implements tidemill.State.
 func (m *logistic) UnmarshalBinary(data []byte) error {
-	r := &stateReader{b: data}
-	r.version(1)
-	classes := r.uvarint()
+	r := statebytes.Read(data)
+	r.Version(1)
+	classes := r.Uvarint()
 	g := m.g.read(r)
 	switch {
-	case r.err != nil:
+	case r.Err() != nil:
 	case classes > maxClasses || m.outputs(int(classes)) != len(g.bias):
-		r.failf("it has %d classes and %d sets of weights", classes, len(g.bias))
+		r.Failf("it has %d classes and %d sets of weights", classes, len(g.bias))
 	case m.fixed > 0 && classes != uint64(m.fixed):
-		r.failf("it has %d classes, not the %d fixed", classes, m.fixed)
+		r.Failf("it has %d classes, not the %d fixed", classes, m.fixed)
 	}
-	if err := r.done(m.name()); err != nil {
+	if err := r.Done("model: " + m.name()); err != nil {
 		return err
 	}
 	m.g, m.classes = g, int(classes)

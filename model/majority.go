@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // MajorityConfig answers with the classes' shares so far: what a classifier has to beat.
@@ -67,22 +68,22 @@ func (m *majority) Predict(dst []float64, _ *tidemill.Vector) []float64 {
 // AppendBinary implements tidemill.State.
 func (m *majority) AppendBinary(b []byte) ([]byte, error) {
 	b = binary.AppendUvarint(append(b, 1), uint64(len(m.weights)))
-	return appendFloats(b, m.weights), nil
+	return statebytes.AppendFloats(b, m.weights), nil
 }
 
 // UnmarshalBinary implements tidemill.State.
 func (m *majority) UnmarshalBinary(data []byte) error {
-	r := &stateReader{b: data}
-	r.version(1)
-	n := r.count(8)
-	if r.err == nil && m.fixed > 0 && n != m.fixed {
-		r.failf("it has %d classes, not the %d fixed", n, m.fixed)
+	r := statebytes.Read(data)
+	r.Version(1)
+	n := r.Count(8)
+	if r.Err() == nil && m.fixed > 0 && n != m.fixed {
+		r.Failf("it has %d classes, not the %d fixed", n, m.fixed)
 	}
 	var weights []float64
 	for range n {
-		weights = append(weights, r.weight())
+		weights = append(weights, r.Weight())
 	}
-	if err := r.done("majority"); err != nil {
+	if err := r.Done("model: majority"); err != nil {
 		return err
 	}
 	m.weights = weights

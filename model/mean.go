@@ -1,6 +1,9 @@
 package model
 
-import "github.com/tidemill/tidemill"
+import (
+	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
+)
 
 // MeanConfig answers with the mean so far: what a regression has to beat.
 type MeanConfig struct{}
@@ -46,15 +49,15 @@ func (m *mean) Predict(dst []float64, _ *tidemill.Vector) []float64 {
 
 // AppendBinary implements tidemill.State.
 func (m *mean) AppendBinary(b []byte) ([]byte, error) {
-	return appendFloat(appendFloat(append(b, 1), m.weight), m.mean), nil
+	return statebytes.AppendFloat(statebytes.AppendFloat(append(b, 1), m.weight), m.mean), nil
 }
 
 // UnmarshalBinary implements tidemill.State.
 func (m *mean) UnmarshalBinary(data []byte) error {
-	r := &stateReader{b: data}
-	r.version(1)
-	n := mean{weight: r.weight(), mean: r.number()}
-	if err := r.done("mean"); err != nil {
+	r := statebytes.Read(data)
+	r.Version(1)
+	n := mean{weight: r.Weight(), mean: r.Number()}
+	if err := r.Done("model: mean"); err != nil {
 		return err
 	}
 	*m = n

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/matrix"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // The state, version 1: inputs and outputs (0 where the network has no shape yet, and then nothing follows), the phase,
@@ -25,8 +26,8 @@ func (m *mlp) AppendBinary(b []byte) ([]byte, error) {
 	for _, n := range m.counts.list() {
 		b = binary.AppendUvarint(b, *n)
 	}
-	b = appendFloat(b, m.pow1)
-	b = appendFloat(b, m.pow2)
+	b = statebytes.AppendFloat(b, m.pow1)
+	b = statebytes.AppendFloat(b, m.pow2)
 	for i := range m.layers {
 		l := &m.layers[i]
 		b = binary.AppendUvarint(b, uint64(l.out))
@@ -41,8 +42,8 @@ func (m *mlp) AppendBinary(b []byte) ([]byte, error) {
 	}
 	b = binary.AppendUvarint(b, uint64(m.n))
 	for i := range m.n {
-		b = appendFloat(b, m.y[i])
-		b = appendFloat(b, m.weight[i])
+		b = statebytes.AppendFloat(b, m.y[i])
+		b = statebytes.AppendFloat(b, m.weight[i])
 		b = appendSingles(b, m.x.Row(i))
 	}
 	return b, nil
@@ -79,18 +80,17 @@ func appendSingles(b []byte, f []float32) []byte {
 	return b
 }
 
-// singles reads as many finite numbers as dst holds.
-func (r *stateReader) singles(dst []float32) {
-	if len(dst) > len(r.b)/4 {
-		r.fail(errStateEnds)
+// readSingles reads as many finite numbers as dst holds.
+func readSingles(r *statebytes.Reader, dst []float32) {
+	b := r.Next(4 * len(dst))
+	if b == nil {
 		return
 	}
 	for i := range dst {
-		dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(r.b[4*i:]))
+		dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
 	}
-	r.b = r.b[4*len(dst):]
 	if !matrix.Finite(dst) {
-		r.fail(errors.New("a number in it is not finite"))
+		r.Fail(errors.New("a number in it is not finite"))
 	}
 }
 
@@ -98,10 +98,10 @@ func (r *stateReader) singles(dst []float32) {
 func (m *mlp) UnmarshalBinary(data []byte) error {
 	next := newMLP(&m.c)
 	next.err = nil
-	r := &stateReader{b: data}
-	r.version(1)
+	r := statebytes.Read(data)
+	r.Version(1)
 	next.read(r, m)
-	if err := r.done("mlp"); err != nil {
+	if err := r.Done("model: mlp"); err != nil {
 		return err
 	}
 	m.cols, m.outs, m.layers, m.phase, m.pow1, m.pow2 = next.cols, next.outs, next.layers, next.phase, next.pow1, next.pow2
@@ -110,27 +110,27 @@ func (m *mlp) UnmarshalBinary(data []byte) error {
 }
 
 // read reads a state into an untrained network; was is the one that it will replace.
-func (m *mlp) read(r *stateReader, was *mlp) {
-	cols, outs := r.uvarint(), r.uvarint()
-	if p := r.u8(); p <= byte(tidemill.Stream) {
+func (m *mlp) read(r *statebytes.Reader, was *mlp) {
+	cols, outs := r.Uvarint(), r.Uvarint()
+	if p := r.Byte(); p <= byte(tidemill.Stream) {
 		m.phase = tidemill.Phase(p)
 	} else {
-		r.failf("its phase is %d", p)
+		r.Failf("its phase is %d", p)
 	}
 	switch {
-	case r.err != nil:
+	case r.Err() != nil:
 		return
 	case was.bound && (cols != uint64(was.cols) || outs != uint64(was.outs)):
-		r.failf("it has %d inputs and %d outputs, the task %d and %d", cols, outs, was.cols, was.outs)
+		r.Failf("it has %d inputs and %d outputs, the task %d and %d", cols, outs, was.cols, was.outs)
 		return
 	case outs == 0:
 		if cols != 0 {
-			r.failf("it has %d inputs and no outputs", cols)
+			r.Failf("it has %d inputs and no outputs", cols)
 		}
 		return
 	case !was.bound:
 		if want, err := m.outputs(0); err == nil && uint64(want) != outs {
-			r.failf("it has %d outputs, the settings ask for %d", outs, want)
+			r.Failf("it has %d outputs, the settings ask for %d", outs, want)
 			return
 		}
 	}
@@ -139,41 +139,41 @@ func (m *mlp) read(r *stateReader, was *mlp) {
 	need, in := uint64(0), cols
 	for _, out := range append(m.units(), outs) {
 		if in == 0 || in > maxUnits || out == 0 || out > maxUnits {
-			r.failf("a layer of %d by %d", in, out)
+			r.Failf("a layer of %d by %d", in, out)
 			return
 		}
 		need += 4 * slots * (in + 1) * out
 		in = out
 	}
-	if need > uint64(len(r.b)) {
-		r.fail(errStateEnds)
+	if need > uint64(r.Left()) {
+		r.Fail(statebytes.ErrShort)
 		return
 	}
 	m.shape(int(cols), int(outs))
 	for _, n := range m.counts.list() {
-		*n = r.uvarint()
+		*n = r.Uvarint()
 	}
-	m.pow1, m.pow2 = r.number(), r.number()
+	m.pow1, m.pow2 = r.Number(), r.Number()
 	if !(m.pow1 >= 0 && m.pow1 <= 1 && m.pow2 >= 0 && m.pow2 <= 1) {
-		r.failf("the powers %v and %v are not from 0 to 1", m.pow1, m.pow2)
+		r.Failf("the powers %v and %v are not from 0 to 1", m.pow1, m.pow2)
 	}
 	if m.counts.Streak >= maxStreak {
-		r.failf("%d steps in a row were refused", m.counts.Streak)
+		r.Failf("%d steps in a row were refused", m.counts.Streak)
 	}
 	for i := range m.layers {
 		l := &m.layers[i]
-		if n := r.uvarint(); r.err == nil && n != uint64(l.out) {
-			r.failf("layer %d has %d units, the settings ask for %d", i+1, n, l.out)
+		if n := r.Uvarint(); r.Err() == nil && n != uint64(l.out) {
+			r.Failf("layer %d has %d units, the settings ask for %d", i+1, n, l.out)
 		}
 		for s := range l.sides() {
 			for row := range l.in {
 				for k := range l.blocks {
-					r.singles(l.blocks[k].side(s, row))
+					readSingles(r, l.blocks[k].side(s, row))
 				}
 			}
-			r.singles(l.biasSide(s))
+			readSingles(r, l.biasSide(s))
 		}
-		if r.err != nil {
+		if r.Err() != nil {
 			return
 		}
 	}
@@ -181,29 +181,29 @@ func (m *mlp) read(r *stateReader, was *mlp) {
 }
 
 // readWaiting reads the rows that wait.
-func (m *mlp) readWaiting(r *stateReader) {
-	n := r.count(16 + 4*m.cols)
-	if r.err == nil && n >= max(m.size(), 1) {
-		r.failf("%d rows wait for a step of %d", n, m.size())
+func (m *mlp) readWaiting(r *statebytes.Reader) {
+	n := r.Count(16 + 4*m.cols)
+	if r.Err() == nil && n >= max(m.size(), 1) {
+		r.Failf("%d rows wait for a step of %d", n, m.size())
 	}
-	if r.err == nil && m.counts.Rows < uint64(n) {
-		r.failf("%d rows wait of %d", n, m.counts.Rows)
+	if r.Err() == nil && m.counts.Rows < uint64(n) {
+		r.Failf("%d rows wait of %d", n, m.counts.Rows)
 	}
-	if r.err != nil {
+	if r.Err() != nil {
 		return
 	}
 	m.x = matrix.Of(n, m.cols, make([]float32, n*m.cols))
 	m.y, m.weight = make([]float64, n), make([]float64, n)
 	for i := range n {
-		y, w := r.f64(), r.f64()
-		r.singles(m.x.Row(i))
-		if r.err != nil {
+		y, w := r.Float(), r.Float()
+		readSingles(r, m.x.Row(i))
+		if r.Err() != nil {
 			return
 		}
 		m.n = i
 		rows := m.counts.Rows
 		if !(w > 0) || !m.accept(matrix.MaxAbs(m.x.Row(i)), true, y, w) {
-			r.failf("waiting row %d could not have been learned", i)
+			r.Failf("waiting row %d could not have been learned", i)
 			return
 		}
 		m.counts.Rows = rows

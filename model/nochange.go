@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // NoChangeConfig answers with the last class learned: what a classifier has to beat where answers come in runs.
@@ -68,14 +69,14 @@ func (m *noChange) AppendBinary(b []byte) ([]byte, error) {
 
 // UnmarshalBinary implements tidemill.State.
 func (m *noChange) UnmarshalBinary(data []byte) error {
-	r := &stateReader{b: data}
-	r.version(1)
-	classes := r.below(maxClasses+1, "the number of classes")
-	last := r.below(classes+1, "the last class") - 1
-	if r.err == nil && m.fixed > 0 && classes != m.fixed {
-		r.failf("it has %d classes, not the %d fixed", classes, m.fixed)
+	r := statebytes.Read(data)
+	r.Version(1)
+	classes := r.Below(maxClasses+1, "the number of classes")
+	last := r.Below(classes+1, "the last class") - 1
+	if r.Err() == nil && m.fixed > 0 && classes != m.fixed {
+		r.Failf("it has %d classes, not the %d fixed", classes, m.fixed)
 	}
-	if err := r.done("no_change"); err != nil {
+	if err := r.Done("model: no_change"); err != nil {
 		return err
 	}
 	m.classes, m.last = classes, last

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // aucMax is the number of distinct scores that AUC keeps at full precision by default.
@@ -243,28 +244,28 @@ func (f *auc) appendState(b []byte) []byte {
 	return b
 }
 
-func (f *auc) readState(r *reader) {
-	f.drop = uint(r.u8())
+func (f *auc) readState(r *statebytes.Reader) {
+	f.drop = uint(r.Byte())
 	if f.drop > 63 {
-		r.fail(errors.New("it drops more bits than there are"))
+		r.Fail(errors.New("it drops more bits than there are"))
 		return
 	}
-	n := r.count(3)
+	n := r.Count(3)
 	if n > f.max {
-		r.fail(errors.New("it has more scores than the bound allows"))
+		r.Fail(errors.New("it has more scores than the bound allows"))
 		return
 	}
 	f.cells = make([]cell, 0, n)
 	last, all := uint64(0), uint64(0)
 	for i := range n {
-		step := r.uvarint()
-		c := cell{key: last + step<<f.drop, neg: r.uvarint(), pos: r.uvarint()}
-		if r.err != nil {
+		step := r.Uvarint()
+		c := cell{key: last + step<<f.drop, neg: r.Uvarint(), pos: r.Uvarint()}
+		if r.Err() != nil {
 			return
 		}
 		all += c.neg + c.pos
 		if step<<f.drop>>f.drop != step || i > 0 && c.key <= last || c.neg > 1<<40 || c.pos > 1<<40 || c.neg+c.pos == 0 || all > 1<<40 {
-			r.fail(errors.New("its scores are out of order or out of range"))
+			r.Fail(errors.New("its scores are out of order or out of range"))
 			return
 		}
 		f.cells = append(f.cells, c)

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // maxClasses bounds what a hostile or broken class index can make a score allocate.
@@ -115,14 +116,14 @@ func (c *counts) margins() (right, predicted, truth []float64) {
 
 func (c *counts) appendState(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(c.size))
-	b = appendFloat(appendFloat(b, c.n), c.hits)
+	b = statebytes.AppendFloat(statebytes.AppendFloat(b, c.n), c.hits)
 	if m := min(c.size, dense); c.cells == nil {
 		b = append(b, 0)
 	} else {
 		b = append(b, 1)
 		for t := range m {
 			for p := range m {
-				b = appendFloat(b, c.cells[t*dense+p])
+				b = statebytes.AppendFloat(b, c.cells[t*dense+p])
 			}
 		}
 	}
@@ -130,43 +131,43 @@ func (c *counts) appendState(b []byte) []byte {
 	for _, p := range c.pairs {
 		b = binary.LittleEndian.AppendUint32(b, uint32(p.truth))
 		b = binary.LittleEndian.AppendUint32(b, uint32(p.predicted))
-		b = appendFloat(b, p.w)
+		b = statebytes.AppendFloat(b, p.w)
 	}
 	return b
 }
 
-func (c *counts) readState(r *reader) {
-	size := r.uvarint()
+func (c *counts) readState(r *statebytes.Reader) {
+	size := r.Uvarint()
 	if size > maxClasses {
-		r.fail(errors.New("it has more than 2^24 classes"))
+		r.Fail(errors.New("it has more than 2^24 classes"))
 		return
 	}
-	*c = counts{size: int(size), n: r.weight(), hits: r.weight()}
-	if r.flag() {
+	*c = counts{size: int(size), n: r.Weight(), hits: r.Weight()}
+	if readFlag(r) {
 		m := min(c.size, dense)
-		if len(r.b) < m*m*8 {
-			r.fail(errShort)
+		if r.Left() < m*m*8 {
+			r.Fail(statebytes.ErrShort)
 			return
 		}
 		c.cells = make([]float64, dense*dense)
 		for t := range m {
 			for p := range m {
-				c.cells[t*dense+p] = r.weight()
+				c.cells[t*dense+p] = r.Weight()
 			}
 		}
 	}
-	n := r.count(16)
+	n := r.Count(16)
 	for i := range n {
-		tp := r.u64()
-		p := pair{truth: int32(uint32(tp)), predicted: int32(uint32(tp >> 32)), w: r.weight()}
+		tp := r.Uint()
+		p := pair{truth: int32(uint32(tp)), predicted: int32(uint32(tp >> 32)), w: r.Weight()}
 		key := [2]int32{p.truth, p.predicted}
 		if p.truth < 0 || p.predicted < 0 || int(p.truth) >= c.size || int(p.predicted) >= c.size || max(p.truth, p.predicted) < dense {
-			r.fail(errors.New("a pair of classes is out of range"))
+			r.Fail(errors.New("a pair of classes is out of range"))
 		}
 		if _, ok := c.at[key]; ok {
-			r.fail(errors.New("a pair of classes is in it twice"))
+			r.Fail(errors.New("a pair of classes is in it twice"))
 		}
-		if r.err != nil {
+		if r.Err() != nil {
 			return
 		}
 		if c.at == nil {
@@ -175,16 +176,6 @@ func (c *counts) readState(r *reader) {
 		c.at[key] = int32(i)
 		c.pairs = append(c.pairs, p)
 	}
-}
-
-// weight reads a finite number that is not negative.
-func (r *reader) weight() float64 {
-	f := r.finite()
-	if f < 0 {
-		r.fail(errors.New("a count is negative"))
-		return 0
-	}
-	return f
 }
 
 // confusion is the figure under every score that is made of the confusion matrix.
@@ -245,11 +236,11 @@ func (f *confusion) appendState(b []byte) []byte {
 	return f.c.appendState(b)
 }
 
-func (f *confusion) readState(r *reader) {
-	p := r.uvarint()
+func (f *confusion) readState(r *statebytes.Reader) {
+	p := r.Uvarint()
 	positive := int64(p>>1) ^ -int64(p&1) // zig-zag, as AppendVarint writes it
 	if positive < -1 || positive >= maxClasses {
-		r.fail(errors.New("the positive class is out of range"))
+		r.Fail(errors.New("the positive class is out of range"))
 		return
 	}
 	f.positive = int32(positive)

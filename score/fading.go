@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // Fading is an empty score of s's settings in which an answer's weight is multiplied by keep (0 < keep < 1) at each
@@ -64,20 +65,20 @@ func (s *fading) Details(labels []string) []tidemill.NamedValue { return details
 
 // AppendBinary implements tidemill.State.
 func (s *fading) AppendBinary(b []byte) ([]byte, error) {
-	return s.f.appendState(appendFloat(append(b, 1), s.weight)), nil
+	return s.f.appendState(statebytes.AppendFloat(append(b, 1), s.weight)), nil
 }
 
 // UnmarshalBinary implements tidemill.State.
 func (s *fading) UnmarshalBinary(data []byte) error {
-	r := &reader{b: data}
-	r.version(1)
-	weight := r.finite()
+	r := statebytes.Read(data)
+	r.Version(1)
+	weight := r.Finite()
 	if !(weight > 0) || weight >= rescale {
-		r.fail(errors.New("its weight is out of range"))
+		r.Fail(errors.New("its weight is out of range"))
 	}
 	f := s.f.empty()
 	f.readState(r)
-	if err := r.done(s.Describe()); err != nil {
+	if err := r.Done("score: " + s.Describe()); err != nil {
 		return err
 	}
 	s.f, s.weight = f, weight

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // R2Config is the coefficient of determination: 1 is perfect, 0 no better than the mean of the truths.
@@ -60,14 +61,14 @@ func (f *r2) value() float64 {
 func (f *r2) scale(by float64) { f.n, f.spread, f.left = f.n*by, f.spread*by, f.left*by }
 
 func (f *r2) appendState(b []byte) []byte {
-	b = appendUint(b, f.answers)
-	return appendFloat(appendFloat(appendFloat(appendFloat(b, f.n), f.mean), f.spread), f.left)
+	b = statebytes.AppendUint(b, f.answers)
+	return statebytes.AppendFloat(statebytes.AppendFloat(statebytes.AppendFloat(statebytes.AppendFloat(b, f.n), f.mean), f.spread), f.left)
 }
 
-func (f *r2) readState(r *reader) {
-	f.answers = r.u64()
-	f.n, f.mean, f.spread, f.left = r.weight(), r.finite(), r.finite(), r.weight()
+func (f *r2) readState(r *statebytes.Reader) {
+	f.answers = r.Uint()
+	f.n, f.mean, f.spread, f.left = r.Weight(), r.Finite(), r.Finite(), r.Weight()
 	if (f.answers == 0) != (f.n == 0) {
-		r.fail(errors.New("its count and its weight do not agree"))
+		r.Fail(errors.New("its count and its weight do not agree"))
 	}
 }

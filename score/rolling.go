@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // windowed is what the scores of this package offer beyond tidemill.Score.
@@ -105,22 +106,22 @@ func (s *rolling) AppendBinary(b []byte) ([]byte, error) {
 
 // UnmarshalBinary implements tidemill.State.
 func (s *rolling) UnmarshalBinary(data []byte) error {
-	r := &reader{b: data}
-	r.version(1)
-	n := r.count(itemSize)
+	r := statebytes.Read(data)
+	r.Version(1)
+	n := r.Count(itemSize)
 	if n > s.n {
-		r.fail(errors.New("it has more answers than the window holds"))
+		r.Fail(errors.New("it has more answers than the window holds"))
 		n = 0
 	}
 	ring := make([]item, 0, n)
 	for range n {
-		it := r.item()
+		it := readItem(r)
 		if it.i < 0 || it.j < 0 || it.i >= maxClasses || it.j >= maxClasses || !(it.a == it.a) || !(it.b == it.b) {
-			r.fail(errors.New("an answer in it is out of range"))
+			r.Fail(errors.New("an answer in it is out of range"))
 		}
 		ring = append(ring, it)
 	}
-	if err := r.done(s.Describe()); err != nil {
+	if err := r.Done("score: " + s.Describe()); err != nil {
 		return err
 	}
 	s.ring, s.next = ring, 0

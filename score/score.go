@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // item is what is left of an answer once a figure has taken from it what it needs. Its meaning is the figure's own.
@@ -24,7 +25,7 @@ type figure interface {
 	fold(it item, weight float64)
 	value() float64
 	appendState(b []byte) []byte
-	readState(r *reader)
+	readState(r *statebytes.Reader)
 }
 
 // sums is an upgrade of figure: its state is a sum over items that can be multiplied by a factor, so it can fade.
@@ -79,10 +80,10 @@ func (t *Total) AppendBinary(b []byte) ([]byte, error) { return t.f.appendState(
 // UnmarshalBinary implements tidemill.State.
 func (t *Total) UnmarshalBinary(data []byte) error {
 	f := t.f.empty()
-	r := &reader{b: data}
-	r.version(1)
+	r := statebytes.Read(data)
+	r.Version(1)
 	f.readState(r)
-	if err := r.done(f.name()); err != nil {
+	if err := r.Done("score: " + f.name()); err != nil {
 		return err
 	}
 	t.f = f
@@ -152,22 +153,22 @@ func (m *mean) appendState(b []byte) []byte {
 	} else {
 		b = append(b, 0)
 	}
-	return appendFloat(appendFloat(b, m.n), m.sum)
+	return statebytes.AppendFloat(statebytes.AppendFloat(b, m.n), m.sum)
 }
 
-func (m *mean) readState(r *reader) {
-	m.spoiled = r.flag()
-	m.n, m.sum = r.finite(), r.finite()
+func (m *mean) readState(r *statebytes.Reader) {
+	m.spoiled = readFlag(r)
+	m.n, m.sum = r.Finite(), r.Finite()
 	if m.n < 0 {
-		r.fail(errors.New("its count is negative"))
+		r.Fail(errors.New("its count is negative"))
 	}
 }
 
-// flag reads a byte that is 0 or 1.
-func (r *reader) flag() bool {
-	v := r.u8()
+// readFlag reads a byte that is 0 or 1.
+func readFlag(r *statebytes.Reader) bool {
+	v := r.Byte()
 	if v > 1 {
-		r.fail(fmt.Errorf("a mark is %d, neither 0 nor 1", v))
+		r.Fail(fmt.Errorf("a mark is %d, neither 0 nor 1", v))
 	}
 	return v == 1
 }
@@ -189,16 +190,16 @@ func errorOf(a *tidemill.Answer) (predicted, truth float64, ok bool) {
 }
 
 func appendItem(b []byte, it item) []byte {
-	b = appendFloat(appendFloat(b, it.a), it.b)
+	b = statebytes.AppendFloat(statebytes.AppendFloat(b, it.a), it.b)
 	b = binary.LittleEndian.AppendUint32(b, uint32(it.i))
 	return binary.LittleEndian.AppendUint32(b, uint32(it.j))
 }
 
 const itemSize = 24
 
-func (r *reader) item() item {
-	it := item{a: math.Float64frombits(r.u64()), b: math.Float64frombits(r.u64())}
-	ij := r.u64()
+func readItem(r *statebytes.Reader) item {
+	it := item{a: math.Float64frombits(r.Uint()), b: math.Float64frombits(r.Uint())}
+	ij := r.Uint()
 	it.i, it.j = int32(uint32(ij)), int32(uint32(ij>>32))
 	return it
 }
