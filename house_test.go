@@ -16,18 +16,19 @@ import (
 const modulePath = "github.com/tidemill/tidemill"
 
 // rooms are which of our packages each package may import, by the first folder of its path; "" is the root. Siblings
-// do not import each other, except through matrix, statebytes and debezium, and a model its encoders.
+// do not import each other, except through matrix, statebytes, durable and debezium, and a model its encoders.
 var rooms = map[string][]string{
 	"":             {},
 	"matrix":       {"matrix"},
 	"statebytes":   {""},
+	"durable":      {},
 	"encode":       {"", "matrix", "statebytes"},
 	"feature":      {"", "matrix", "statebytes"},
 	"model":        {"", "matrix", "statebytes", "encode"},
 	"score":        {"", "matrix", "statebytes"},
 	"transform":    {""},
-	"store":        {""},
-	"connector":    {""},
+	"store":        {"", "durable"},
+	"connector":    {"", "durable"},
 	"config":       {"", "encode"},
 	"serve":        {""},
 	"tidemilltest": {""},

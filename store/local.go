@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/tidemill/tidemill/durable"
 )
 
 // local is the disk of the operating system.
@@ -75,14 +77,14 @@ func (local) rename(from, to string) error { return os.Rename(from, to) }
 
 func (local) remove(path string) error { return os.Remove(path) }
 
-func (local) sync(dir string) error { return syncFolder(dir) }
+func (local) sync(dir string) error { return durable.SyncFolder(dir) }
 
 func (local) lock(path string) (unlock func() error, holder string, err error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, "", err
 	}
-	ok, err := lockFile(f)
+	ok, err := durable.Lock(f)
 	if err != nil {
 		f.Close()
 		return nil, "", fmt.Errorf("lock %s: %w", path, err)
@@ -103,6 +105,6 @@ func (local) lock(path string) (unlock func() error, holder string, err error) {
 	}
 	return func() error {
 		_ = f.Truncate(0)
-		return errors.Join(unlockFile(f), f.Close())
+		return errors.Join(durable.Unlock(f), f.Close())
 	}, "", nil
 }

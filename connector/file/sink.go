@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/durable"
 )
 
 // Writer is the sink that appends to a file. Sink and SinkConfig make it. One goroutine uses it.
@@ -61,7 +62,7 @@ const sidecarMax = 64 << 10
 // lock takes the sidecar for this process until unlock, and reads it. ok is false where nobody has written to it yet.
 func (w *Writer) lock(ctx context.Context) (o owner, ok bool, err error) {
 	for wait := time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
-		locked, err := lockFile(w.side)
+		locked, err := durable.Lock(w.side)
 		if err != nil {
 			return o, false, fmt.Errorf("file: lock %s: %w", w.side.Name(), err)
 		}
@@ -87,7 +88,7 @@ func (w *Writer) lock(ctx context.Context) (o owner, ok bool, err error) {
 	return o, ok, err
 }
 
-func (w *Writer) unlock() { _ = unlockFile(w.side) }
+func (w *Writer) unlock() { _ = durable.Unlock(w.side) }
 
 // own writes the sidecar.
 func (w *Writer) own(o owner) error {
@@ -140,7 +141,7 @@ func (w *Writer) Resume(ctx context.Context, r tidemill.Resumption) error {
 		err = w.own(now)
 	}
 	if err == nil {
-		err = syncFolder(filepath.Dir(w.path))
+		err = durable.SyncFolder(filepath.Dir(w.path))
 	}
 	if err != nil {
 		return errors.Join(err, f.Close())

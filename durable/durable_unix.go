@@ -1,6 +1,6 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
-package file
+package durable
 
 import (
 	"errors"
@@ -8,8 +8,9 @@ import (
 	"syscall"
 )
 
-// lockFile takes f for this process; false when another has it.
-func lockFile(f *os.File) (bool, error) {
+// Lock takes f for this process; false when another process, or another open file of this one, has it. It does not
+// wait, and ends with the process. See flock(2).
+func Lock(f *os.File) (bool, error) {
 	for {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		switch {
@@ -24,10 +25,11 @@ func lockFile(f *os.File) (bool, error) {
 	}
 }
 
-func unlockFile(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }
+// Unlock gives up what Lock took.
+func Unlock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }
 
-// syncFolder makes the names in dir durable. Some file systems know no fsync of a folder and say so.
-func syncFolder(dir string) error {
+// SyncFolder makes the names in dir durable. Some file systems know no fsync of a folder and say so.
+func SyncFolder(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
