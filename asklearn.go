@@ -1,6 +1,9 @@
 package tidemill
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // runMax is how many asks or learns that follow one another are computed together.
 const runMax = 256
@@ -127,8 +130,11 @@ func (t *taskState) fill(learn bool) *Block {
 	for i := range r.rows {
 		x := encode(t.encoders, &r.xs[i], &r.enc[0], &r.enc[1])
 		if f32 {
-			for _, v := range x.Dense {
-				b.Dense32 = append(b.Dense32, float32(v))
+			at := len(b.Dense32)
+			b.Dense32 = slices.Grow(b.Dense32, len(x.Dense))[:at+len(x.Dense)]
+			to := b.Dense32[at:]
+			for k, v := range x.Dense[:len(to)] {
+				to[k] = float32(v)
 			}
 		} else {
 			b.Dense = append(b.Dense, x.Dense...)

@@ -114,7 +114,9 @@ func (t *taskState) scoreAnswer(pred []float64, class int, y, weight float64, x 
 	if len(pred) == 0 || pred[0] != pred[0] {
 		return
 	}
-	a := Answer{Kind: t.kind, Prediction: pred, Class: class, Truth: y, Weight: weight, Positive: t.positiveIndex(), Labels: t.classes.labels, X: x}
+	tally := t.tallies[t.phase]
+	a := &tally.answer
+	*a = Answer{Kind: t.kind, Prediction: pred, Class: class, Truth: y, Weight: weight, Positive: t.positiveIndex(), Labels: t.classes.labels, X: x}
 	if t.kind == Classify {
 		if y < 0 || int(y) >= len(pred) {
 			a.Unseen = true
@@ -125,7 +127,7 @@ func (t *taskState) scoreAnswer(pred []float64, class int, y, weight float64, x 
 			a.Prediction = p
 		}
 	}
-	t.tallies[t.phase].update(&a, o)
+	tally.update(a, o)
 }
 
 func (t *taskState) positiveIndex() int {

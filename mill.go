@@ -40,6 +40,7 @@ type Mill struct {
 	nextAt  time.Time
 	slice   int
 	held    []Output // of the batch, not yet handed to the sinks
+	heads   []int    // scratch of merge: how many of each task's outputs it has taken
 
 	pool    *sync.Pool // of scratch
 	begun   bool       // a run of this history has asked the source for its snapshot

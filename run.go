@@ -363,26 +363,21 @@ func (m *Mill) locked(f func() error, n int) error {
 
 // gather collects the tasks' outputs of one slice in the order of their changes, and numbers them.
 func (m *Mill) gather() {
-	first := len(m.held)
+	first, n := len(m.held), 0
+	for _, t := range m.tasks {
+		n += len(t.outs)
+	}
+	m.held = slices.Grow(m.held, n)
 	if len(m.tasks) == 1 {
-		t := m.tasks[0]
-		m.held = slices.Grow(m.held, len(t.outs))
-		for i := range t.outs {
-			m.held = append(m.held, t.outs[i].o)
+		for i := range m.tasks[0].outs {
+			m.held = append(m.held, m.tasks[0].outs[i].o)
 		}
+	} else {
+		m.merge(n)
+	}
+	for _, t := range m.tasks {
 		clear(t.outs)
 		t.outs = t.outs[:0]
-	} else {
-		var all []taskOutput
-		for _, t := range m.tasks {
-			all = append(all, t.outs...)
-			clear(t.outs)
-			t.outs = t.outs[:0]
-		}
-		slices.SortStableFunc(all, func(a, b taskOutput) int { return a.at - b.at })
-		for i := range all {
-			m.held = append(m.held, all[i].o)
-		}
 	}
 	for i := first; i < len(m.held); i++ {
 		m.seq++
@@ -392,6 +387,29 @@ func (m *Mill) gather() {
 		}
 	}
 }
+
+// merge takes n outputs from the tasks, those of an earlier change first, of one change in the order of the tasks.
+func (m *Mill) merge(n int) {
+	m.heads = slices.Grow(m.heads[:0], len(m.tasks))[:len(m.tasks)]
+	clear(m.heads)
+	for _, t := range m.tasks { // nearly always sorted: an expiry may be told before the asks that wait to be computed
+		if !slices.IsSortedFunc(t.outs, byChange) {
+			slices.SortStableFunc(t.outs, byChange)
+		}
+	}
+	for ; n > 0; n-- {
+		best, at := -1, 0
+		for k, t := range m.tasks {
+			if h := m.heads[k]; h < len(t.outs) && (best < 0 || t.outs[h].at < at) {
+				best, at = k, t.outs[h].at
+			}
+		}
+		m.held = append(m.held, m.tasks[best].outs[m.heads[best]].o)
+		m.heads[best]++
+	}
+}
+
+func byChange(a, b taskOutput) int { return a.at - b.at }
 
 func (m *Mill) noteReject(o *Output) {
 	r := RejectStatus{At: time.Now(), Task: o.Task, Position: o.Position, ID: o.ID, Reason: o.Reason}

@@ -216,9 +216,14 @@ func (m *Mill) closing(ctx context.Context, t *taskState) error {
 		if err != nil {
 			return err
 		}
-		own := c.clone() // a run and its outputs keep the row past the scan
+		asked := matchRow(tt.predict, c) != nil || matchRow(tt.eval, c) != nil
+		if !asked && n%runMax != 0 {
+			return nil
+		}
 		m.mu.Lock()
-		err = t.closeRow(own, tt)
+		if asked {
+			err = t.closeRow(c.clone(), tt) // a run and its outputs keep the row past the scan
+		}
 		if err == nil && n%runMax == 0 {
 			err = t.flush()
 		}

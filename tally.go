@@ -2,6 +2,7 @@ package tidemill
 
 import (
 	"math"
+	"slices"
 )
 
 // rollingWindow is how many answers a rolling figure looks back on.
@@ -28,6 +29,9 @@ type tally struct {
 	curve    []CurvePoint
 	curved   int // the score that the curve shows
 	stride   uint64
+
+	answer, other Answer    // scratch: the task's answer, a baseline's
+	hot           []float64 // scratch: no-change's prediction
 }
 
 // kept is an answer as the ring keeps it.
@@ -81,7 +85,8 @@ func (t *tally) update(a *Answer, o *others) {
 			f.Update(a)
 		}
 	}
-	b := Answer{Kind: a.Kind, Truth: a.Truth, Unseen: a.Unseen, Weight: a.Weight, Positive: a.Positive, Labels: a.Labels, X: a.X}
+	b := &t.other
+	*b = Answer{Kind: a.Kind, Truth: a.Truth, Unseen: a.Unseen, Weight: a.Weight, Positive: a.Positive, Labels: a.Labels, X: a.X}
 	baseClass := math.NaN()
 	if a.Kind == Classify || a.Kind == Regress {
 		if len(o.base) > 0 {
@@ -93,31 +98,29 @@ func (t *tally) update(a *Answer, o *others) {
 				baseClass = o.base[0]
 			}
 			for _, s := range t.majority {
-				s.Update(&b)
+				s.Update(b)
 			}
 		}
 		if o.last == o.last {
-			var hot [64]float64
 			if a.Kind == Classify {
 				k := max(len(a.Prediction), int(o.last)+1)
-				p := hot[:0]
-				for range k {
-					p = append(p, 0)
-				}
-				p[int(o.last)] = 1
-				b.Prediction, b.Class = p, int(o.last)
+				t.hot = slices.Grow(t.hot[:0], k)[:k]
+				clear(t.hot)
+				t.hot[int(o.last)] = 1
+				b.Prediction, b.Class = t.hot, int(o.last)
 			} else {
-				b.Prediction = append(hot[:0], o.last)
+				t.hot = append(t.hot[:0], o.last)
+				b.Prediction = t.hot
 			}
 			for _, s := range t.noChange {
-				s.Update(&b)
+				s.Update(b)
 			}
 		}
 		if len(o.frozen) > 0 {
 			b.Prediction = o.frozen
 			b.Class = argmax(o.frozen)
 			for _, s := range t.frozen {
-				s.Update(&b)
+				s.Update(b)
 			}
 		}
 	}

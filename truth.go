@@ -28,7 +28,7 @@ func (t *taskState) truth(lab Value) (y float64, text string, err error) {
 	}
 	k, ok := t.classes.learn(b)
 	if !ok {
-		return 0, "", &RowError{Reason: fmt.Sprintf("its label %q is not one of the classes %v", b, t.classes.labels)}
+		return 0, "", &RowError{Reason: fmt.Sprintf("its label %q is not one of the classes %v", string(b), t.classes.labels)}
 	}
 	return float64(k), t.classes.labels[k], nil
 }
