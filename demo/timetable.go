@@ -82,6 +82,8 @@ func (d *sqliteTimetable) write(ctx context.Context, all []flights.Flight, event
 			err = errors.Join(err, tx.Rollback())
 		}
 	}()
+	// The driver gives each statement under a context that can end a goroutine to watch it; the transaction has one.
+	ctx = context.WithoutCancel(ctx)
 	landing := tx.StmtContext(ctx, d.landing)
 	inserts := map[int]*sql.Stmt{}
 	for n, s := range d.inserts {
