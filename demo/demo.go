@@ -25,8 +25,9 @@ type Options struct {
 	JSON     bool   // the result as one JSON object on the last line of Out
 	Rows     int    // rows to stream; 0: all
 	Kinds    config.Kinds
-	Out, Err io.Writer // results; progress
-	Terminal bool      // Err is a terminal: progress is redrawn in place
+	Out, Err io.Writer     // results; progress
+	Terminal bool          // Err is a terminal: progress is redrawn in place
+	PeakRSS  func() uint64 // the most memory that the process has held, in bytes; nil: not told
 }
 
 // Result is what every demo prints with JSON.
@@ -233,7 +234,9 @@ func (s *stage) finish(ctx context.Context) error {
 		s.result.Learned = max(s.result.Learned, t.Counts.Learned)
 	}
 	s.result.Predicted = predicted
-	s.result.PeakRSS = peakRSS()
+	if s.o.PeakRSS != nil {
+		s.result.PeakRSS = s.o.PeakRSS()
+	}
 	s.say("")
 	s.say("The flow is %s: edit it, and run it with  tidemill run %s", s.path("flow.yaml"), s.path("flow.yaml"))
 	if !s.o.Once {
