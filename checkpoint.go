@@ -88,7 +88,7 @@ func (m *Mill) saved(r saved) error {
 	}
 	m.sm.Lock()
 	s := &m.stats.checkpoint
-	s.ID, s.At, s.Position, s.Bytes, s.Pause, s.Took = r.c.ID, time.Now(), r.c.Position, r.bytes, r.pause, r.took
+	s.ID, s.At, s.Position, s.Bytes, s.Pause, s.Took, s.Loaded = r.c.ID, time.Now(), r.c.Position, r.bytes, r.pause, r.took, false
 	s.Recent = append(s.Recent, s.At)
 	if len(s.Recent) > 60 {
 		s.Recent = s.Recent[1:]

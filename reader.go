@@ -35,7 +35,7 @@ func Open(ctx context.Context, f Flow) (*Reader, error) {
 		m.event("checkpoint", "a checkpoint cannot be used: "+w.Error())
 	}
 	m.setState("stopped")
-	m.stats.checkpoint = CheckpointStatus{ID: c.ID, Position: c.Position}
+	m.stats.checkpoint = m.statusOf(ctx, c)
 	close(m.done)
 	return &Reader{m}, nil
 }

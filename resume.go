@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // open takes the lock, restores the newest whole checkpoint or begins a history, and takes the sinks over.
@@ -56,6 +57,7 @@ func (m *Mill) open(ctx context.Context) error {
 		if marks, err = m.restore(c); err != nil {
 			return err
 		}
+		m.stats.checkpoint = m.statusOf(ctx, c)
 	}
 	for i, b := range m.boxes {
 		r := Resumption{Flow: m.flow.Name, Term: m.term, After: marks[i], Adopt: m.flow.Adopt || m.flow.Fresh}
@@ -73,6 +75,20 @@ func (m *Mill) open(ctx context.Context) error {
 	}
 	m.begun = true
 	return m.saveBegun(ctx)
+}
+
+// statusOf is what people see of a checkpoint that was loaded; how long it took is not known any more.
+func (m *Mill) statusOf(ctx context.Context, c *Checkpoint) CheckpointStatus {
+	s := CheckpointStatus{ID: c.ID, Position: c.Position, Loaded: true}
+	for i := range c.Sections {
+		s.Bytes += len(c.Sections[i].Data)
+	}
+	if d, ok := m.flow.Store.(Dated); ok {
+		if at, err := d.SavedAt(ctx, c.ID); err == nil && !at.IsZero() {
+			s.At, s.Recent = at, []time.Time{at}
+		}
+	}
+	return s
 }
 
 // saveNewSinks writes the state again when a sink was added to the flow, so that what it will hold is known to a checkpoint.

@@ -66,6 +66,7 @@ type CheckpointStatus struct {
 	Pause    time.Duration `json:"pause_ns"` // how long the flow stood still for it
 	Took     time.Duration `json:"took_ns"`
 	Failures uint64        `json:"failures"`
+	Loaded   bool          `json:"loaded,omitempty"` // the one that the flow resumed from: how long it took is not known
 	Recent   []time.Time   `json:"recent,omitempty"` // of the last ones, for the strip
 }
 

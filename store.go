@@ -3,6 +3,7 @@ package tidemill
 import (
 	"context"
 	"io"
+	"time"
 )
 
 // CheckpointID names a stored checkpoint: ids are ordered by age.
@@ -60,6 +61,13 @@ type Store interface {
 	Open(ctx context.Context, name string) (SegmentReader, error)
 	// Remove deletes a segment that no checkpoint refers to.
 	Remove(ctx context.Context, name string) error
+}
+
+// Dated is a Store that knows when its checkpoints were saved: the wall clock's time is no part of a checkpoint. It is found
+// by assertion.
+type Dated interface {
+	// SavedAt is zero where it is not known.
+	SavedAt(ctx context.Context, id CheckpointID) (time.Time, error)
 }
 
 // SegmentWriter appends to a segment.

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/tidemill/tidemill"
 )
@@ -351,6 +352,20 @@ func (f *Folder) Load(ctx context.Context, id tidemill.CheckpointID) (*tidemill.
 		return nil, fmt.Errorf("store: %s holds checkpoint %d.%d", f.path(id), c.ID.Term, c.ID.Seq)
 	}
 	return c, nil
+}
+
+// SavedAt is the time of the checkpoint's file.
+func (f *Folder) SavedAt(_ context.Context, id tidemill.CheckpointID) (time.Time, error) {
+	r, err := f.disk.open(f.path(id))
+	if err != nil {
+		return time.Time{}, f.explain("read "+fileName(id), err)
+	}
+	defer r.Close()
+	d, ok := r.(interface{ ModTime() (time.Time, error) })
+	if !ok {
+		return time.Time{}, nil
+	}
+	return d.ModTime()
 }
 
 func (f *Folder) read(path string) ([]byte, error) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/tidemill/tidemill/durable"
 )
@@ -59,6 +60,14 @@ func (r localReader) Size() (int64, error) {
 		return 0, &fs.PathError{Op: "read", Path: r.Name(), Err: errors.New("is not a regular file")}
 	}
 	return info.Size(), nil
+}
+
+func (r localReader) ModTime() (time.Time, error) {
+	info, err := r.Stat()
+	if err != nil {
+		return time.Time{}, err
+	}
+	return info.ModTime(), nil
 }
 
 func (local) list(dir string) ([]string, error) {

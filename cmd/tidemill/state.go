@@ -70,7 +70,7 @@ func stateText(s *tidemill.Status) string {
 	line := func(name, format string, a ...any) { fmt.Fprintf(&b, "%-12s %s\n", name, fmt.Sprintf(format, a...)) }
 	line("flow", "%s", s.Flow)
 	line("source", "%s", s.Source)
-	line("checkpoint", "%d.%d", s.Checkpoint.ID.Term, s.Checkpoint.ID.Seq)
+	line("checkpoint", "%d.%d%s", s.Checkpoint.ID.Term, s.Checkpoint.ID.Seq, savedText(s.Checkpoint.At))
 	line("position", "%s", positionText(s.Position))
 	if !s.Clock.IsZero() {
 		line("clock", "%s", s.Clock.UTC().Format("2006-01-02 15:04:05 UTC"))
@@ -80,6 +80,14 @@ func stateText(s *tidemill.Status) string {
 		taskText(&b, &s.Tasks[i])
 	}
 	return b.String()
+}
+
+// savedText is when a checkpoint was saved, where that is known.
+func savedText(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return ", saved " + at.UTC().Format("2006-01-02 15:04:05 UTC")
 }
 
 func taskText(b *strings.Builder, t *tidemill.TaskStatus) {

@@ -145,7 +145,7 @@ function race(st) {
   const c = st.checkpoint, has = set(c.at), old = age(c.at);
   text($("checkpoint"), has ? since(old) : "none");
   text($("checkpoint-unit"), has ? (old < 1 ? "" : "ago") : "yet");
-  text($("checkpoint-sub"), (has ? `${bytes(c.bytes)} in ${span(c.took_ns / 1e9)}, flow paused ${span(c.pause_ns / 1e9)}` : "") + (c.failures ? `${has ? " · " : ""}${count(c.failures)} failed` : ""));
+  text($("checkpoint-sub"), (!has ? "" : c.loaded ? `${bytes(c.bytes)}, resumed from it` : `${bytes(c.bytes)} in ${span(c.took_ns / 1e9)}, flow paused ${span(c.pause_ns / 1e9)}`) + (c.failures ? `${has ? " · " : ""}${count(c.failures)} failed` : ""));
   $("stage-checkpoint").classList.toggle("bad", c.failures > 0 && (!has || old > 60));
   strip($("strip"), c.recent?.length ? c.recent : has ? [c.at] : [], now());
 }

@@ -1,0 +1,44 @@
+package tidemill_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/store"
+)
+
+// A flow that resumes tells of the checkpoint that it resumed from until it has made another one; so does a reader.
+func TestResumedCheckpointIsSeen(t *testing.T) {
+	table := orders()
+	snap, stream := history(table, 50, 100)
+	dir := t.TempDir()
+	flow := func() tidemill.Flow {
+		return tidemill.Flow{Name: "orders", Source: &script{table: table, snapshot: snap, stream: stream, cut: 32}, Tasks: []tidemill.Task{lateTask()},
+			Store: store.Dir(dir), Every: time.Hour}
+	}
+	before := time.Now().Add(-2 * time.Second)
+	first := drive(t, flow()).Checkpoint
+	if first.Loaded || first.Bytes == 0 || first.At.Before(before) {
+		t.Fatalf("the first run's: %+v", first)
+	}
+	m, err := tidemill.Start(t.Context(), flow())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := m.Status().Checkpoint
+	if !c.Loaded || c.ID != first.ID || c.Position != first.Position || c.Bytes != first.Bytes || len(c.Recent) != 1 ||
+		c.At.Before(before) || c.At.After(time.Now().Add(2*time.Second)) {
+		t.Errorf("after a resume: %+v, saved was %+v", c, first)
+	}
+	r, err := tidemill.Open(t.Context(), flow())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seen := r.Status().Checkpoint; !seen.Loaded || seen.ID != first.ID || !seen.At.Equal(c.At) {
+		t.Errorf("a reader sees %+v", seen)
+	}
+	if err := m.Stop(); err != nil {
+		t.Fatal(err)
+	}
+}
