@@ -61,13 +61,27 @@ func (a *app) initFlow(ctx context.Context, where, table, label string) error {
 		defer d.db.Close()
 	}
 	var best *survey
+	var others []*survey
 	for _, t := range tables {
 		s, err := newSurvey(ctx, d, t, label)
 		if err != nil {
-			return fmt.Errorf("table %s: %w", t, err)
+			if table != "" || ctx.Err() != nil {
+				return &failure{exitEnvironment, fmt.Errorf("table %s: %w", t, err)}
+			}
+			fmt.Fprintf(a.err, "table %s is passed over: %v\n", t, err)
+			continue
 		}
 		if best == nil || s.suits() > best.suits() {
 			best = s
+		}
+		others = append(others, s)
+	}
+	if best == nil || table == "" && best.suits() < 0 {
+		return &failure{exitEnvironment, fmt.Errorf("no table of %s can be used", hidePassword(where))}
+	}
+	for _, s := range others {
+		if s != best && s.suits() > 0 && s.label != nil && s.label.looksLikeAnswer(s.rows) >= 1 && len(best.others) < 12 {
+			best.others = append(best.others, s.table.String())
 		}
 	}
 	if label != "" && best.label == nil {
@@ -81,7 +95,11 @@ func (a *app) initFlow(ctx context.Context, where, table, label string) error {
 		}
 		return usage("table %s has no column %q; %s", best.table, label, mend)
 	}
-	if _, err := io.WriteString(a.out, best.flow(d)); err != nil {
+	text, err := best.flow(d)
+	if err != nil {
+		return err
+	}
+	if _, err := io.WriteString(a.out, text); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(a.err, d.hint+"next: tidemill check flow.yaml --connect")
@@ -149,36 +167,31 @@ func openPostgres(ctx context.Context, url, table string) (*database, []*tidemil
 	if err != nil {
 		return nil, nil, usage("%s", hidePassword(err.Error()))
 	}
-	names := []string{table}
-	if table == "" {
-		names = nil
-		rows, err := db.QueryContext(ctx, `SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-			WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_toast%'
-			AND c.relname <> 'tidemill_marks' ORDER BY c.reltuples DESC, 1, 2 LIMIT 50`)
-		if err != nil {
-			return nil, nil, &failure{exitEnvironment, errors.New("postgres: " + hidePassword(err.Error()))}
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var schema, name string
-			if err := rows.Scan(&schema, &name); err != nil {
-				return nil, nil, err
-			}
-			if schema != "public" {
-				name = schema + "." + name
-			}
-			names = append(names, name)
-		}
-		if err := rows.Err(); err != nil {
-			return nil, nil, err
-		}
-		if len(names) == 0 {
-			return nil, nil, usage("the database has no tables")
-		}
+	all, err := postgresTables(ctx, db)
+	if err != nil {
+		return nil, nil, err
+	}
+	names := all[:min(len(all), 50)]
+	if table != "" {
+		names = []string{table}
+	}
+	if len(names) == 0 {
+		return nil, nil, usage("the database has no tables")
 	}
 	tables, err := postgres.Source(url, names...).Tables(ctx)
 	if err != nil {
+		if near := tidemill.Nearest(table, all); table != "" && near != "" {
+			err = fmt.Errorf("%w; the nearest is %q", err, near)
+		}
 		return nil, nil, &failure{exitEnvironment, err}
+	}
+	if table != "" {
+		var kind string
+		err := db.QueryRowContext(ctx, "SELECT c.relkind::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2",
+			tables[0].Schema, tables[0].Name).Scan(&kind)
+		if err == nil && kind != "r" && kind != "p" {
+			return nil, nil, usage("%s is not a table: views and foreign tables are not in the database's log; name a table", tables[0])
+		}
 	}
 	d := &database{kind: "postgres", db: db, name: lastSegment(url), source: "url: " + yamlText(url), sink: "url: " + yamlText(url)}
 	if strings.Contains(hidePassword(url), "***") {
@@ -186,6 +199,28 @@ func openPostgres(ctx context.Context, url, table string) (*database, []*tidemil
 		d.hint = "the password is not written: export DATABASE_URL=" + hidePassword(url) + " (with the password) before the first run\n"
 	}
 	return d, tables, nil
+}
+
+// postgresTables names the tables that a flow could read, the largest first.
+func postgresTables(ctx context.Context, db *sql.DB) (names []string, err error) {
+	rows, err := db.QueryContext(ctx, `SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_toast%'
+		AND c.relname <> 'tidemill_marks' ORDER BY c.reltuples DESC, 1, 2`)
+	if err != nil {
+		return nil, &failure{exitEnvironment, errors.New("postgres: " + hidePassword(err.Error()))}
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var schema, name string
+		if err := rows.Scan(&schema, &name); err != nil {
+			return nil, err
+		}
+		if schema != "public" {
+			name = schema + "." + name
+		}
+		names = append(names, name)
+	}
+	return names, rows.Err()
 }
 
 func lastSegment(url string) string {

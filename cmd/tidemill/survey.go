@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/tidemill/tidemill"
@@ -18,13 +19,17 @@ type survey struct {
 	label   *surveyed
 	at      *surveyed // when a row came, and when its answer did; both or none
 	later   *surveyed
+	id      *surveyed // tells rows apart, where there is no primary key
+	others  []string  // tables that might be meant as well
 }
 
 type surveyed struct {
 	tidemill.Column
 	key             bool
 	nulls, distinct int
-	bytes           int // of a byte string, where all have the same length
+	bytes           int    // of a byte string, where all have the same length
+	unix            string // how a number counts from 1970, where it is a time: s or ms
+	odd             string // why it is no feature, where that is known early
 }
 
 // sample is how many rows are looked at.
@@ -50,6 +55,14 @@ func newSurvey(ctx context.Context, d *database, t *tidemill.Table, label string
 	if err := count(ctx, d); err != nil {
 		return nil, err
 	}
+	if d.kind == "sqlite" {
+		if err := s.lookAtTimes(ctx, d); err != nil {
+			return nil, err
+		}
+	}
+	if len(t.Key) == 0 && d.kind == "postgres" {
+		s.guessID()
+	}
 	s.guessLabel(label)
 	s.guessTimes()
 	return s, nil
@@ -62,8 +75,10 @@ func (s *survey) countSQL(ctx context.Context, d *database) error {
 	for _, c := range s.columns {
 		name := quoteSQL(c.Name)
 		distinct := "count(DISTINCT " + name + ")"
-		if c.Kind == tidemill.KindBytes || c.Kind == tidemill.KindOther || strings.HasPrefix(c.Native, "json") || c.Native == "xml" {
+		if native := strings.ToLower(c.Native); c.Kind == tidemill.KindBytes || c.Kind == tidemill.KindOther {
 			distinct = "0"
+		} else if strings.HasPrefix(native, "json") || native == "xml" {
+			distinct, c.odd = "0", native
 		}
 		length := "0"
 		if c.Kind == tidemill.KindBytes {
@@ -89,6 +104,49 @@ func (s *survey) countSQL(ctx context.Context, d *database) error {
 		c.nulls, c.distinct, c.bytes = s.rows-counts[1+3*i], counts[2+3*i], counts[3+3*i]
 	}
 	return nil
+}
+
+// lookAtTimes tells what SQLite, which has no type for times, holds in columns that look like times: ISO text, seconds or
+// milliseconds since 1970, or something that cannot be read.
+func (s *survey) lookAtTimes(ctx context.Context, d *database) error {
+	for _, c := range s.columns {
+		named := c.Kind == tidemill.KindInt && unixNames.MatchString(c.Name)
+		if c.Kind != tidemill.KindTime && !named || c.nulls == s.rows {
+			continue
+		}
+		var low, high, kind, other string
+		query := fmt.Sprintf("SELECT min(%[1]s), max(%[1]s), min(typeof(%[1]s)), max(typeof(%[1]s)) FROM (SELECT %[1]s FROM %[2]s WHERE %[1]s IS NOT NULL LIMIT %[3]d)",
+			quoteSQL(c.Name), quoteSQL(s.table.Name), sample)
+		if err := d.db.QueryRowContext(ctx, query).Scan(&low, &high, &kind, &other); err != nil {
+			return err
+		}
+		_, ok1 := tidemill.ParseTime(low)
+		_, ok2 := tidemill.ParseTime(high)
+		from, err1 := strconv.ParseInt(low, 10, 64)
+		to, err2 := strconv.ParseInt(high, 10, 64)
+		numbers := kind == "integer" && other == "integer" && err1 == nil && err2 == nil
+		switch {
+		case kind == "text" && other == "text" && ok1 && ok2:
+		case numbers && from > 1e8 && to < 1e10: // 1973 to 2286
+			c.Kind, c.unix = tidemill.KindTime, "s"
+		case numbers && from > 1e11 && to < 1e13:
+			c.Kind, c.unix = tidemill.KindTime, "ms"
+		case named:
+		default:
+			c.odd = "neither ISO text nor seconds or milliseconds since 1970"
+		}
+	}
+	return nil
+}
+
+// guessID finds a column that tells rows apart where the table has no primary key.
+func (s *survey) guessID() {
+	for _, c := range s.columns {
+		if (c.Kind == tidemill.KindInt || c.Kind == tidemill.KindText) && s.rows > 1 && c.nulls == 0 && c.distinct == s.rows {
+			s.id, c.key = c, true
+			return
+		}
+	}
 }
 
 // countRows reads the first rows of a file and counts itself.
@@ -125,8 +183,9 @@ func (s *survey) countRows(ctx context.Context, d *database) error {
 func quoteSQL(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 var (
-	labelNames = regexp.MustCompile(`(?i)^(label|target|class|y|outcome|answer|truth|result)$|^(is|was|has)_|(_label|_class|_flag|_outcome|_result)$|churn|fraud|returned|cancel|default(ed)?$|converted|late$|delay|species|survived|won$`)
+	labelNames = regexp.MustCompile(`(?i)^(label|target|class|y|outcome|answer|truth|result)$|^(is|was|has)_|(_label|_class|_flag|_outcome|_result)$|churn|fraud|returned|cancel|default(ed)?$|converted|late$|delay|species|survived|won$|^status$|approved|accepted|success|failed`)
 	timeNames  = regexp.MustCompile(`(?i)created|inserted|ordered|scheduled|booked|received|opened|asked|^at$|^ts$|^time$|timestamp`)
+	unixNames  = regexp.MustCompile(`(?i)(_at|_ts|_time|_on|date|timestamp|^at|^ts|^time|created|updated)$`)
 	laterNames = regexp.MustCompile(`(?i)updated|modified|closed|landed|arrived|delivered|finished|ended|paid|answered|resolved|deleted`)
 	idNames    = regexp.MustCompile(`(?i)(^|_)(id|uuid|guid|key|no|number|code|hash|token|email|phone)$`)
 )
@@ -135,7 +194,7 @@ var (
 // own times with those of the commits.
 func (s *survey) guessTimes() {
 	for _, c := range s.columns {
-		if c.Kind == tidemill.KindTime && c.nulls == 0 && s.at == nil && timeNames.MatchString(c.Name) {
+		if c.Kind == tidemill.KindTime && c.odd == "" && c.nulls == 0 && s.at == nil && timeNames.MatchString(c.Name) {
 			s.at = c
 		}
 	}
@@ -148,7 +207,7 @@ func (s *survey) guessTimes() {
 		return
 	}
 	for _, c := range s.columns {
-		if c.Kind == tidemill.KindTime && c.nulls == s.label.nulls && s.later == nil && laterNames.MatchString(c.Name) {
+		if c.Kind == tidemill.KindTime && c.odd == "" && c.nulls == s.label.nulls && s.later == nil && laterNames.MatchString(c.Name) {
 			s.later = c
 		}
 	}
@@ -199,191 +258,15 @@ func (c *surveyed) looksLikeAnswer(rows int) float64 {
 
 // suits is how well a flow can be made of the table.
 func (s *survey) suits() float64 {
-	if len(s.table.Key) == 0 || strings.HasPrefix(s.table.Name, "tidemill_") {
-		return -1
+	if strings.HasPrefix(s.table.Name, "tidemill_") || s.table.Col("model_version") >= 0 && s.table.Col("prediction") >= 0 {
+		return -1 // what a flow has written
+	}
+	if len(s.table.Key) == 0 && s.id == nil {
+		return 0
 	}
 	points := math.Log10(float64(s.rows + 1))
 	if s.label != nil {
 		points += s.label.looksLikeAnswer(s.rows) + 2
 	}
 	return points
-}
-
-// flow writes the flow file.
-func (s *survey) flow(d *database) string {
-	var b strings.Builder
-	line := func(format string, a ...any) { fmt.Fprintf(&b, format+"\n", a...) }
-	table := s.table.Name
-	if s.table.Schema != "" && s.table.Schema != "public" {
-		table = s.table.String()
-	}
-	line("# Written by tidemill init. It guessed by names and values: read it, correct it, then")
-	line("# tidemill check flow.yaml --connect, and tidemill run flow.yaml.")
-	name := d.name + "-" + s.table.Name
-	if d.kind == "file" {
-		name = s.table.Name
-	}
-	line("name: %s", nameOf(name))
-	line("source:")
-	if d.kind == "file" {
-		line("  file: {%s, snapshot: true} # the rows that are there; follow: true waits for more", d.source)
-	} else {
-		line("  %s: {%s, tables: [%s]}", d.kind, d.source, yamlWord(table))
-	}
-	if len(s.table.Key) == 0 {
-		line("# The table has no primary key: a flow needs one to join questions and answers, or id: in predict and learn.")
-	}
-	line("tasks:")
-	label, model, why := s.answer()
-	if label == "" {
-		line("  # No column looks like an answer: groups of similar rows are learned instead. Name one with --label, or by hand:")
-		line("  # learn: {table: %s, label: \"column > 5\"}", yamlWord(table))
-		line("  - name: groups")
-		line("    predict: {on: insert, table: %s}", yamlWord(table))
-		line("    learn: {on: [insert, update], table: %s}", yamlWord(table))
-	} else {
-		line("  - name: %s", nameOf(s.label.Name))
-		at, later := "", ""
-		if s.at != nil {
-			at, later = ", at: "+yamlWord(s.at.Name), ", at: "+yamlWord(s.later.Name)
-		}
-		line("    # A row that arrives is asked about; it teaches as soon as its answer is not NULL.")
-		line("    predict: {on: insert, table: %s%s}", yamlWord(table), at)
-		line("    learn: {on: [insert, update], table: %s%s, label: %q} # %s", yamlWord(table), later, label, why)
-		if s.label.nulls > 0 {
-			line("    wait: 30d # a question without an answer is forgotten then")
-		}
-	}
-	line("    # What is not known yet when a row arrives is no feature: it would tell the answer. Take such columns out.")
-	s.features(line)
-	line("    model: %s", model)
-	if d.kind == "file" {
-		line("# Predictions are written here.")
-		line("sinks:")
-		line("  - file: {%s}", d.sink)
-	} else {
-		line("# Predictions are written here, one row for each task and id; the table is made on the first run.")
-		line("sinks:")
-		line("  - %s: {%s, table: predictions}", d.kind, d.sink)
-	}
-	line("# REST, metrics and the dashboard:")
-	line("serve: localhost:8080")
-	return b.String()
-}
-
-// answer is the label's expression, the model that suits it, and why.
-func (s *survey) answer() (label, model, why string) {
-	c := s.label
-	if c == nil {
-		return "", "{kmeans: {k: 3}}", ""
-	}
-	label = quoteExpr(c.Name)
-	switch {
-	case c.Kind == tidemill.KindBool:
-		return label, "logistic", "true or false"
-	case c.Kind == tidemill.KindText:
-		return label, "softmax", fmt.Sprintf("%d classes", c.distinct)
-	case c.Kind == tidemill.KindInt && c.distinct == 2:
-		return label, "logistic", "2 classes"
-	case c.Kind == tidemill.KindInt && c.distinct <= 20 && (s.rows == 0 || c.distinct*5 < s.rows):
-		return label, "softmax", fmt.Sprintf("%d classes", c.distinct)
-	}
-	return label, "linear", "a number; a comparison makes it yes or no, like \"" + c.Name + " > 15\" with model: logistic"
-}
-
-func (s *survey) features(line func(string, ...any)) {
-	var numeric, boolean, onehot []string
-	var pictures, left []string
-	for _, c := range s.columns {
-		name := yamlWord(c.Name)
-		switch {
-		case c == s.label:
-		case c.key:
-			left = append(left, c.Name+" (key)")
-		case s.rows > 1 && c.distinct < 2 && c.Kind != tidemill.KindBytes && c.Kind != tidemill.KindOther:
-			left = append(left, c.Name+" (always the same)")
-		case c.Kind == tidemill.KindTime:
-			if c != s.at && c != s.later {
-				left = append(left, c.Name+" (time)")
-			}
-		case s.label != nil && s.label.nulls > 0 && c.nulls >= s.label.nulls && c.nulls > 0 || laterNames.MatchString(c.Name):
-			left = append(left, c.Name+" (filled in later?)")
-		case c.Kind == tidemill.KindBytes:
-			if side := int(math.Sqrt(float64(c.bytes))); c.bytes >= 64 && side*side == c.bytes {
-				pictures = append(pictures, fmt.Sprintf("{column: %s, width: %d, height: %d}", name, side, side))
-			} else {
-				left = append(left, c.Name+" (bytes)")
-			}
-		case c.Kind == tidemill.KindBool:
-			boolean = append(boolean, name)
-		case c.Kind == tidemill.KindText || idNames.MatchString(c.Name):
-			if c.distinct > 1000 || s.rows >= 20 && c.distinct > s.rows/2 {
-				left = append(left, c.Name+" (too many values)")
-			} else {
-				onehot = append(onehot, name)
-			}
-		case c.Kind == tidemill.KindInt || c.Kind == tidemill.KindFloat || c.Kind == tidemill.KindDecimal:
-			numeric = append(numeric, name)
-		default:
-			left = append(left, c.Name+" ("+c.Native+")")
-		}
-	}
-	if len(numeric)+len(boolean)+len(onehot)+len(pictures) == 0 {
-		line("    # No column looks like a feature; name at least one.")
-		line("    features: [{numeric: [%s]}]", yamlWord(s.columns[0].Name))
-		return
-	}
-	line("    features:")
-	for _, f := range []struct {
-		kind string
-		cols []string
-	}{{"numeric", numeric}, {"boolean", boolean}, {"onehot", onehot}} {
-		if len(f.cols) > 0 {
-			line("      - %s: [%s]", f.kind, strings.Join(f.cols, ", "))
-		}
-	}
-	for _, p := range pictures {
-		line("      - pixels: %s", p)
-	}
-	if len(left) > 0 {
-		line("      # left out: %s", strings.ReplaceAll(strings.Join(left, ", "), "\n", " "))
-	}
-}
-
-var (
-	notInName = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
-	plainWord = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
-)
-
-// nameOf makes a name for a flow or a task.
-func nameOf(s string) string {
-	s = strings.Trim(notInName.ReplaceAllString(s, "-"), "-_")
-	if len(s) > 60 {
-		s = s[:60]
-	}
-	if s == "" {
-		return "flow"
-	}
-	return s
-}
-
-func yamlWord(s string) string {
-	switch strings.ToLower(s) {
-	case "true", "false", "null", "yes", "no", "on", "off", "y", "n":
-		return yamlText(s)
-	}
-	if plainWord.MatchString(s) {
-		return s
-	}
-	return yamlText(s)
-}
-
-// quoteExpr is a column's name in an expression.
-func quoteExpr(name string) string {
-	if e, err := tidemill.ParseExpr(name); err == nil {
-		if c := e.Columns(); len(c) == 1 && c[0] == name && e.String() == name {
-			return name
-		}
-	}
-	return quoteSQL(name)
 }
