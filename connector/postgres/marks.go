@@ -18,9 +18,14 @@ const (
 // marks is the table of the marks, beside the predictions: one row for each flow and table.
 func (w *Predictions) marks() tableName { return tableName{w.table.schema, marksName} }
 
+// markSQL writes the mark, and says whether the transaction's commit waits for the server's disk.
 func (w *Predictions) markSQL() string {
 	return `WITH m AS (UPDATE ` + w.marks().sql() + ` SET term = $3, seq = $4 WHERE flow = $1 AND sink = $2 AND term <= $3 RETURNING 1)
-		SELECT 1 / count(*) FROM m`
+		SELECT 1 / count(*), set_config('synchronous_commit', $5, true) FROM m`
+}
+
+func (w *Predictions) markParams(last uint64, wait string) [][]byte {
+	return [][]byte{text(w.flow), text(w.table.String()), decimal(w.term), decimal(last), []byte(wait)}
 }
 
 // readMark is the mark that the database holds; nil if none.
@@ -70,12 +75,14 @@ func (w *Predictions) Resume(ctx context.Context, r tidemill.Resumption) error {
 		return err
 	}
 	w.term, w.seq, w.unsure = r.Term, r.After.Seq, false
+	w.kept, w.durable = nil, r.After.Seq
 	return nil
 }
 
 // take writes the term into the mark, in a transaction that holds the mark's row against other runs.
 func (w *Predictions) take(ctx context.Context, r tidemill.Resumption) (err error) {
-	if _, err := w.conn.Exec(ctx, "BEGIN").ReadAll(); err != nil {
+	// The term must outlive the server: a writer that it fences must never come back.
+	if _, err := w.conn.Exec(ctx, "BEGIN; SET LOCAL synchronous_commit = "+w.safe).ReadAll(); err != nil {
 		return w.broken(ctx, err)
 	}
 	defer func() {

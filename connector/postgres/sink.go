@@ -21,8 +21,12 @@ type Predictions struct {
 	term   uint64
 	seq    uint64 // of the last output that is committed
 	unsure bool   // a commit's outcome is not known: ask the mark
-	conn   *pgconn.PgConn
-	groups []*group // scratch of Write
+	safe   string // the synchronous_commit of a commit that waits
+
+	kept    []tidemill.Output // committed, and perhaps not durable
+	durable uint64            // Seq of the last output that is
+	conn    *pgconn.PgConn
+	groups  []*group // scratch of Write
 
 	there    uint64 // rows of outputs up to this one may be in the table
 	rest     int    // so many writes do without COPY
@@ -104,9 +108,11 @@ func (w *Predictions) open(ctx context.Context) error {
 
 func (w *Predictions) prepare(ctx context.Context) error {
 	// What Flush calls durable must be so, whatever the role's default is.
-	if _, err := ask(ctx, w.conn, "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"); err != nil {
+	rows, err := ask(ctx, w.conn, "SELECT CASE setting WHEN 'off' THEN 'on' ELSE setting END FROM pg_settings WHERE name = 'synchronous_commit'")
+	if err != nil {
 		return w.broken(ctx, err)
 	}
+	w.safe = string(rows[0][0])
 	for _, s := range []struct{ name, sql string }{
 		{stmtMark, w.markSQL()}, {stmtUpsert, w.upsertSQL()}, {stmtTruth, w.truthSQL()}, {stmtCopy, w.copySQL()}, {stmtMove, w.moveSQL()},
 	} {
@@ -141,7 +147,8 @@ func (w *Predictions) moveSQL() string {
 }
 
 // Write commits the outputs and the mark in one transaction, sent in one round trip. After an error it may be called
-// again with the same outputs: if they were committed after all, the mark says so.
+// again with the same outputs: if they were committed after all, the mark says so. A small write is visible at once but
+// durable only with Flush.
 func (w *Predictions) Write(ctx context.Context, out []tidemill.Output) error {
 	if w.term == 0 {
 		return tidemill.Fatalf("postgres: sink %s: Write before Resume", w.table)
@@ -149,44 +156,44 @@ func (w *Predictions) Write(ctx context.Context, out []tidemill.Output) error {
 	if len(out) == 0 {
 		return nil
 	}
-	last := out[len(out)-1].Seq
-	if w.conn == nil || w.conn.IsClosed() {
-		if err := w.open(ctx); err != nil {
-			return err
-		}
-		if err := w.prepare(ctx); err != nil {
-			return err
-		}
+	m, err := w.ready(ctx)
+	if err != nil {
+		return err
 	}
-	if w.unsure {
-		m, err := w.readMark(ctx)
-		if err != nil {
-			return err
-		}
-		if m == nil || m.Term > w.term {
-			return w.fenced(m)
-		}
-		w.unsure = false
-		if m.Term == w.term && m.Seq >= last && last > w.seq {
-			w.seq = m.Seq
-			return nil
-		}
+	last, loose := out[len(out)-1].Seq, w.loose(out)
+	if m != nil && m.Seq >= last && last > w.seq {
+		w.committed(out, loose) // before the answer was lost
+		return nil
+	}
+	if err := w.commit(ctx, out, last, loose); err != nil {
+		return err
+	}
+	w.committed(out, loose)
+	return nil
+}
+
+// commit writes the outputs and the mark last in one transaction.
+func (w *Predictions) commit(ctx context.Context, out []tidemill.Output, last uint64, loose bool) error {
+	wait := w.safe
+	if loose {
+		wait = "off"
 	}
 	groups := w.arrange(out)
 	if w.copyable(out, groups) {
-		if done, err := w.tryCopy(ctx, groups[0], last); err != nil {
+		if done, err := w.tryCopy(ctx, groups[0], last, wait); done || err != nil {
 			return err
-		} else if done {
-			w.seq = last
-			return nil
 		}
 	}
+	return w.send(ctx, groups, last, wait)
+}
+
+// send sends the groups and the mark in one round trip.
+func (w *Predictions) send(ctx context.Context, groups []*group, last uint64, wait string) error {
 	p := w.conn.StartPipeline(ctx)
 	// Everything up to the Sync is one transaction; the mark comes first, and its statement fails for a fenced writer.
-	p.SendQueryPrepared(stmtMark, [][]byte{text(w.flow), text(w.table.String()), decimal(w.term), decimal(last)}, nil, nil)
-	sent := 1
+	p.SendQueryPrepared(stmtMark, w.markParams(last, wait), nil, nil)
 	for _, g := range groups {
-		sent += g.send(p)
+		g.send(p)
 	}
 	err := p.Sync()
 	for err == nil {
@@ -203,19 +210,18 @@ func (w *Predictions) Write(ctx context.Context, out []tidemill.Output) error {
 	if err2 := p.Close(); err == nil {
 		err = err2
 	}
-	if err != nil {
-		w.unsure = true
-		if code(err) == divisionByZero {
-			m, err2 := w.readMark(ctx)
-			if err2 != nil {
-				return err2
-			}
-			return w.fenced(m)
-		}
-		return w.broken(ctx, err)
+	if err == nil {
+		return nil
 	}
-	w.seq = last
-	return nil
+	w.unsure = true
+	if code(err) == divisionByZero {
+		m, err2 := w.readMark(ctx)
+		if err2 != nil {
+			return err2
+		}
+		return w.fenced(m)
+	}
+	return w.broken(ctx, err)
 }
 
 // broken closes a connection that cannot be used any more and says why.
@@ -242,11 +248,6 @@ func (w *Predictions) drop() {
 		w.conn.Close(ctx)
 		w.conn = nil
 	}
-}
-
-// Flush returns the mark: Write has committed already.
-func (w *Predictions) Flush(context.Context) (tidemill.Mark, error) {
-	return tidemill.Mark{Term: w.term, Seq: w.seq}, nil
 }
 
 // Close closes the connection.

@@ -37,7 +37,7 @@ func (w *Predictions) copyable(out []tidemill.Output, groups []*group) bool {
 // tryCopy writes the group in one transaction with COPY, which costs the server half of what an upsert does. COPY refuses
 // a key that is there already (a replay, a second question about a row): the transaction is then undone, done is false,
 // and the caller writes the same outputs by upsert. So it does after every other refusal, to hear it again there.
-func (w *Predictions) tryCopy(ctx context.Context, g *group, last uint64) (done bool, err error) {
+func (w *Predictions) tryCopy(ctx context.Context, g *group, last uint64, wait string) (done bool, err error) {
 	asked := 0
 	for i := range g.rows {
 		if g.rows[i].prediction != nil {
@@ -50,7 +50,7 @@ func (w *Predictions) tryCopy(ctx context.Context, g *group, last uint64) (done 
 	fe := w.conn.Frontend()
 	stop := context.AfterFunc(ctx, func() { w.conn.Conn().SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	fe.SendBind(&pgproto3.Bind{PreparedStatement: stmtMark, Parameters: [][]byte{text(w.flow), text(w.table.String()), decimal(w.term), decimal(last)}})
+	fe.SendBind(&pgproto3.Bind{PreparedStatement: stmtMark, Parameters: w.markParams(last, wait)})
 	fe.SendExecute(&pgproto3.Execute{})
 	fe.SendBind(&pgproto3.Bind{PreparedStatement: stmtCopy})
 	fe.SendExecute(&pgproto3.Execute{})
