@@ -17,6 +17,7 @@ import (
 
 type evaluateOptions struct {
 	data, table, delay string
+	format, badLines   string
 	columns, nulls     []string
 	json               bool
 }
@@ -42,6 +43,8 @@ order of the file; 0 and 1 are the same: before the next row is asked about.`,
 	f.StringVar(&o.data, "data", "", "the file: .csv, .tsv, .jsonl, each also with .gz; - is CSV on standard input")
 	f.StringVar(&o.table, "table", "", "the table that the rows are of; by default the one that the flow learns from")
 	f.StringVar(&o.delay, "delay", "", "rows until the answer comes; by default the flow's at: columns, or 1 without them")
+	f.StringVar(&o.format, "format", "", "csv, tsv or jsonl, where the name does not tell")
+	f.StringVar(&o.badLines, "bad-lines", "", "what to do with a line that does not fit: stop (the default) or skip")
 	f.StringSliceVar(&o.columns, "columns", nil, "kinds of columns: \"zip text,landed_at time\"; by default by their values")
 	f.StringSliceVar(&o.nulls, "nulls", nil, "words that mean NULL: NA,?")
 	f.BoolVar(&o.json, "json", false, "print one JSON object on the last line of standard output")
@@ -59,6 +62,8 @@ type evaluation struct {
 	Scores    map[string]*float64   `json:"scores"` // of the first task
 	Tasks     map[string]taskResult `json:"tasks"`
 	Rejected  uint64                `json:"rejected"`
+	Skipped   uint64                `json:"skipped_lines,omitempty"`
+	Stopped   bool                  `json:"stopped,omitempty"` // by a signal, before the last row
 	Seconds   float64               `json:"seconds"`
 	PeakRSS   uint64                `json:"peak_rss_bytes"`
 }
@@ -89,17 +94,20 @@ func (a *app) evaluate(ctx context.Context, path string, o evaluateOptions) erro
 	began := time.Now()
 	mill, err := tidemill.Start(ctx, flow)
 	if err == nil {
+		p := a.newProgress(mill, o.json || a.log == "json")
 		err = mill.Wait()
+		p.stop()
 	}
 	if err != nil {
 		return placed(f, err)
 	}
 	s := mill.Status()
-	if src.read == 0 {
+	stopped := ctx.Err() != nil
+	if src.read == 0 && !stopped {
 		return usage("%s has no rows", o.data)
 	}
 	r := evaluation{Flow: s.Flow, Data: o.data, Delay: src.delayText(), Rows: src.read, Scores: map[string]*float64{}, Tasks: map[string]taskResult{},
-		Rejected: s.Rejected, Seconds: time.Since(began).Seconds(), PeakRSS: peakRSS()}
+		Rejected: s.Rejected, Skipped: src.rows.Skipped(), Stopped: stopped, Seconds: time.Since(began).Seconds(), PeakRSS: peakRSS()}
 	for i := range s.Tasks {
 		t := taskResultOf(&s.Tasks[i])
 		if src.delay > 0 {
@@ -113,9 +121,13 @@ func (a *app) evaluate(ctx context.Context, path string, o evaluateOptions) erro
 		r.Tasks[s.Tasks[i].Name] = t
 	}
 	if o.json {
-		return a.printJSON(r)
+		err = a.printJSON(r)
+	} else {
+		_, err = fmt.Fprint(a.out, evaluationText(&r, src, s))
 	}
-	_, err = fmt.Fprint(a.out, evaluationText(&r, src, s))
+	if err == nil && stopped {
+		err = &silent{exitAgain}
+	}
 	return err
 }
 
@@ -208,12 +220,16 @@ func newRerun(tasks []tidemill.Task, o evaluateOptions) (*rerun, error) {
 		}
 	}
 	c := file.NewSourceConfig()
-	c.Path, c.Columns, c.Nulls = o.data, o.columns, o.nulls
+	c.Path, c.Format, c.Columns, c.Nulls = o.data, o.format, o.columns, o.nulls
+	if o.badLines != "" {
+		c.BadLines = o.badLines
+	}
 	_, c.Table, _ = cutSchema(s.table)
-	var err error
-	if s.rows, err = c.Build("evaluate"); err != nil {
+	rows, err := c.Build("evaluate")
+	if err != nil {
 		return nil, &failure{exitValidation, err}
 	}
+	s.rows = rows.(*file.Reader)
 	for i := range tasks { // a file's table has no schema
 		for _, on := range triggers(&tasks[i].Predict, &tasks[i].Learn, &tasks[i].Evaluate) {
 			on.Table = c.Table
@@ -266,6 +282,12 @@ func evaluationText(r *evaluation, src *rerun, s *tidemill.Status) string {
 	fmt.Fprintf(&b, ", in %.2f s\n", r.Seconds)
 	if src.timeless > 0 {
 		fmt.Fprintf(&b, "%s rows are left out: their %s is NULL or unreadable\n", count(uint64(src.timeless)), src.ask.column)
+	}
+	if r.Stopped {
+		b.WriteString("stopped before the last row: the figures are of the rows up to there\n")
+	}
+	if r.Skipped > 0 {
+		fmt.Fprintf(&b, "%s lines do not fit and are skipped\n", count(r.Skipped))
 	}
 	if r.Rejected > 0 {
 		fmt.Fprintf(&b, "%s rows could not be used\n", count(r.Rejected))

@@ -291,3 +291,40 @@ func TestPostgres(t *testing.T) {
 		t.Errorf("a password is printed:\n%s%s", out, stderr)
 	}
 }
+
+// TestEvaluateStopped: Ctrl-C gives the figures of the rows so far, says that they are not all, and is no success.
+func TestEvaluateStopped(t *testing.T) {
+	dir := t.TempDir()
+	flow := "name: shop\nsource: {sqlite: {path: shop.db, tables: [orders]}}\ntasks:\n  - name: late\n    learn: {on: insert, table: orders, label: late}\n" +
+		"    features:\n      - numeric: [x]\n    model: {majority: {}}\n    scores: [accuracy]\n"
+	if err := os.WriteFile(filepath.Join(dir, "flow.yaml"), []byte(flow), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	rows, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	c := exec.Command(binary, "evaluate", "flow.yaml", "--data", "-")
+	var out bytes.Buffer
+	c.Dir, c.Stdin, c.Stdout = dir, rows, &out
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	rows.Close()
+	if _, err := w.WriteString("x,late\n" + strings.Repeat("1,yes\n", 2000)); err != nil { // a pipe's worth, so that it has begun
+		t.Fatal(err)
+	}
+	if _, err := w.WriteString(strings.Repeat("1,yes\n", 20000)); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Wait(); c.ProcessState.ExitCode() != 130 {
+		t.Errorf("it ends with %v", err)
+	}
+	if !strings.Contains(out.String(), "stopped before the last row") {
+		t.Errorf("%s", out.String())
+	}
+}

@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/connector/file"
 )
 
 // rerun is a source that plays the rows of a file back as a database would have seen them: an INSERT without what the
 // answer tells, and later an UPDATE with it.
 type rerun struct {
-	rows  tidemill.Source
+	rows  *file.Reader
 	table string // as the flow calls it
 	delay int    // rows between a row and its answer; 0: by the times of both
 
@@ -32,8 +33,7 @@ type rerun struct {
 type timing struct{ column, unix string }
 
 func (s *rerun) Describe() string {
-	d, _ := s.rows.(tidemill.Describer)
-	return fmt.Sprintf("rerun of %s, delay %d", d.Describe(), s.delay)
+	return fmt.Sprintf("rerun of %s, delay %d", s.rows.Describe(), s.delay)
 }
 
 func (s *rerun) Release(context.Context, tidemill.Position) error { return nil }
@@ -211,10 +211,7 @@ func (p *player) play(m moment) {
 	p.order++
 	c := *m.row
 	c.Op = tidemill.Insert
-	tx := &tidemill.Tx{Order: p.order, ID: strconv.FormatUint(p.order, 10)}
-	if l, ok := p.s.rows.(tidemill.Locator); ok {
-		tx.ID = l.Locate(m.row)
-	}
+	tx := &tidemill.Tx{Order: p.order, ID: p.s.rows.Locate(m.row)}
 	if c.Tx != nil {
 		tx.Commit = c.Tx.Commit
 	}

@@ -267,10 +267,11 @@ func (u *run) open() error {
 		if u.r.taken.Swap(true) {
 			return tidemill.Fatalf("file: standard input has been read already; it cannot be read twice")
 		}
-		u.in = u.r.stdin
-		if u.in == nil {
-			u.in = os.Stdin
+		in := u.r.stdin
+		if in == nil {
+			in = os.Stdin
 		}
+		u.in = newInterruptible(u.ctx, in)
 	} else {
 		f, err := os.Open(u.plan.path)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -482,4 +483,22 @@ func ExampleSource() {
 	// Output:
 	// insert iris [5.1 setosa 2]
 	// insert iris [7 versicolor 3]
+}
+
+// TestStdinInterrupted: a reader of standard input that waits for a line leaves when it should.
+func TestStdinInterrupted(t *testing.T) {
+	in, w := io.Pipe()
+	defer w.Close()
+	r := Source("-")
+	r.stdin = in
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		io.WriteString(w, "id,x\n1,2\n")
+		cancel()
+	}()
+	for _, err := range r.Changes(ctx, "") {
+		if err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("it ends with %v", err)
+		}
+	}
 }
