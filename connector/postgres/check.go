@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tidemill/tidemill"
@@ -93,16 +94,32 @@ func (r *Capture) checkServer(ctx context.Context, s *session, c *checker) error
 		return err
 	}
 	if slot == nil && strings.HasPrefix(f[4], "-") || slot == nil && f[4] == "0" {
-		c.add("error", "raise max_replication_slots and restart the server, or drop a slot that nobody needs: SELECT slot_name, active FROM pg_replication_slots",
-			"all of max_replication_slots = %s are taken", f[6])
+		mend, err := freeSlots(ctx, s, f[6])
+		if err != nil {
+			return err
+		}
+		c.add("error", mend, "all of max_replication_slots = %s are taken", f[6])
 	}
 	if (slot == nil || slot.pid == "") && (f[5] == "0" || strings.HasPrefix(f[5], "-")) {
-		c.add("error", "raise max_wal_senders and restart the server", "all of max_wal_senders = %s are taken", f[7])
+		c.add("error", "ALTER SYSTEM SET max_wal_senders = "+fmt.Sprint(number([]byte(f[7]))+10)+"; then restart the server", "all of max_wal_senders = %s are taken", f[7])
 	}
 	if f[8] != "-1" {
 		c.add("warning", "", "max_slot_wal_keep_size is %s MB: a flow that is stopped for longer than so much WAL must start over", f[8])
 	}
 	return nil
+}
+
+// freeSlots says how a slot comes free: by more of them, or by dropping one that nobody reads.
+func freeSlots(ctx context.Context, s *session, have string) (string, error) {
+	rows, err := s.ask(ctx, "SELECT slot_name, pg_size_pretty(coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)) FROM pg_replication_slots WHERE NOT active ORDER BY 1 LIMIT 10")
+	if err != nil {
+		return "", err
+	}
+	mend := fmt.Sprintf("ALTER SYSTEM SET max_replication_slots = %d; then restart the server", number([]byte(have))+10)
+	for _, r := range rows {
+		mend += fmt.Sprintf("\nor, if nobody needs slot %s, which holds %s of WAL: SELECT pg_drop_replication_slot(%s)", r[0], r[1], literal(string(r[0])))
+	}
+	return mend, nil
 }
 
 // checkRole tries what the source will do: a connection for replication.
@@ -168,7 +185,7 @@ func (r *Capture) checkTables(ctx context.Context, s *session, c *checker) error
 		case len(info.key) == 0 && info.identity == 'f':
 			c.add("warning", "ALTER TABLE "+name.sql()+" ADD PRIMARY KEY (…)", "%s has no primary key: name id: in the tasks that read it", name)
 		case !info.identified():
-			c.add("error", "ALTER TABLE "+name.sql()+" ADD PRIMARY KEY (…), or ALTER TABLE "+name.sql()+" REPLICA IDENTITY FULL",
+			c.add("error", "ALTER TABLE "+name.sql()+" REPLICA IDENTITY FULL\nor, better, give it a primary key: ALTER TABLE "+name.sql()+" ADD PRIMARY KEY (…)",
 				"%s has no primary key and no replica identity: once published, its UPDATEs and DELETEs would fail", name)
 		case info.identity == 'f':
 			c.add("ok", "", "%s has a primary key; an update tells the whole old row", name)
@@ -290,6 +307,12 @@ func (w *Predictions) Check(ctx context.Context) []tidemill.Finding {
 		return c.findings
 	}
 	defer s.shut()
+	rows, err := s.ask(ctx, "SELECT quote_ident(current_user)")
+	if err != nil {
+		c.failed(err, "")
+		return c.findings
+	}
+	role := string(rows[0][0])
 	cat := newCatalog(s)
 	for _, name := range []tableName{w.table, w.marks()} {
 		info, err := cat.info(ctx, name)
@@ -298,11 +321,11 @@ func (w *Predictions) Check(ctx context.Context) []tidemill.Finding {
 			return c.findings
 		}
 		sql, mend := "SELECT coalesce((SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = "+literal(name.schema)+"), false)",
-			"CREATE SCHEMA IF NOT EXISTS "+ident(name.schema)+"; GRANT CREATE, USAGE ON SCHEMA "+ident(name.schema)+" TO …"
+			"CREATE SCHEMA IF NOT EXISTS "+ident(name.schema)+"; GRANT CREATE, USAGE ON SCHEMA "+ident(name.schema)+" TO "+role
 		what := "may be made"
 		if info != nil {
 			sql = fmt.Sprintf("SELECT bool_and(has_table_privilege(%d::oid, p)) FROM unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) p", info.oid)
-			mend = "GRANT SELECT, INSERT, UPDATE, DELETE ON " + name.sql() + " TO …"
+			mend = "GRANT SELECT, INSERT, UPDATE, DELETE ON " + name.sql() + " TO " + role
 			what = "may be written"
 		}
 		rows, err := s.ask(ctx, sql)
@@ -311,9 +334,29 @@ func (w *Predictions) Check(ctx context.Context) []tidemill.Finding {
 			c.failed(err, "")
 		case string(rows[0][0]) != "t":
 			c.add("error", mend, "table %s: not allowed for this role", name)
+		case info != nil && name == w.table && w.misfit(ctx, s, info) != "":
+			c.add("error", "name another table: table: …\nor ALTER TABLE "+name.sql()+" RENAME TO "+ident(name.name+"_before"),
+				"table %s is not one of predictions: %s", name, w.misfit(ctx, s, info))
 		default:
 			c.add("ok", "", "table %s %s", name, what)
 		}
 	}
 	return c.findings
+}
+
+// misfit says what keeps predictions from being written into a table that is there; "" if nothing does.
+func (w *Predictions) misfit(ctx context.Context, s *session, info *tableInfo) string {
+	if info.kind != 'r' && info.kind != 'p' {
+		return "it is no table"
+	}
+	key := slices.Sorted(slices.Values(info.key))
+	if !slices.Equal(key, []string{"id", "task"}) {
+		return "its primary key is not (task, id)"
+	}
+	for _, sql := range []string{w.upsertSQL(), w.truthSQL()} {
+		if _, err := s.Prepare(ctx, "", sql, nil); err != nil {
+			return strings.TrimPrefix(err.Error(), "ERROR: ")
+		}
+	}
+	return ""
 }
