@@ -38,7 +38,7 @@ func TestCheckMends(t *testing.T) {
 		SELECT pg_create_physical_replication_slot('left_over', true)`)
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "flow.yaml"), []byte(brokenFlow), 0o644))
-	env := []string{"DATABASE_URL=" + server.UserURL("the%20Mill", "", db)}
+	env := []string{"DATABASE_URL=" + server.UserURL("the Mill", "", db)}
 	statement := regexp.MustCompile(`\b(ALTER|GRANT|CREATE) .*`)
 	expect := map[string]bool{
 		"wal_level is replica":                               false,

@@ -54,6 +54,9 @@ func connectMend(err error) string {
 	case "28P01":
 		return "correct the password in url, or set one: ALTER ROLE … PASSWORD '…'"
 	case "28000":
+		if strings.Contains(err.Error(), "does not exist") {
+			return "correct the user in url, or make the role: CREATE ROLE … LOGIN REPLICATION PASSWORD '…'"
+		}
 		return "let the role in: a line in pg_hba.conf, then SELECT pg_reload_conf()"
 	case "3D000":
 		return "correct the database's name in url"
