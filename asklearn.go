@@ -230,7 +230,7 @@ func (t *taskState) flushAsks() error {
 			t.emit(row.i, o)
 			t.counts.Answered++
 			t.delays.add(0)
-			t.scoreAnswer(pred, class, row.y, row.weight, &r.xs[n], &others{r.base, last, frozen})
+			t.scoreAnswer(pred, class, row.y, row.weight, &r.xs[n], &others{r.base, last, frozen}, row.how == teachIt)
 			if row.how != scoreIt {
 				t.answered.set(row.id, noteOf(row.tt.name, row.truth))
 			}
@@ -278,7 +278,7 @@ func (t *taskState) flushLearns() {
 			if score {
 				pred := r.preds[n*width : (n+1)*width]
 				r.base = t.base.predict(r.base[:0])
-				t.scoreAnswer(pred, t.decide(pred), row.y, row.weight, &r.xs[n], &others{r.base, t.base.last, nil})
+				t.scoreAnswer(pred, t.decide(pred), row.y, row.weight, &r.xs[n], &others{r.base, t.base.last, nil}, true)
 			}
 			if row.has {
 				t.base.learn(row.y)
@@ -296,7 +296,7 @@ func (t *taskState) flushLearns() {
 			if t.frozen != nil {
 				frozen = t.frozen.predict(nil, &r.xs[n])
 			}
-			t.scoreAnswer(r.preds, t.decide(r.preds), row.y, row.weight, &r.xs[n], &others{r.base, t.base.last, frozen})
+			t.scoreAnswer(r.preds, t.decide(r.preds), row.y, row.weight, &r.xs[n], &others{r.base, t.base.last, frozen}, true)
 		}
 		t.teach(&r.xs[n], row.y, row.has, row.weight)
 	}

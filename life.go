@@ -110,11 +110,15 @@ func (t *taskState) step(c *Change, tt *taskTable, i int) error {
 }
 
 // scoreAnswer updates the phase's tally with one answered prediction; one made by a model that was not ready is not scored.
-func (t *taskState) scoreAnswer(pred []float64, class int, y, weight float64, x *Vector, o *others) {
+// In the snapshot, rows that only evaluate are scored apart from those that teach.
+func (t *taskState) scoreAnswer(pred []float64, class int, y, weight float64, x *Vector, o *others, taught bool) {
 	if len(pred) == 0 || pred[0] != pred[0] {
 		return
 	}
 	tally := t.tallies[t.phase]
+	if t.phase == Snapshot && !taught {
+		tally = t.tallies[Evaluated]
+	}
 	a := &tally.answer
 	*a = Answer{Kind: t.kind, Prediction: pred, Class: class, Truth: y, Weight: weight, Positive: t.positiveIndex(), Labels: t.classes.labels, X: x}
 	if t.kind == Classify {

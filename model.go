@@ -56,14 +56,15 @@ type Preparer interface {
 // Phase is the part of a flow's life that a row belongs to.
 type Phase uint8
 
-// The phases.
+// The phases. Evaluated is for scores alone: rows of the snapshot that evaluate, kept apart from those that taught.
 const (
 	Snapshot Phase = iota
 	Stream
+	Evaluated
 )
 
 // String is the phase's name.
-func (p Phase) String() string { return [...]string{"snapshot", "stream"}[p] }
+func (p Phase) String() string { return [...]string{"snapshot", "stream", "evaluate"}[p] }
 
 // Batched is an upgrade of Model whose rule has a mini-batch: pending rows are State, and step when the batch is full.
 // EndBatch is the data's own mark (the end of an epoch, of the snapshot): step with what is there; what is learned next

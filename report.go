@@ -94,6 +94,7 @@ func (t *taskState) status() TaskStatus {
 		}
 	}
 	like := &Answer{Kind: t.kind, Positive: t.positiveIndex(), Labels: t.classes.labels, Weight: 1}
+	streamed := false // the confusion shown is the stream's
 	for _, ty := range t.tallies {
 		if ty.n == 0 {
 			continue
@@ -118,7 +119,8 @@ func (t *taskState) status() TaskStatus {
 			if d, ok := sc.(Detailed); ok {
 				x.Details = d.Details(t.classes.labels)
 			}
-			if cf, ok := sc.(Confuser); ok && (ty.phase == Stream || s.Confusion == nil) {
+			if cf, ok := sc.(Confuser); ok && (ty.phase != Snapshot && !streamed || s.Confusion == nil) {
+				streamed = ty.phase == Stream
 				s.Confusion = cf.Confusion()
 			}
 			s.Scores = append(s.Scores, x)

@@ -183,7 +183,7 @@ func (t *taskState) answerable() bool {
 func (t *taskState) answer(q *question, y float64, text string, at int64, teach bool, c *Change, i int) error {
 	t.counts.Answered++
 	t.delays.add(at - q.asked)
-	t.scoreAnswer(q.pred, q.class, y, q.weight, &q.x, &others{q.base, q.last, q.frozen})
+	t.scoreAnswer(q.pred, q.class, y, q.weight, &q.x, &others{q.base, q.last, q.frozen}, teach)
 	t.answered.set(q.id, noteOf(q.table, text))
 	t.tellTruth(q.id, text)
 	t.emit(i, Output{Kind: Truth, Change: c, Task: t.spec.Name, ID: q.id, Model: t.kind, Truth: text, Answered: clockTime(at), Position: t.locate(c)})

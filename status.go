@@ -108,7 +108,7 @@ type TaskStatus struct {
 	Coverage   float64        `json:"coverage"`            // answered / asked
 	LabelDelay *float64       `json:"label_delay_seconds"` // median, on the flow's clock
 	Scores     []ScoreStatus  `json:"scores"`
-	Confusion  [][]uint64     `json:"confusion,omitempty"` // stream phase: [truth][predicted]
+	Confusion  [][]uint64     `json:"confusion,omitempty"` // of the stream, else of what was evaluated, else of the snapshot: [truth][predicted]
 	Curve      []CurvePoint   `json:"curve"`               // the learning curve of the first score
 	Latest     []LatestStatus `json:"latest"`              // predictions, newest first
 	Weights    []WeightStatus `json:"weights,omitempty"`   // the largest
@@ -155,7 +155,7 @@ func PictureOf(f Feature) *PictureStatus {
 // ScoreStatus is one score in one phase, beside its baselines. A figure that is not defined yet is nil.
 type ScoreStatus struct {
 	Name      string              `json:"name"`
-	Phase     string              `json:"phase"` // snapshot or stream
+	Phase     string              `json:"phase"` // snapshot, evaluate (rows of the snapshot that taught nothing) or stream
 	N         uint64              `json:"n"`
 	Value     *float64            `json:"value"`
 	Rolling   *float64            `json:"rolling"`          // over the last 1,000 answers

@@ -37,7 +37,7 @@ type taskState struct {
 	base      *baseline
 	delays    delays
 	counts    Counts
-	tallies   [2]*tally
+	tallies   [3]*tally // by Phase
 	phase     Phase
 	clock     int64
 	started   bool // clock is set
@@ -232,7 +232,9 @@ func (t *taskState) build() error {
 	t.names = newNames(t.raw)
 	t.base = newBaseline(t.kind)
 	t.delays, t.counts = delays{}, Counts{}
-	t.tallies = [2]*tally{newTally(Snapshot, spec.Scores, spec.Frozen > 0), newTally(Stream, spec.Scores, spec.Frozen > 0)}
+	for p := range t.tallies {
+		t.tallies[p] = newTally(Phase(p), spec.Scores, spec.Frozen > 0)
+	}
 	t.phase, t.clock, t.started, t.frozen = Snapshot, 0, false, nil
 	t.nullsOf = [2]uint64{}
 	clear(t.nulls[0])

@@ -168,7 +168,7 @@ func (p *paper) curve(t *tidemill.TaskStatus) {
 		return
 	}
 	p.write(`<div class="plots">`)
-	for _, phase := range []string{"snapshot", "stream"} {
+	for _, phase := range []string{"snapshot", "evaluate", "stream"} {
 		var lines [5]line
 		for i, name := range []string{"since the start", "last 1,000", "majority or mean", "no change", "frozen copy"} {
 			lines[i] = line{name: name, class: []string{"own", "rolling", "base", "same", "frozen"}[i]}

@@ -192,21 +192,34 @@ type phase struct {
 
 type taskResult struct {
 	tidemill.Counts
-	Version    string                         `json:"model_version"`
-	Coverage   float64                        `json:"coverage"`            // answered / asked
-	LabelDelay *float64                       `json:"label_delay_seconds"` // median, on the flow's clock
-	Scores     map[string]*float64            `json:"scores"`
-	Baselines  map[string]map[string]*float64 `json:"baselines"` // by score and baseline
-	Warnings   []string                       `json:"warnings,omitempty"`
+	Version     string                         `json:"model_version"`
+	Coverage    float64                        `json:"coverage"`            // answered / asked
+	LabelDelay  *float64                       `json:"label_delay_seconds"` // median, on the flow's clock
+	Scores      map[string]*float64            `json:"scores"`              // of the stream; before it has answers of what was evaluated, else of the snapshot
+	Baselines   map[string]map[string]*float64 `json:"baselines"`           // of the same answers, by score and baseline
+	PhaseScores map[string]phaseScore          `json:"phase_scores"`        // by phase: snapshot, evaluate, stream
+	Warnings    []string                       `json:"warnings,omitempty"`
+}
+
+type phaseScore struct {
+	N      uint64              `json:"n"` // answers
+	Scores map[string]*float64 `json:"scores"`
 }
 
 func taskResultOf(t *tidemill.TaskStatus) taskResult {
 	one := taskResult{Counts: t.Counts, Version: t.Version, Coverage: t.Coverage, LabelDelay: t.LabelDelay, Scores: map[string]*float64{},
-		Baselines: map[string]map[string]*float64{}, Warnings: t.Warnings}
-	for _, x := range t.Scores {
-		// The stream's score wins; before the stream has answers, the snapshot's is what there is.
-		if x.Phase == tidemill.Stream.String() && x.N > 0 || one.Scores[x.Name] == nil {
-			one.Scores[x.Name], one.Baselines[x.Name] = x.Value, x.Baselines
+		Baselines: map[string]map[string]*float64{}, PhaseScores: map[string]phaseScore{}, Warnings: t.Warnings}
+	for _, p := range []tidemill.Phase{tidemill.Snapshot, tidemill.Evaluated, tidemill.Stream} { // the last that has answers is shown
+		for _, x := range t.Scores {
+			if x.Phase != p.String() || x.N == 0 {
+				continue
+			}
+			in, ok := one.PhaseScores[x.Phase]
+			if !ok {
+				in = phaseScore{N: x.N, Scores: map[string]*float64{}}
+				one.PhaseScores[x.Phase] = in
+			}
+			in.Scores[x.Name], one.Scores[x.Name], one.Baselines[x.Name] = x.Value, x.Value, x.Baselines
 		}
 	}
 	return one

@@ -97,18 +97,21 @@ func taskText(b *strings.Builder, t *tidemill.TaskStatus) {
 	line("version", "%s", t.Version)
 	c := t.Counts
 	line("rows", "%s asked, %s open, %s answered, %s learned", count(c.Asked), count(c.Open), count(c.Answered), count(c.Learned))
+	line("", "%s corrected, %s unasked, %s expired, %s late, %s rejected", count(c.Corrected), count(c.Unasked), count(c.Expired), count(c.Late), count(c.Rejected))
 	var more []string
 	for _, x := range []struct {
 		n    uint64
 		word string
-	}{{c.Unasked, "unasked"}, {c.Corrected, "corrected"}, {c.Expired, "expired"}, {c.Replaced, "replaced"}, {c.Late, "late"}, {c.Dropped, "dropped"},
-		{c.Rejected, "rejected"}, {c.Deleted, "learned rows deleted since"}} {
+	}{{c.Replaced, "replaced"}, {c.Dropped, "dropped"}, {c.Evaluated, "evaluated"}, {c.Deleted, "learned rows deleted since"}} {
 		if x.n > 0 {
 			more = append(more, count(x.n)+" "+x.word)
 		}
 	}
 	if len(more) > 0 {
 		line("", "%s", strings.Join(more, ", "))
+	}
+	if c.Asked > 0 {
+		line("coverage", "%.4g of the questions answered", t.Coverage)
 	}
 	if t.LabelDelay != nil {
 		line("delay", "%s until the answer, in the middle", time.Duration(*t.LabelDelay*float64(time.Second)).Round(time.Second))

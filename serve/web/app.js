@@ -1,5 +1,5 @@
 // The dashboard: what the flow is doing, on top; the chosen task, below. All figures come from /events.
-import { $, h, text, attr, show, changed, count, rate, bytes, span, since, score, better, moment, set } from "./dom.js";
+import { $, h, text, attr, show, changed, count, rate, bytes, span, since, score, better, moment, set, main } from "./dom.js";
 import { token, watch } from "./link.js";
 import { spark, strip } from "./chart.js";
 import { TaskView } from "./task.js";
@@ -184,9 +184,6 @@ function health(t) {
   }
   return t.warnings?.length ? 1 : 0;
 }
-
-// main is the task's first score in the newest phase that has one.
-export const main = (t) => (t.scores || []).find((s) => s.phase === "stream") || (t.scores || [])[0];
 
 function tasks(st) {
   const all = st.tasks || [], many = all.length > 6;

@@ -116,3 +116,6 @@ export function moment(iso) {
 
 // set is true for a time that was set: Go's zero time is the year 1.
 export const set = (iso) => Boolean(iso) && !iso.startsWith("0001-");
+
+// main is the task's first score in the newest phase that has one.
+export const main = (t) => ["stream", "evaluate"].map((p) => (t.scores || []).find((s) => s.phase === p)).find((s) => s) || (t.scores || [])[0];

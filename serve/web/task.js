@@ -1,5 +1,5 @@
 // One task's cards.
-import { $, h, text, attr, show, changed, count, span, since, score, better, percent, number, moment, set } from "./dom.js";
+import { $, h, text, attr, show, changed, count, span, since, score, better, percent, number, moment, set, main } from "./dom.js";
 import { Curve } from "./chart.js";
 import { Try } from "./tryit.js";
 import { grey, latest, confusion } from "./answers.js";
@@ -47,7 +47,7 @@ export class TaskView {
 
   learning() {
     const t = this.task, all = t.scores || [], curve = t.curve || [];
-    const s = all.find((s) => s.phase === "stream") || all[0];
+    const s = main(t);
     const names = { baseline: t.kind === "regress" ? "mean" : "majority", no_change: "no change", frozen: "frozen copy", value: "since the start", rolling: "last 1,000" };
     text($("curve-title"), s ? "Learning curve · " + s.name.replaceAll("_", " ") : "Learning curve");
     const own = s ? s.rolling ?? s.value : null;
@@ -195,7 +195,7 @@ export class TaskView {
 // verdict says in words how the score stands beside the first baseline.
 function verdict(s, own) {
   const over = s.rolling !== null && s.rolling !== undefined ? `over the last ${count(Math.min(1000, s.n))} answers` : `over ${count(s.n)} answers`;
-  const phase = s.phase === "snapshot" ? " of the snapshot" : "";
+  const phase = s.phase === "stream" ? "" : s.phase === "evaluate" ? " of the snapshot's rows that evaluate" : " of the snapshot";
   const [name, base] = Object.entries(s.baselines || {}).filter(([, v]) => v !== null).sort(([, a], [, b]) => better(s.name) ? b - a : a - b)[0] || [];
   if (base === undefined || own === null || own === undefined) return over + phase;
   const good = better(s.name) ? own - base : base - own;
