@@ -71,6 +71,7 @@ func (t *taskState) bind(table *Table) (*taskTable, error) {
 		if err := f.Bind(table, Folds); err != nil {
 			return nil, fail("feature "+describe(f), err)
 		}
+		t.needWhole(f, tt)
 		if !tt.asks {
 			continue
 		}
@@ -81,7 +82,55 @@ func (t *taskState) bind(table *Table) (*taskTable, error) {
 			return nil, fail("feature "+describe(f), err)
 		}
 	}
+	if table.KeyOnly && tt.whole != "" {
+		for _, list := range [][]*boundOn{tt.predict, tt.learn, tt.eval} {
+			for _, b := range list {
+				if b.on.Op&Update != 0 { // it will come
+					return nil, t.notWhole(tt)
+				}
+			}
+		}
+	}
 	return tt, nil
+}
+
+// needWhole notes a feature that must have the rows of the table as they were before an UPDATE, and of which columns.
+func (t *taskState) needWhole(f Feature, tt *taskTable) {
+	n, ok := f.(Needer)
+	if !ok {
+		return
+	}
+	columns, before := n.Needs(tt.table)
+	if !before {
+		return
+	}
+	if tt.whole == "" {
+		tt.whole = describe(f)
+	}
+	for _, name := range columns {
+		if k := tt.table.Col(name); k >= 0 && !slices.Contains(tt.before, k) {
+			tt.before = append(tt.before, k)
+		}
+	}
+}
+
+// wholeBefore stops the flow at an UPDATE without the row as it was, where a feature needs it: what left a window would
+// be taken for new, and nothing would show it.
+func (t *taskState) wholeBefore(tt *taskTable, c *Change) error {
+	if tt.whole == "" || c.Op != Update {
+		return nil
+	}
+	for _, k := range tt.before {
+		if k >= len(c.Before) || !c.Before[k].Known() {
+			return t.notWhole(tt)
+		}
+	}
+	return nil
+}
+
+func (t *taskState) notWhole(tt *taskTable) error {
+	return Fatalf("task %s: feature %s: an UPDATE of table %s does not bring the row as it was, and a value that has left the window would be taken for a new one: "+
+		"run ALTER TABLE %s REPLICA IDENTITY FULL (SQLite: before: full in the source), then start anew with run --fresh", t.spec.Name, tt.whole, tt.table, tt.table)
 }
 
 // checkLeak refuses a feature that reads what the label reads from the same row.
@@ -90,10 +139,10 @@ func (t *taskState) checkLeak(f Feature, table *Table) error {
 	if !ok {
 		return nil
 	}
-	if _, timed := f.(Timed); timed {
-		return nil // windows exclude their own change
-	}
 	columns, _ := n.Needs(table)
+	if _, timed := f.(Timed); timed {
+		columns, _ = n.Needs(nil) // the values in a window are of other rows; what it is matched by is of this one
+	}
 	for _, tr := range append(slices.Clone(t.learn), t.eval...) {
 		if tr.label == nil || !table.Is(tr.on.Table) {
 			continue

@@ -88,6 +88,9 @@ type Table struct {
 	Columns      []Column
 	Key          []int // indexes of the primary key's columns, in key order; empty if there is none
 	Sum          [16]byte
+	// KeyOnly says that an UPDATE or a DELETE brings of the row as it was the key at most: Postgres without REPLICA
+	// IDENTITY FULL. It is no part of Sum.
+	KeyOnly bool
 }
 
 // NewTable makes a Table and its Sum.

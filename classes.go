@@ -10,12 +10,24 @@ type classes struct {
 	fixed  bool
 }
 
+// classesMax bounds an open set: every prediction has a probability for each class, and a label that goes on having new
+// values (an id, an amount) is no class.
+const classesMax = 1024
+
 func newClasses(fixed []string) *classes {
 	c := &classes{index: map[string]int{}, fixed: len(fixed) > 0}
 	for _, l := range fixed {
 		c.add(l)
 	}
 	return c
+}
+
+// fixedLabels are the labels of a fixed set; nil where it is open.
+func (c *classes) fixedLabels() []string {
+	if c.fixed {
+		return c.labels
+	}
+	return nil
 }
 
 func (c *classes) add(label string) int {
@@ -30,12 +42,12 @@ func (c *classes) find(label []byte) (int, bool) {
 	return i, ok
 }
 
-// learn finds or adds a label; false means that the set is fixed and does not have it.
+// learn finds or adds a label; false means that the set is fixed and does not have it, or full.
 func (c *classes) learn(label []byte) (int, bool) {
 	if i, ok := c.index[string(label)]; ok {
 		return i, true
 	}
-	if c.fixed {
+	if c.fixed || len(c.labels) >= classesMax {
 		return -1, false
 	}
 	return c.add(string(label)), true

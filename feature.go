@@ -26,7 +26,8 @@ const (
 	Folds
 )
 
-// Needer is an upgrade of Feature: the columns of a table that it reads, and whether Update must have Before.
+// Needer is an upgrade of Feature: the columns of a table that it reads, and whether Update must have Before: a change that
+// comes without it then stops the flow. Needs(nil) is what Append reads of the row that asks.
 type Needer interface {
 	Needs(t *Table) (columns []string, before bool)
 }

@@ -21,7 +21,7 @@ type flowScript struct {
 	path     string
 	sections []section
 	yaml     string
-	full     bool // it needs whole Before rows
+	full     bool // it is not run with the key alone before a change
 	snapshot []tidemill.Change
 	stream   []tidemill.Change
 }
@@ -77,7 +77,11 @@ func readScript(path, before string) (*flowScript, error) {
 	}
 	f.yaml = "name: golden\nsource: {script: {}}\n" + f.section("flow")
 	f.full = strings.Contains(f.sections[0].text, "before: full")
-	w := &world{before: before, tables: map[string]*scriptTable{}}
+	keyOnly := strings.Contains(f.sections[0].text, "before: key")
+	if keyOnly {
+		before, f.full = "key", true
+	}
+	w := &world{before: before, keyOnly: keyOnly, tables: map[string]*scriptTable{}}
 	for _, s := range f.sections {
 		if name, ok := strings.CutPrefix(s.name, "table "); ok {
 			if err := w.table(name, s.text); err != nil {
@@ -105,6 +109,7 @@ func readScript(path, before string) (*flowScript, error) {
 // world is the database of a script.
 type world struct {
 	before           string
+	keyOnly          bool // and the tables say so
 	tables           map[string]*scriptTable
 	snapshot, stream []tidemill.Change
 	order            uint64
@@ -153,6 +158,7 @@ func (w *world) table(name, text string) error {
 		schema, plain = "", name
 	}
 	w.tables[name] = &scriptTable{table: tidemill.NewTable(schema, plain, cols, key), rows: map[string][]tidemill.Value{}}
+	w.tables[name].table.KeyOnly = w.keyOnly
 	return nil
 }
 

@@ -90,8 +90,21 @@ func (t *taskState) step(c *Change, tt *taskTable, i int) error {
 			return err
 		}
 	}
-	pr, ln, ev := match(tt.predict, c), match(tt.learn, c), match(tt.eval, c)
-	var err error
+	if err := t.wholeBefore(tt, c); err != nil {
+		return err
+	}
+	pr, err := match(tt.predict, c)
+	if err != nil {
+		return err
+	}
+	ln, err := match(tt.learn, c)
+	if err != nil {
+		return err
+	}
+	ev, err := match(tt.eval, c)
+	if err != nil {
+		return err
+	}
 	if pr != nil || ln != nil || ev != nil {
 		at, ok := t.timeFor(tt, c)
 		err = t.touch(c, tt, pr, ln, ev, at, ok, i)
@@ -99,6 +112,7 @@ func (t *taskState) step(c *Change, tt *taskTable, i int) error {
 	if c.Op == Delete {
 		_, _, told := labelled(ln, ev, c.Before)
 		if e := t.gone(c, tt, told); e != nil {
+			t.fold(c, tt) // the row is gone from the windows all the same
 			return e
 		}
 	}
@@ -219,6 +233,9 @@ func (t *taskState) gone(c *Change, tt *taskTable, told bool) error {
 	}
 	id, ok := b.idOf(c.Before)
 	if !ok {
+		if b.id != nil && !b.id.Eval(c.Before).Known() {
+			return notSent("its id")
+		}
 		return nil
 	}
 	found, err := t.questions.take(id, &t.q)

@@ -15,6 +15,9 @@ func (t *taskState) touch(c *Change, tt *taskTable, pr, ln, ev *boundOn, at int6
 	if err := t.tick(c, at, i); err != nil {
 		return err
 	}
+	if !known && by != nil {
+		return t.unsent(by, asks, c)
+	}
 	if ln != nil && ln.label == nil { // a model that needs no answer
 		if asks != nil {
 			if err := t.askNow(c, tt, asks, at, i, lab, known); err != nil {
@@ -44,12 +47,12 @@ func (t *taskState) touch(c *Change, tt *taskTable, pr, ln, ev *boundOn, at int6
 	}
 	id, ok := by.idOf(c.Row())
 	if !ok {
-		return &RowError{Reason: "its id is NULL"}
+		return errNoID(by, c)
 	}
 	own := id // of the question that this change would ask
 	if asks != nil {
 		if own, ok = asks.idOf(c.Row()); !ok {
-			return &RowError{Reason: "its id is NULL"}
+			return errNoID(asks, c)
 		}
 	}
 	both := asks != nil && own == id
@@ -74,16 +77,56 @@ func (t *taskState) touch(c *Change, tt *taskTable, pr, ln, ev *boundOn, at int6
 }
 
 // labelled is the trigger that carries the truth about a row, if there is one: what teaches goes before what evaluates.
+// known is false where it is NULL, then by is nil, and where the source did not send what it hangs on.
 func labelled(ln, ev *boundOn, row []Value) (by *boundOn, lab Value, known bool) {
 	for _, b := range [2]*boundOn{ln, ev} {
 		if b == nil || b.label == nil {
 			continue
 		}
-		if lab = b.label.Eval(row); lab.Known() && !lab.IsNull() {
-			return b, lab, true
+		v := b.label.Eval(row)
+		if v.Known() && !v.IsNull() {
+			return b, v, true
+		}
+		if !v.Known() && by == nil {
+			by = b
 		}
 	}
-	return nil, Value{}, false
+	return by, Value{}, false
+}
+
+// unsent is the life of an update whose label was not sent, because it did not change: it is not NULL, and it is nothing
+// new. Where the row had its answer there is no more to do; where one is missing the row cannot be used.
+func (t *taskState) unsent(by, asks *boundOn, c *Change) error {
+	if !by.joins {
+		return notSent("its label")
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	id, ok := by.idOf(c.Row())
+	if !ok {
+		return errNoID(by, c)
+	}
+	open, err := t.questions.has(id)
+	if err != nil {
+		return err
+	}
+	if _, again := t.answered.find(id); again && !open {
+		return nil
+	}
+	if open || asks != nil {
+		return notSent("its label")
+	}
+	t.counts.Unasked++
+	return nil
+}
+
+// errNoID refuses a row whose id is NULL, or was not sent.
+func errNoID(b *boundOn, c *Change) error {
+	if b.id != nil && !b.id.Eval(c.Row()).Known() {
+		return notSent("its id")
+	}
+	return &RowError{Reason: "its id is NULL"}
 }
 
 // settle lets a change answer the question of id: the first answer scores and teaches, another one corrects. Where there
@@ -134,7 +177,7 @@ func oldNews(by *boundOn, c *Change) bool {
 func (t *taskState) askHeld(c *Change, tt *taskTable, asks *boundOn, at int64, i int) error {
 	id, ok := asks.idOf(c.Row())
 	if !ok {
-		return &RowError{Reason: "its id is NULL"}
+		return errNoID(asks, c)
 	}
 	if t.spec.KeepFirst {
 		if err := t.flush(); err != nil {
@@ -158,7 +201,7 @@ func (t *taskState) askNow(c *Change, tt *taskTable, asks *boundOn, at int64, i 
 	}
 	id, ok := asks.idOf(c.Row())
 	if !ok {
-		return &RowError{Reason: "its id is NULL"}
+		return errNoID(asks, c)
 	}
 	y, text, err := t.truth(lab)
 	if err != nil {

@@ -1,6 +1,7 @@
 package tidemill
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -76,6 +77,8 @@ type taskTable struct {
 	name                 uint64
 	predict, learn, eval []*boundOn
 	asks                 bool
+	whole                string // a feature that must have rows as they were before an UPDATE; "": none must
+	before               []int  // of these columns
 	weight               *Bound
 	times                [7]timeColumn // by the operation's bit
 }
@@ -187,6 +190,16 @@ func newTask(f *Flow, no int, term uint64) (*taskState, error) {
 	t.nulls = [2][]uint64{make([]uint64, len(t.raw)), make([]uint64, len(t.raw))}
 	if err := t.build(); err != nil {
 		return nil, err
+	}
+	if spec.Then != "" {
+		if _, _, err := t.truth(Text(spec.Then)); err != nil {
+			var re *RowError
+			if errors.As(err, &re) {
+				return nil, fmt.Errorf("task %s: wait: then: %s", spec.Name, re.Reason)
+			}
+			return nil, err
+		}
+		t.classes = newClasses(t.classes.fixedLabels()) // an open set learns it when it comes
 	}
 	return t, nil
 }
@@ -306,18 +319,30 @@ func describe(v any) string {
 	return strings.TrimPrefix(fmt.Sprintf("%T", v), "*")
 }
 
-// match is the first of the list that the change meets.
-func match(list []*boundOn, c *Change) *boundOn {
+// match is the first of the list that the change meets. Where that hangs on a value that the source did not send, the row
+// cannot be used: it is neither looked at nor passed over in silence.
+func match(list []*boundOn, c *Change) (*boundOn, error) {
 	for _, b := range list {
 		if b.on.Op&c.Op == 0 {
 			continue
 		}
-		if b.where != nil && !holdsTrue(b.where.Eval(c.Row())) {
-			continue
+		if b.where != nil {
+			v := b.where.Eval(c.Row())
+			if !v.Known() {
+				return nil, notSent("its `where:`")
+			}
+			if !holdsTrue(v) {
+				continue
+			}
 		}
-		return b
+		return b, nil
 	}
-	return nil
+	return nil, nil
+}
+
+// notSent refuses a row because of a value that the source did not send with the change.
+func notSent(what string) error {
+	return &RowError{Reason: what + " hangs on a value that the source did not send (large and unchanged, or of a deleted row): run ALTER TABLE … REPLICA IDENTITY FULL on the table"}
 }
 
 // matchRow is match for a snapshot row, whatever `on` says.

@@ -27,6 +27,9 @@ func (t *taskState) truth(lab Value) (y float64, text string, err error) {
 		}
 	}
 	k, ok := t.classes.learn(b)
+	if !ok && !t.classes.fixed {
+		return 0, "", &RowError{Reason: fmt.Sprintf("its label %q would be class %d: an open set has at most %d; name them with `classes:`, or predict a number", b, classesMax+1, classesMax)}
+	}
 	if !ok {
 		return 0, "", &RowError{Reason: fmt.Sprintf("its label %q is not one of the classes %v", string(b), t.classes.labels)}
 	}

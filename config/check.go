@@ -206,10 +206,11 @@ func (b *builder) checkLeak(t *builtTask) {
 		}
 		hidden := x.Columns()
 		for i, f := range t.features {
+			table := columnsTable(l.table, hidden)
 			if _, ok := f.(tidemill.Timed); ok {
-				continue // a window leaves its own row out
+				table = nil // a window leaves its own row out, but for the columns that it is matched by
 			}
-			for _, c := range reads(f, columnsTable(l.table, hidden)) {
+			for _, c := range reads(f, table) {
 				if slices.Contains(hidden, c) {
 					b.path(t.paths[i], "column %s is read by the label in line %d: a feature must not know the answer", c, b.find(l.path).line)
 				}

@@ -116,8 +116,8 @@ func (c *catalog) form(ctx context.Context, oid uint32) (form, error) {
 	return formOther, nil
 }
 
-// shape makes the Table and the column forms; key names the primary key's columns.
-func (c *catalog) shape(ctx context.Context, name tableName, columns []columnInfo, key []string) (*tidemill.Table, []form, error) {
+// shape makes the Table and the column forms; key names the primary key's columns, identity what is told of old rows.
+func (c *catalog) shape(ctx context.Context, name tableName, columns []columnInfo, key []string, identity byte) (*tidemill.Table, []form, error) {
 	cols := make([]tidemill.Column, len(columns))
 	forms := make([]form, len(columns))
 	for i, col := range columns {
@@ -142,6 +142,7 @@ func (c *catalog) shape(ctx context.Context, name tableName, columns []columnInf
 		}
 	}
 	t := tidemill.NewTable(name.schema, name.name, cols, at)
+	t.KeyOnly = identity != 'f'
 	if old := c.tables[name]; old != nil && old.Sum == t.Sum {
 		t = old
 	}
@@ -199,7 +200,7 @@ func (c *catalog) describe(ctx context.Context, m *relationMessage) (*relation, 
 	if m.identity == 'd' && !sameSet(key, ident) {
 		key = ident // the default identity is the primary key as it was then
 	}
-	rel.table, rel.forms, err = c.shape(ctx, name, columns, key)
+	rel.table, rel.forms, err = c.shape(ctx, name, columns, key, m.identity)
 	return rel, err
 }
 

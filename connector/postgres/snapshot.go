@@ -160,7 +160,7 @@ func copySQL(t *tableInfo, where string) string {
 
 // table yields one table's rows but for the last batch.
 func (r *snapshotRows) table(ctx context.Context, s *session, c *catalog, info *tableInfo, where string) error {
-	table, forms, err := c.shape(ctx, info.name, info.columns, info.key)
+	table, forms, err := c.shape(ctx, info.name, info.columns, info.key, info.identity)
 	if err != nil {
 		return err
 	}

@@ -118,7 +118,7 @@ func (r *Capture) Tables(ctx context.Context) ([]*tidemill.Table, error) {
 		if info == nil {
 			return nil, missingTable(name)
 		}
-		if tables[i], _, err = c.shape(ctx, name, info.columns, info.key); err != nil {
+		if tables[i], _, err = c.shape(ctx, name, info.columns, info.key, info.identity); err != nil {
 			return nil, err
 		}
 	}

@@ -97,7 +97,9 @@ func (l *layout) table() *tidemill.Table {
 	for i, c := range l.Columns {
 		cols[i] = tidemill.Column{Name: c.Name, Kind: kindOf(c.Native), Native: c.Native, Nullable: !c.NotNull, Default: c.Default}
 	}
-	return tidemill.NewTable("", l.Name, cols, l.Key)
+	t := tidemill.NewTable("", l.Name, cols, l.Key)
+	t.KeyOnly = l.Before == "key"
+	return t
 }
 
 // same reports whether the log rows of both layouts hold the same values in the same places under the same names.

@@ -19,7 +19,7 @@ type shape struct {
 // newShape makes the shape that follows before, which is nil for the first of a table.
 func newShape(id int64, l *layout, before *shape) *shape {
 	s := &shape{layout: l, id: id, table: l.table(), restore: make([]bool, len(l.Columns)), added: make([]bool, len(l.Columns))}
-	if before != nil && before.table.Sum == s.table.Sum {
+	if before != nil && before.table.Sum == s.table.Sum && before.table.KeyOnly == s.table.KeyOnly {
 		s.table = before.table
 	}
 	for i := range l.Columns {
