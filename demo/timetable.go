@@ -123,7 +123,8 @@ func (d *sqliteTimetable) close() error { return d.db.Close() }
 type postgresTimetable struct{ conn *pgx.Conn }
 
 func (d *postgresTimetable) create(ctx context.Context) error {
-	for _, q := range createFlights("TIMESTAMP") {
+	// The windows must tell a first value from one that has left them: an update brings the row as it was.
+	for _, q := range append(createFlights("TIMESTAMP"), "ALTER TABLE flights REPLICA IDENTITY FULL") {
 		if _, err := d.conn.Exec(ctx, q); err != nil {
 			return err
 		}
