@@ -54,6 +54,9 @@ func (m *Mill) begin(ctx context.Context) error {
 	go func() {
 		r := saved{c: c, pause: pause}
 		defer func() { m.saving <- r }()
+		if r.err = c.write(); r.err != nil {
+			return
+		}
 		for _, ch := range marks {
 			mk := <-ch
 			if mk.err != nil {
@@ -190,7 +193,22 @@ func (m *Mill) drain() error {
 	return nil
 }
 
-// capture writes every state down: the flow stands still for it.
+// write fills the sections that were captured only.
+func (c *Checkpoint) write() (err error) {
+	for i := range c.Sections {
+		s := &c.Sections[i]
+		if s.write == nil {
+			continue
+		}
+		if s.Data, err = s.write(nil); err != nil {
+			return fmt.Errorf("save %s: %w", s.Name, err)
+		}
+		s.write = nil
+	}
+	return nil
+}
+
+// capture takes every state: the flow stands still for it.
 func (m *Mill) capture() (*Checkpoint, error) {
 	m.ckptSeq++
 	c := &Checkpoint{ID: CheckpointID{m.term, m.ckptSeq}, Flow: m.flow.Name, Position: m.upto}
@@ -245,6 +263,11 @@ func (t *taskState) capture() ([]Section, error) {
 		out = append(out, Section{Name: prefix + name, Kind: kind, Version: 1, Fingerprint: fingerprint, Data: data})
 	}
 	state := func(name string, s State) error {
+		if c, ok := s.(Capturer); ok {
+			add(name, kindWord(s), describe(s), nil)
+			out[len(out)-1].write = c.Capture()
+			return nil
+		}
 		b, err := s.AppendBinary(nil)
 		if err != nil {
 			return fmt.Errorf("task %s: save %s: %w", t.spec.Name, name, err)

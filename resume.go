@@ -103,6 +103,9 @@ func (m *Mill) saveNewSinks(ctx context.Context, marks []Mark) error {
 		return nil
 	}
 	c, err := m.capture()
+	if err == nil {
+		err = c.write()
+	}
 	if err != nil {
 		return err
 	}
@@ -117,6 +120,9 @@ func (m *Mill) saveNewSinks(ctx context.Context, marks []Mark) error {
 // whole leaves at the source is then known as this flow's own.
 func (m *Mill) saveBegun(ctx context.Context) error {
 	c, err := m.capture()
+	if err == nil {
+		err = c.write()
+	}
 	if err != nil {
 		return err
 	}

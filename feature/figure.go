@@ -40,16 +40,16 @@ func (s *stream) within(agg aggregation, k uint32, at, begin, end int64) (v floa
 	key := &s.keys[k]
 	if agg == aggLast || agg == aggSince {
 		e := key.newest
-		for e != 0 && s.entries[e].time > end {
-			e = s.entries[e].prev
+		for e != 0 && s.slab.at(e).time > end {
+			e = s.slab.at(e).prev
 		}
-		if e == 0 || s.entries[e].time <= begin {
+		if e == 0 || s.slab.at(e).time <= begin {
 			return 0, 0
 		}
 		if agg == aggSince {
-			return float64(at-s.entries[e].time) / 1e6, 1
+			return float64(at-s.slab.at(e).time) / 1e6, 1
 		}
-		return math.Float64frombits(s.entries[e].value), 1
+		return math.Float64frombits(s.slab.at(e).value), 1
 	}
 	if have := s.end(s.clock); end >= have {
 		if v, n, ok := s.ahead(agg, k, begin, end, have); ok {
@@ -74,9 +74,9 @@ func (s *stream) ahead(agg aggregation, k uint32, begin, end, have int64) (v flo
 	}
 	var left map[uint64]uint32
 	fewer := uint32(0)
-	for e := key.first; e != 0 && s.entries[e].time <= begin && s.entries[e].time <= have; e = s.entries[e].next {
+	for e := key.first; e != 0 && s.slab.at(e).time <= begin && s.slab.at(e).time <= have; e = s.slab.at(e).next {
 		n--
-		old := math.Float64frombits(s.entries[e].value)
+		old := math.Float64frombits(s.slab.at(e).value)
 		switch agg {
 		case aggSum, aggMean:
 			sum.add(-old)
@@ -86,19 +86,19 @@ func (s *stream) ahead(agg aggregation, k uint32, begin, end, have int64) (v flo
 			if left == nil {
 				left = make(map[uint64]uint32)
 			}
-			id := s.entries[e].value
+			id := s.slab.at(e).value
 			if left[id]++; left[id] == s.values[valued{k, id}] {
 				fewer++
 			}
 		}
 	}
 	come := 0
-	for e := key.newest; e != 0 && s.entries[e].time > have; e = s.entries[e].prev {
-		if t := s.entries[e].time; t > end || t <= begin {
+	for e := key.newest; e != 0 && s.slab.at(e).time > have; e = s.slab.at(e).prev {
+		if t := s.slab.at(e).time; t > end || t <= begin {
 			continue
 		}
 		come++
-		v := math.Float64frombits(s.entries[e].value)
+		v := math.Float64frombits(s.slab.at(e).value)
 		switch agg {
 		case aggSum, aggMean:
 			sum.add(v)
@@ -133,8 +133,8 @@ func (s *stream) ahead(agg aggregation, k uint32, begin, end, have int64) (v flo
 // scan looks at every value in (begin, end].
 func (s *stream) scan(agg aggregation, k uint32, begin, end int64) (v float64, n int) {
 	each := func(f func(e *entry)) {
-		for i := s.keys[k].newest; i != 0; i = s.entries[i].prev {
-			e := &s.entries[i]
+		for i := s.keys[k].newest; i != 0; i = s.slab.at(i).prev {
+			e := s.slab.at(i)
 			if e.time <= begin {
 				return
 			}

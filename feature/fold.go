@@ -60,7 +60,7 @@ func (s *stream) rename(old, id uint64) {
 		}
 	}
 	s.rows.remove(old, e)
-	s.entries[e].row = id
+	s.slab.own(e).row = id
 	s.rows.add(id, e)
 }
 
@@ -77,15 +77,15 @@ const noTime = -1 << 63
 func (s *valueStream) fold(c *tidemill.Change, f *folding, i int, id uint64, key rowKey, at int64) {
 	value, err := s.of(c.After, f, i)
 	if e := s.find(id); e != 0 {
-		n := s.entries[e]
-		hash := s.keys[n.key].hash
+		n := *s.slab.at(e)
+		hash := n.hash
 		if key.known {
 			hash = key.hash
 		}
 		if err == errNotSent {
 			value, err = n.value, nil
 		}
-		if err == nil && !key.null && hash == s.keys[n.key].hash && value == n.value {
+		if err == nil && !key.null && hash == n.hash && value == n.value {
 			return
 		}
 		s.take(e)

@@ -97,19 +97,27 @@ func (q *timeline) len() int { return q.n }
 func (q *timeline) at(i int) uint32 { return q.ring[(q.head+i)&(len(q.ring)-1)] }
 
 // after is the place behind all entries that are not later than t.
-func (q *timeline) after(t int64, entries []entry) int {
-	if q.n == 0 || entries[q.at(q.n-1)].time <= t {
+func (q *timeline) after(t int64, entries *slab) int {
+	if q.n == 0 || entries.at(q.at(q.n-1)).time <= t {
 		return q.n
 	}
 	lo, hi := 0, q.n
 	for lo < hi {
-		if m := (lo + hi) / 2; entries[q.at(m)].time <= t {
+		if m := (lo + hi) / 2; entries.at(q.at(m)).time <= t {
 			lo = m + 1
 		} else {
 			hi = m
 		}
 	}
 	return lo
+}
+
+// parts are the entries in order, in two pieces.
+func (q *timeline) parts() (first, second []uint32) {
+	if end := q.head + q.n; end > len(q.ring) {
+		return q.ring[q.head:], q.ring[:end-len(q.ring)]
+	}
+	return q.ring[q.head : q.head+q.n], nil
 }
 
 func (q *timeline) insert(p int, e uint32) {

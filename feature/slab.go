@@ -2,16 +2,6 @@ package feature
 
 import "math"
 
-// entry is one value in a stream's slab: 40 bytes. Entries of a key are a list in the order of time.
-type entry struct {
-	time       int64  // microseconds
-	row        uint64 // the row's id
-	value      uint64 // the number's bits, or the hash of a category
-	key        uint32 // place in keys
-	prev, next uint32 // in the key's list; 0 is none
-	dead       bool   // taken out, and still in the order of time
-}
-
 // keyed is what a stream knows about one key that has entries.
 type keyed struct {
 	hash     uint64
@@ -43,18 +33,17 @@ type stream struct {
 	clock   int64 // the newest time
 	missed  uint64
 
-	entries []entry // [0] is no entry
-	unused  uint32  // a list through next
-	keys    []keyed // [0] is no key
-	spare   uint32  // a list through oldest
-	sums    []exact // per key, where they are wanted
-	spans   []extremes
-	keyed   places   // by hash
-	rows    places   // entries by row
-	order   timeline // entries by time, then arrival
-	lo, hi  int      // places in order: the running window is [lo, hi)
-	live    int
-	values  map[valued]uint32 // how often a value is in the running window of a key, for distinct
+	slab   slab
+	keys   []keyed // [0] is no key
+	spare  uint32  // a list through oldest
+	sums   []exact // per key, where they are wanted
+	spans  []extremes
+	keyed  places   // by hash
+	rows   places   // entries by row
+	order  timeline // entries by time, then arrival
+	lo, hi int      // places in order: the running window is [lo, hi)
+	live   int
+	values map[valued]uint32 // how often a value is in the running window of a key, for distinct
 }
 
 // valued is a value under a key.
@@ -64,21 +53,22 @@ type valued struct {
 }
 
 func newStream(over, every, late int64, want wants) *stream {
-	s := &stream{over: over, every: every, late: late, want: want}
+	s := &stream{over: over, every: every, late: late, want: want, slab: newSlab()}
 	s.clear()
 	return s
 }
 
 // clear forgets the entries; the clock stays.
 func (s *stream) clear() {
-	s.entries, s.keys, s.sums, s.spans = make([]entry, 1), make([]keyed, 1), nil, nil
+	s.slab.clear()
+	s.keys, s.sums, s.spans = make([]keyed, 1), nil, nil
 	if s.want.sum {
 		s.sums = make([]exact, 1)
 	}
 	if s.want.extremes {
 		s.spans = make([]extremes, 1)
 	}
-	s.unused, s.spare, s.live, s.lo, s.hi = 0, 0, 0, 0, 0
+	s.spare, s.live, s.lo, s.hi = 0, 0, 0, 0
 	s.keyed, s.rows, s.order, s.values = places{}, places{}, timeline{}, nil
 	if s.want.distinct {
 		s.values = make(map[valued]uint32)
@@ -116,7 +106,7 @@ func (s *stream) forgotten() int64 {
 
 // find is the entry of a row, 0 if it has none.
 func (s *stream) find(row uint64) uint32 {
-	return s.rows.find(row, func(i uint32) bool { return s.entries[i].row == row })
+	return s.rows.find(row, func(i uint32) bool { return s.slab.at(i).row == row })
 }
 
 func (s *stream) findKey(hash uint64) uint32 {
@@ -134,13 +124,12 @@ func (s *stream) enter(hash, row, value uint64, at int64) {
 	if k == 0 {
 		k = s.newKey(hash)
 	}
-	e := s.newEntry()
-	s.entries[e] = entry{time: at, row: row, value: value, key: k}
+	e := s.slab.add(entry{time: at, row: row, value: value, hash: hash, key: k})
 	s.rows.add(row, e)
 	s.live++
 	s.link(k, e)
 
-	p := s.order.after(at, s.entries)
+	p := s.order.after(at, &s.slab)
 	s.order.insert(p, e)
 	end := s.end(s.clock)
 	if at <= s.begin(end) {
@@ -160,8 +149,8 @@ func (s *stream) enter(hash, row, value uint64, at int64) {
 func (s *stream) smooth(k uint32) {
 	var sum exact
 	end := s.end(s.clock)
-	for e := s.keys[k].first; e != 0 && s.entries[e].time <= end; e = s.entries[e].next {
-		sum.add(math.Float64frombits(s.entries[e].value))
+	for e := s.keys[k].first; e != 0 && s.slab.at(e).time <= end; e = s.slab.at(e).next {
+		sum.add(math.Float64frombits(s.slab.at(e).value))
 	}
 	s.sums[k] = sum
 }
@@ -171,32 +160,34 @@ func (s *stream) link(k, e uint32) {
 	key := &s.keys[k]
 	key.entries++
 	before := key.newest
-	for before != 0 && s.entries[before].time > s.entries[e].time {
-		before = s.entries[before].prev
+	for before != 0 && s.slab.at(before).time > s.slab.at(e).time {
+		before = s.slab.at(before).prev
 	}
 	var next uint32
 	if before == 0 {
 		next, key.oldest = key.oldest, e
 	} else {
-		next, s.entries[before].next = s.entries[before].next, e
+		b := s.slab.own(before)
+		next, b.next = b.next, e
 	}
-	s.entries[e].prev, s.entries[e].next = before, next
+	n := s.slab.own(e)
+	n.prev, n.next = before, next
 	if next == 0 {
 		key.newest = e
 	} else {
-		s.entries[next].prev = e
+		s.slab.own(next).prev = e
 	}
 }
 
 // take takes an entry out: its value counts no more. Its place in the order of time stays until that is passed.
 func (s *stream) take(e uint32) {
-	n := &s.entries[e]
+	n := s.slab.at(e)
 	end := s.end(s.clock)
 	if n.time <= end && n.time > s.begin(end) {
 		s.exclude(e)
 	}
 	s.unlink(e)
-	n.dead = true
+	s.slab.own(e).dead = true
 	if s.order.len() > 1024 && s.live < s.order.len()/2 {
 		s.rebuild()
 	}
@@ -204,7 +195,7 @@ func (s *stream) take(e uint32) {
 
 // unlink removes the entry from rows and from its key, and the key with its last entry.
 func (s *stream) unlink(e uint32) {
-	n := &s.entries[e]
+	n := s.slab.at(e)
 	s.rows.remove(n.row, e)
 	s.live--
 	key := &s.keys[n.key]
@@ -212,12 +203,12 @@ func (s *stream) unlink(e uint32) {
 	if n.prev == 0 {
 		key.oldest = n.next
 	} else {
-		s.entries[n.prev].next = n.next
+		s.slab.own(n.prev).next = n.next
 	}
 	if n.next == 0 {
 		key.newest = n.prev
 	} else {
-		s.entries[n.next].prev = n.prev
+		s.slab.own(n.next).prev = n.prev
 	}
 	if key.entries == 0 {
 		s.keyed.remove(key.hash, n.key)
@@ -236,49 +227,48 @@ func (s *stream) advance(at int64) {
 	begin := s.begin(end)
 	for s.hi < s.order.len() {
 		e := s.order.at(s.hi)
-		if s.entries[e].time > end {
+		if s.slab.at(e).time > end {
 			break
 		}
 		s.hi++
-		if !s.entries[e].dead {
+		if !s.slab.at(e).dead {
 			s.include(e)
 		}
 	}
 	for s.lo < s.hi {
 		e := s.order.at(s.lo)
-		if s.entries[e].time > begin {
+		if s.slab.at(e).time > begin {
 			break
 		}
 		s.lo++
-		if !s.entries[e].dead {
+		if !s.slab.at(e).dead {
 			s.exclude(e)
 		}
 	}
 	gone := s.forgotten()
 	for s.order.len() > 0 {
 		e := s.order.at(0)
-		if s.entries[e].time > gone {
+		if s.slab.at(e).time > gone {
 			break
 		}
 		s.order.pop()
 		s.lo--
 		s.hi--
-		if !s.entries[e].dead {
+		if !s.slab.at(e).dead {
 			s.unlink(e)
 		}
-		s.entries[e] = entry{next: s.unused}
-		s.unused = e
+		s.slab.remove(e)
 	}
-	if len(s.entries) > 1024 && s.live < len(s.entries)/8 {
+	if s.slab.n > 1024 && s.live < int(s.slab.n)/8 {
 		s.rebuild()
 	}
 }
 
 // include counts an entry into its key's running window.
 func (s *stream) include(e uint32) {
-	n := &s.entries[e]
+	n := s.slab.at(e)
 	key := &s.keys[n.key]
-	if f := key.first; f == 0 || n.time < s.entries[f].time {
+	if f := key.first; f == 0 || n.time < s.slab.at(f).time {
 		key.first = e
 	}
 	key.count++
@@ -303,11 +293,11 @@ func (s *stream) include(e uint32) {
 
 // exclude takes an entry out of its key's running window.
 func (s *stream) exclude(e uint32) {
-	n := &s.entries[e]
+	n := s.slab.at(e)
 	key := &s.keys[n.key]
 	if key.first == e {
 		key.first = n.next
-		if f := key.first; f != 0 && s.entries[f].time > s.end(s.clock) {
+		if f := key.first; f != 0 && s.slab.at(f).time > s.end(s.clock) {
 			key.first = 0
 		}
 	}
@@ -340,20 +330,11 @@ func (s *stream) fresh(k uint32) {
 	}
 	x := extremes{low: math.Inf(1), high: math.Inf(-1)}
 	end := s.end(s.clock)
-	for e := s.keys[k].first; e != 0 && s.entries[e].time <= end; e = s.entries[e].next {
-		v := math.Float64frombits(s.entries[e].value)
+	for e := s.keys[k].first; e != 0 && s.slab.at(e).time <= end; e = s.slab.at(e).next {
+		v := math.Float64frombits(s.slab.at(e).value)
 		x.low, x.high = min(x.low, v), max(x.high, v)
 	}
 	s.spans[k] = x
-}
-
-func (s *stream) newEntry() uint32 {
-	if e := s.unused; e != 0 {
-		s.unused = s.entries[e].next
-		return e
-	}
-	s.entries = append(s.entries, entry{})
-	return uint32(len(s.entries) - 1)
 }
 
 func (s *stream) newKey(hash uint64) uint32 {
@@ -382,10 +363,9 @@ func (s *stream) newKey(hash uint64) uint32 {
 func (s *stream) rebuild() {
 	old := *s
 	s.clear()
-	s.entries = make([]entry, 1, old.live+old.live/4+1)
 	for i := range old.order.len() {
-		if n := &old.entries[old.order.at(i)]; !n.dead {
-			s.enter(old.keys[n.key].hash, n.row, n.value, n.time)
+		if n := old.slab.at(old.order.at(i)); !n.dead {
+			s.enter(n.hash, n.row, n.value, n.time)
 		}
 	}
 }

@@ -461,8 +461,8 @@ func TestWindowReclaims(t *testing.T) {
 	}
 	feed(100_000, 50_000, 1e6) // one each second: 60 in the window
 	for _, s := range f.streams {
-		if s.live != 60 || len(s.entries) > 2048 || len(s.keys) > 2048 || s.order.len() > 2048 || s.keyed.n > 30 || len(s.values) > 30 {
-			t.Errorf("stream of %q: %d live in %d entries, %d keys, %d places in time", s.column, s.live, len(s.entries), len(s.keys), s.order.len())
+		if s.live != 60 || s.slab.n > 2048 || len(s.keys) > 2048 || s.order.len() > 2048 || s.keyed.n > 30 || len(s.values) > 30 {
+			t.Errorf("stream of %q: %d live in %d entries, %d keys, %d places in time", s.column, s.live, s.slab.n, len(s.keys), s.order.len())
 		}
 	}
 	if n := len(tidemilltest.StateBytes(t, f)); n > 60*3*32+100 {
@@ -472,8 +472,8 @@ func TestWindowReclaims(t *testing.T) {
 		f.UpdateAt(&tidemill.Change{Op: tidemill.Update, Table: table, After: []tidemill.Value{
 			tidemill.Int(149_999), tidemill.Text("c"), tidemill.Float(float64(i)), tidemill.Text("n")}}, 150_000e6)
 	}
-	if s := f.streams[1]; s.order.len() > 2048 || len(s.entries) > 4096 {
-		t.Errorf("corrections hold %d places in time and %d entries", s.order.len(), len(s.entries))
+	if s := f.streams[1]; s.order.len() > 2048 || s.slab.n > 4096 {
+		t.Errorf("corrections hold %d places in time and %d entries", s.order.len(), s.slab.n)
 	}
 }
 

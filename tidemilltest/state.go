@@ -25,6 +25,11 @@ func StateBytes(t testing.TB, s tidemill.State) []byte {
 	if err != nil || !bytes.Equal(b[len(prefix):], again) {
 		t.Fatalf("AppendBinary gives %d bytes, then %d others (%v): it is not pure", len(b)-len(prefix), len(again), err)
 	}
+	if c, ok := s.(tidemill.Capturer); ok {
+		if got, err := c.Capture()(append([]byte(nil), prefix...)); err != nil || !bytes.Equal(got, b) {
+			t.Fatalf("Capture gives %d bytes, AppendBinary %d others (%v)", len(got)-len(prefix), len(again), err)
+		}
+	}
 	return again
 }
 
