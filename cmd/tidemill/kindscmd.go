@@ -14,14 +14,8 @@ import (
 func (a *app) kindsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "kinds [name]", Short: "List what a flow file can name, or explain one", Args: args(0, 1),
-		Example: "  tidemill kinds\n  tidemill kinds logistic\n  tidemill kinds source.postgres\n  tidemill kinds flow",
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			var names []string
-			for _, p := range config.Reference(a.kinds) {
-				names = append(names, p.Kind)
-			}
-			return names, cobra.ShellCompDirectiveNoFileComp
-		},
+		Example:           "  tidemill kinds\n  tidemill kinds logistic\n  tidemill kinds source.postgres\n  tidemill kinds flow",
+		ValidArgsFunction: a.completeKind,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return a.listKinds()

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -75,7 +76,11 @@ func (a *app) root() *cobra.Command {
 		Use:   "tidemill",
 		Short: "Learn from a database as it changes",
 		Long: `Tidemill reads a database's own log, turns changes into features, predicts on the row
-that arrives and learns from the row that carries the truth.`,
+that arrives and learns from the row that carries the truth.
+
+Exit codes: 0 done, or stopped on request; 1 the flow failed; 2 the flow file or the command
+line is wrong; 3 a database is down or refuses, or another process has the state; 130 ended by
+a second signal.`,
 		Example:       "  tidemill demo mnist\n  tidemill init postgres://localhost/shop > flow.yaml\n  tidemill check flow.yaml --connect\n  tidemill run flow.yaml",
 		SilenceErrors: true, SilenceUsage: true, Args: cobra.ArbitraryArgs, RunE: unknownCommand,
 	}
@@ -95,7 +100,43 @@ that arrives and learns from the row that carries the truth.`,
 	})
 	root.AddCommand(a.commands()...)
 	root.CompletionOptions.HiddenDefaultCmd = false
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	groupCommands(root)
+	a.complete(root)
 	return root
+}
+
+// groupCommands puts the commands in the order of a day with them, and gives those that the library makes their examples.
+func groupCommands(root *cobra.Command) {
+	for _, g := range []struct{ id, title, commands string }{
+		{"begin", "From a database to a flow that runs:", " demo init check run "},
+		{"learned", "What was learned:", " state predict report evaluate "},
+		{"more", "More:", " kinds schema source version completion help "},
+	} {
+		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
+		for _, c := range root.Commands() {
+			if strings.Contains(g.commands, " "+c.Name()+" ") {
+				c.GroupID = g.id
+			}
+		}
+	}
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "help":
+			c.Example = "  tidemill help run"
+		case "completion":
+			c.Example = "  source <(tidemill completion bash)"
+			for _, x := range c.Commands() {
+				x.Example = map[string]string{
+					"bash":       "  source <(tidemill completion bash)\n  tidemill completion bash > /etc/bash_completion.d/tidemill",
+					"zsh":        "  tidemill completion zsh > \"${fpath[1]}/_tidemill\"",
+					"fish":       "  tidemill completion fish > ~/.config/fish/completions/tidemill.fish",
+					"powershell": "  tidemill completion powershell | Out-String | Invoke-Expression",
+				}[x.Name()]
+			}
+		}
+	}
 }
 
 // unknownCommand is what a command does that only has commands under it.
