@@ -42,14 +42,18 @@ func (m *Mill) Status() *Status {
 	for _, b := range m.boxes {
 		s.Written = min(s.Written, b.written.Load())
 	}
-	m.mu.RLock()
-	defer m.mu.RUnlock()
 	clock := int64(math.MinInt64)
 	for _, t := range m.tasks {
+		m.mu.RLock() // a task at a time: the flow must not wait for all of them
 		if t.started {
 			clock = max(clock, t.clock)
 		}
-		s.Tasks = append(s.Tasks, t.status())
+		one, later := t.status()
+		m.mu.RUnlock()
+		for _, f := range later {
+			f(&one)
+		}
+		s.Tasks = append(s.Tasks, one)
 	}
 	if clock != math.MinInt64 {
 		s.Clock = clockTime(clock)
@@ -57,7 +61,8 @@ func (m *Mill) Status() *Status {
 	return s
 }
 
-func (t *taskState) status() TaskStatus {
+// status is the task as it is now; what takes longer is done by later, without the lock.
+func (t *taskState) status() (_ TaskStatus, later []func(*TaskStatus)) {
 	s := TaskStatus{Name: t.spec.Name, Kind: t.kind.String(), Model: describe(t.model), Version: t.version().String(),
 		Counts: t.counts, Classes: slices.Clone(t.classes.labels), Latest: slices.Clone(t.latest), Warnings: t.leaks()}
 	if w, ok := t.model.(Warner); ok {
@@ -100,17 +105,30 @@ func (t *taskState) status() TaskStatus {
 			continue
 		}
 		for i, sc := range ty.scores {
-			x := ScoreStatus{Name: sc.Name(), Phase: ty.phase.String(), N: ty.n, Value: figure(sc.Value()), Rolling: figure(ty.rolling(sc, like)),
-				Baselines: map[string]*float64{}}
+			at := len(s.Scores)
+			show := func(sc Score, put func(x *ScoreStatus, v *float64)) {
+				if h, ok := sc.(Heavy); ok {
+					value := h.Later()
+					later = append(later, func(s *TaskStatus) { put(&s.Scores[at], figure(value())) })
+				} else {
+					v := figure(sc.Value())
+					later = append(later, func(s *TaskStatus) { put(&s.Scores[at], v) })
+				}
+			}
+			baseline := func(name string, sc Score) {
+				show(sc, func(x *ScoreStatus, v *float64) { x.Baselines[name] = v })
+			}
+			x := ScoreStatus{Name: sc.Name(), Phase: ty.phase.String(), N: ty.n, Rolling: figure(ty.rolling(sc, like)), Baselines: map[string]*float64{}}
+			show(sc, func(x *ScoreStatus, v *float64) { x.Value = v })
 			base := "majority"
 			if t.kind == Regress {
 				base = "mean"
 			}
 			if t.kind == Classify || t.kind == Regress {
-				x.Baselines[base] = figure(ty.majority[i].Value())
-				x.Baselines["no_change"] = figure(ty.noChange[i].Value())
+				baseline(base, ty.majority[i])
+				baseline("no_change", ty.noChange[i])
 				if ty.frozen != nil {
-					x.Baselines["frozen"] = figure(ty.frozen[i].Value())
+					baseline("frozen", ty.frozen[i])
 				}
 			}
 			if ty.fading[i] != nil {
@@ -135,7 +153,7 @@ func (t *taskState) status() TaskStatus {
 			s.Centres = append(s.Centres, slices.Clone(x))
 		}
 	}
-	return s
+	return s, later
 }
 
 // weightsShown is how many of the largest weights people see.
@@ -145,28 +163,41 @@ const weightsShown = 20
 const weightsLimit = 20000
 
 func (t *taskState) weights(w Weighted) []WeightStatus {
-	var out []WeightStatus
+	type weight struct {
+		column, output int
+		hash           uint64
+		v              float64
+	}
+	var best []weight // largest first, of equals the one that came first
 	n := 0
 	w.Weights(func(column int, hash uint64, output int, v float64) bool {
 		if n++; n > weightsLimit {
 			return false
 		}
-		name := fmt.Sprintf("#%016x", hash)
-		if column >= 0 && column < len(t.encoded) {
-			name = t.encoded[column].Name
-		} else if s, ok := t.names.text[hash]; ok {
-			name = s
+		if len(best) == weightsShown && !(math.Abs(v) > math.Abs(best[len(best)-1].v)) {
+			return true
 		}
-		class := ""
-		if t.kind == Classify && len(t.classes.labels) > 2 && output < len(t.classes.labels) {
-			class = t.classes.labels[output]
-		}
-		out = append(out, WeightStatus{name, class, v})
+		at := sort.Search(len(best), func(i int) bool { return math.Abs(best[i].v) < math.Abs(v) })
+		best = slices.Insert(best, at, weight{column, output, hash, v})
+		best = best[:min(len(best), weightsShown)]
 		return true
 	})
 	if n > weightsLimit {
 		return nil
 	}
-	sort.SliceStable(out, func(i, j int) bool { return math.Abs(out[i].Value) > math.Abs(out[j].Value) })
-	return out[:min(len(out), weightsShown)]
+	var out []WeightStatus
+	for _, x := range best {
+		name := fmt.Sprintf("#%016x", x.hash)
+		if x.column >= 0 && x.column < len(t.encoded) {
+			name = t.encoded[x.column].Name
+		} else if s, ok := t.names.text[x.hash]; ok {
+			name = s
+		}
+		class := ""
+		if t.kind == Classify && len(t.classes.labels) > 2 && x.output < len(t.classes.labels) {
+			class = t.classes.labels[x.output]
+		}
+		out = append(out, WeightStatus{name, class, x.v})
+	}
+	return out
 }

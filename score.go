@@ -25,6 +25,11 @@ type Score interface {
 	State
 }
 
+// Heavy is an upgrade of Score whose Value may take long: Later notes, in a moment, what it needs, and the func that it
+// gives computes the Value as of then, beside any Update. Whoever shows figures calls Later under the flow's lock and the
+// func without it.
+type Heavy interface{ Later() func() float64 }
+
 // Confuser is an upgrade of Score: the counts [truth][predicted].
 type Confuser interface{ Confusion() [][]uint64 }
 

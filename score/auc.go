@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+	"sync/atomic"
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/statebytes"
@@ -50,6 +51,8 @@ type auc struct {
 	drop  uint   // low bits of every key that are 0
 	cells []cell // ascending
 	fresh []cell // as they came; merged when there are many
+	// shared says that somebody has noted cells and fresh and reads them beside fold, which only ever appends to fresh.
+	shared atomic.Bool
 }
 
 func (f *auc) name() string     { return "auc" }
@@ -92,10 +95,16 @@ func (f *auc) fold(it item, _ float64) {
 		k |= 1 << 63
 	}
 	f.fresh = append(f.fresh, cell{k, uint64(1 - it.i), uint64(it.i)})
-	if len(f.fresh) >= 4096 && len(f.fresh) >= len(f.cells)/16 {
-		f.cells, f.drop = f.merged()
-		f.fresh = f.fresh[:0]
+	if len(f.fresh) < 4096 || len(f.fresh) < len(f.cells)/16 {
+		return
 	}
+	if f.shared.Swap(false) { // a figure that is being computed reads them
+		f.cells, f.drop = f.merged()
+		f.fresh = nil
+		return
+	}
+	f.cells, f.drop = merge(f.cells, f.fresh, f.drop, f.max)
+	f.fresh = f.fresh[:0]
 }
 
 // merged is all cells, ascending and under the bound. It depends on the scores alone, not on how they were cut into
@@ -104,55 +113,66 @@ func (f *auc) merged() ([]cell, uint) {
 	if len(f.fresh) == 0 {
 		return f.cells, f.drop
 	}
-	fresh := slices.Clone(f.fresh)
+	all := append(make([]cell, 0, len(f.cells)+len(f.fresh)), f.cells...)
+	return merge(all, slices.Clone(f.fresh), f.drop, f.max)
+}
+
+// merge puts fresh cells among those that are merged already; it writes over both.
+func merge(cells, fresh []cell, drop uint, most int) ([]cell, uint) {
+	mask := ^uint64(0) << drop
+	for i := range fresh {
+		fresh[i].key &= mask
+	}
 	sortCells(fresh)
-	mask := ^uint64(0) << f.drop
-	out := make([]cell, 0, len(f.cells)+len(fresh))
-	put := func(c cell) {
-		if n := len(out); n > 0 && out[n-1].key == c.key {
-			out[n-1].neg += c.neg
-			out[n-1].pos += c.pos
-			return
+	i, j := len(cells)-1, len(fresh)-1
+	out := slices.Grow(cells, len(fresh))[:len(cells)+len(fresh)]
+	for w := len(out) - 1; j >= 0; w-- { // from the end, so that no cell is written over before it has moved
+		if i >= 0 && out[i].key > fresh[j].key {
+			out[w] = out[i]
+			i--
+		} else {
+			out[w] = fresh[j]
+			j--
 		}
-		out = append(out, c)
 	}
-	i := 0
-	for _, c := range fresh {
-		c.key &= mask
-		for i < len(f.cells) && f.cells[i].key <= c.key {
-			put(f.cells[i])
-			i++
-		}
-		put(c)
-	}
-	for _, c := range f.cells[i:] {
-		put(c)
-	}
-	if len(out) <= f.max {
-		return out, f.drop
+	out = sumEqual(out, ^uint64(0))
+	if len(out) <= most {
+		return out, drop
 	}
 	var at [65]int // neighbours by the length of the bits in which they differ
 	for i := 1; i < len(out); i++ {
 		at[bits.Len64(out[i].key^out[i-1].key)]++
 	}
-	distinct, drop := len(out), uint(0)
-	for distinct > f.max {
+	distinct := len(out)
+	drop = 0
+	for distinct > most {
 		drop++
 		distinct -= at[drop]
 	}
-	mask = ^uint64(0) << drop
+	return sumEqual(out, ^uint64(0)<<drop), drop
+}
+
+// sumEqual makes neighbours whose masked keys are equal one.
+func sumEqual(cells []cell, mask uint64) []cell {
 	n := 0
-	for _, c := range out {
+	for _, c := range cells {
 		c.key &= mask
-		if n > 0 && out[n-1].key == c.key {
-			out[n-1].neg += c.neg
-			out[n-1].pos += c.pos
+		if n > 0 && cells[n-1].key == c.key {
+			cells[n-1].neg += c.neg
+			cells[n-1].pos += c.pos
 			continue
 		}
-		out[n] = c
+		cells[n] = c
 		n++
 	}
-	return out[:n], drop
+	return cells[:n]
+}
+
+// later notes what value needs, in a moment: fold leaves alone what it has noted.
+func (f *auc) later() func() float64 {
+	f.shared.Store(true)
+	g := &auc{max: f.max, drop: f.drop, cells: f.cells, fresh: f.fresh}
+	return g.value
 }
 
 func (f *auc) value() float64 {

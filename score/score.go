@@ -55,6 +55,15 @@ func (t *Total) Update(a *tidemill.Answer) {
 // Value implements tidemill.Score.
 func (t *Total) Value() float64 { return t.f.value() }
 
+// Later implements tidemill.Heavy.
+func (t *Total) Later() func() float64 {
+	if f, ok := t.f.(interface{ later() func() float64 }); ok {
+		return f.later()
+	}
+	v := t.f.value()
+	return func() float64 { return v }
+}
+
 // Rolling is an empty score of the same settings over the last n answers.
 func (t *Total) Rolling(n int) tidemill.Score { return newRolling(t.f.empty(), n) }
 

@@ -328,3 +328,27 @@ func ExampleRolling() {
 	fmt.Println(last.Value())
 	// Output: 2
 }
+
+// What Later notes is the figure of its moment, whatever is learned until it is computed.
+func TestAUCLater(t *testing.T) {
+	for _, most := range []int{300, 1 << 20} {
+		s := total(&auc{max: most})
+		var now []float64
+		var later []func() float64
+		h := uint64(1)
+		for i := range 60000 {
+			h = h*6364136223846793005 + 1442695040888963407
+			p := float64(h>>40) / (1 << 24)
+			s.Update(&tidemill.Answer{Kind: tidemill.Classify, Prediction: []float64{1 - p, p}, Class: int(h >> 63), Truth: float64(h >> 20 % 3 % 2), Positive: 1, Weight: 1})
+			if i%1777 == 0 {
+				now = append(now, s.Value())
+				later = append(later, s.Later())
+			}
+		}
+		for i, f := range later {
+			if got := f(); got != now[i] && !(got != got && now[i] != now[i]) {
+				t.Errorf("max %d, %d: %v later, %v then", most, i, got, now[i])
+			}
+		}
+	}
+}
