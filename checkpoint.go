@@ -52,6 +52,9 @@ func (m *Mill) begin(ctx context.Context) error {
 		}
 	}
 	go func() {
+		if m.flow.Serves {
+			behind()
+		}
 		r := saved{c: c, pause: pause}
 		defer func() { m.saving <- r }()
 		if r.err = c.write(); r.err != nil {

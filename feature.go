@@ -46,6 +46,10 @@ type Pictured interface {
 	Pixels(dst []byte, c *Change) ([]byte, error)
 }
 
+// Memoryless is an upgrade of Feature for those without state: Append reads nothing but the row, and is safe beside Bind.
+// Predictions of a task that has only such features need not wait while the flow learns.
+type Memoryless interface{ Memoryless() }
+
 // Filed is an upgrade of Pictured for columns that do not hold the grey bytes themselves: Files says whether they hold
 // picture files (PNG or JPEG) or the paths of such files, and whether the feature swaps black and white.
 type Filed interface {

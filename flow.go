@@ -20,6 +20,7 @@ type Flow struct {
 	Once       bool          // end when caught up
 	Fresh      bool          // set the old state aside and start with a new snapshot
 	Adopt      bool          // take sinks over whatever mark they hold
+	Serves     bool          // predictions are asked while it learns: on Linux the flow's threads then run at a niceness of 5 more, behind those that answer
 	Log        *slog.Logger  // nil: silent
 }
 

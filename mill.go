@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,8 +17,9 @@ type Mill struct {
 	start time.Time
 	term  uint64
 
-	mu    sync.RWMutex // held by the engine for a slice of changes, a millisecond at most; readers share it
-	tasks []*taskState
+	mu      sync.RWMutex // held by the engine for a slice of changes, a millisecond at most; readers share it
+	pressed atomic.Bool  // somebody waited for it
+	tasks   []*taskState
 
 	// The engine's goroutine alone:
 	seq     uint64 // of the last output

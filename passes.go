@@ -74,6 +74,7 @@ func (m *Mill) runPasses(ctx context.Context) error {
 func (m *Mill) pause(ctx context.Context) error {
 	m.dirty = true
 	m.tellPass()
+	m.show()
 	m.gather()
 	if err := m.send(ctx); err != nil {
 		return err

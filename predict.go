@@ -38,24 +38,34 @@ func (m *Mill) PredictBatch(task string, rows []Row) ([]Prediction, error) {
 	out := make([]Prediction, len(rows))
 	s := m.pool.Get().(*scratch)
 	defer m.pool.Put(s)
+	if !m.mu.TryRLock() {
+		if c := t.shown.look(); c != nil {
+			return out, c.task.predictRows(out, rows, s, c.through)
+		}
+		m.pressed.Store(true)
+		m.mu.RLock()
+	}
+	defer m.mu.RUnlock()
 	m.sm.Lock()
 	through := m.stats.position
 	m.sm.Unlock()
-	m.mu.RLock()
-	defer m.mu.RUnlock()
+	return out, t.predictRows(out, rows, s, through)
+}
+
+func (t *taskState) predictRows(out []Prediction, rows []Row, s *scratch, through Position) error {
 	for i, r := range rows {
 		if err := t.predictRow(&out[i], r, s); err != nil {
 			if len(rows) > 1 {
-				return nil, fmt.Errorf("row %d: %w", i, err)
+				return fmt.Errorf("row %d: %w", i, err)
 			}
-			return nil, err
+			return err
 		}
 		out[i].Through = through
 		if t.started {
 			out[i].ThroughTime = clockTime(t.clock)
 		}
 	}
-	return out, nil
+	return nil
 }
 
 func newPool() *sync.Pool { return &sync.Pool{New: func() any { return new(scratch) }} }

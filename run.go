@@ -22,6 +22,9 @@ var errEnded = errors.New("the source has ended")
 // read runs the source for the engine: reconnects with growing patience, and skips what was read already.
 func (m *Mill) read(ctx context.Context, after Position, live bool, out chan<- reading) {
 	defer close(out)
+	if m.flow.Serves {
+		behind()
+	}
 	tell := func(r reading) bool {
 		select {
 		case out <- r:
@@ -125,6 +128,9 @@ func (id identity) skip(cs []Change) []Change {
 
 // run is the engine's goroutine: batches in, slices applied, outputs out, checkpoints between batches.
 func (m *Mill) run(ctx context.Context) error {
+	if m.flow.Serves {
+		behind()
+	}
 	for _, b := range m.boxes {
 		b.started = true
 		go b.run()
@@ -310,8 +316,11 @@ func (m *Mill) transform(cs []Change) ([]Change, error) {
 	return cs, nil
 }
 
-// sliceTarget is how long readers may be kept waiting.
-const sliceTarget = time.Millisecond
+// sliceTarget is how long readers may be kept waiting; pressedTarget, while somebody waits. Short slices cost throughput.
+const (
+	sliceTarget   = time.Millisecond
+	pressedTarget = 200 * time.Microsecond
+)
 
 // stream applies changes in slices; how they are cut is never visible in a result.
 func (m *Mill) stream(ctx context.Context, cs []Change) error {
@@ -331,6 +340,7 @@ func (m *Mill) stream(ctx context.Context, cs []Change) error {
 		}, n); err != nil {
 			return err
 		}
+		m.show()
 		m.gather()
 		for _, t := range m.tasks {
 			if err := t.questions.spill(); err != nil {
@@ -352,10 +362,14 @@ func (m *Mill) locked(f func() error, n int) error {
 	err := f()
 	took := time.Since(began)
 	m.mu.Unlock()
+	target := sliceTarget
+	if m.pressed.Swap(false) {
+		target = pressedTarget
+	}
 	switch {
-	case took > sliceTarget && m.slice > 8:
+	case took > target && m.slice > 8:
 		m.slice /= 2
-	case took < sliceTarget/3 && n == m.slice && m.slice < 4096:
+	case took < target/3 && n == m.slice && m.slice < 4096:
 		m.slice *= 2
 	}
 	return err

@@ -55,6 +55,7 @@ func (m *Mill) readRows(ctx context.Context, cs []Change) error {
 				}
 			}
 		}
+		m.show()
 		m.gather()
 		if err := m.send(ctx); err != nil {
 			return err

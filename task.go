@@ -47,6 +47,7 @@ type taskState struct {
 	nulls     [2][]uint64 // per raw column: NaN in learned snapshot rows, in asks
 	nullsOf   [2]uint64   // rows looked at
 
+	shown   shown
 	run     run
 	outs    []taskOutput
 	locate  func(*Change) string
@@ -255,6 +256,7 @@ func (t *taskState) build() error {
 	t.latest = nil
 	t.run.reset()
 	t.outs = nil
+	t.shown.copy.Store(nil)
 	var err error
 	t.model, t.encoders, t.encoded, err = t.fresh()
 	if err != nil {

@@ -186,10 +186,14 @@ func freeAddress() string {
 func (s *stage) start(ctx context.Context) error {
 	ctx, s.cancel = context.WithCancel(ctx)
 	var err error
+	cfg, _ := s.file.Serve.(*serve.Config)
+	if cfg != nil {
+		s.file.Flow.Serves = true
+		serve.Room()
+	}
 	if s.mill, err = tidemill.Start(ctx, s.file.Flow); err != nil {
 		return fmt.Errorf("demo %s: %w", s.name, err)
 	}
-	cfg, _ := s.file.Serve.(*serve.Config)
 	if cfg == nil {
 		return nil
 	}

@@ -6,13 +6,22 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/statebytes"
 )
 
 // shapes remembers what was resolved for each shape of a table, newest first. Two tables with the same Sum are the same.
-type shapes[T any] struct{ list []shape[T] }
+// It may be read beside set.
+type shapes[T any] struct{ kept atomic.Pointer[[]shape[T]] }
+
+func (s *shapes[T]) list() []shape[T] {
+	if p := s.kept.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
 
 type shape[T any] struct {
 	table *tidemill.Table
@@ -24,25 +33,26 @@ const keptShapes = 64
 
 func (s *shapes[T]) set(t *tidemill.Table, at T) {
 	list := []shape[T]{{t, at}}
-	for _, old := range s.list {
+	for _, old := range s.list() {
 		if old.table.Sum != t.Sum && len(list) < keptShapes {
 			list = append(list, old)
 		}
 	}
-	s.list = list
+	s.kept.Store(&list)
 }
 
 // get is what was resolved for t, nil if nothing was.
 func (s *shapes[T]) get(t *tidemill.Table) *T {
-	for i := range s.list {
-		if s.list[i].table == t {
-			return &s.list[i].at
+	list := s.list()
+	for i := range list {
+		if list[i].table == t {
+			return &list[i].at
 		}
 	}
 	if t != nil {
-		for i := range s.list {
-			if s.list[i].table.Sum == t.Sum {
-				return &s.list[i].at
+		for i := range list {
+			if list[i].table.Sum == t.Sum {
+				return &list[i].at
 			}
 		}
 	}
@@ -51,6 +61,9 @@ func (s *shapes[T]) get(t *tidemill.Table) *T {
 
 // stateless is the half of a Feature that remembers nothing.
 type stateless struct{}
+
+// Memoryless implements tidemill.Memoryless.
+func (stateless) Memoryless() {}
 
 // Update implements tidemill.Feature: nothing is remembered.
 func (stateless) Update(*tidemill.Change) {}

@@ -26,7 +26,7 @@ const maxBlocks = 1<<20 - 1
 
 // NewCrew is a crew of at most n goroutines, its caller counted, and no more than can run at once.
 func NewCrew(n int) *Crew {
-	n = min(n, runtime.GOMAXPROCS(0))
+	n = min(n, runtime.GOMAXPROCS(0), runtime.NumCPU())
 	if n <= 1 {
 		return nil
 	}

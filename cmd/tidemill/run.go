@@ -63,6 +63,10 @@ func (a *app) runFlow(ctx context.Context, path string, o runOptions) error {
 			return usage("--listen: %v", err)
 		}
 	}
+	if served != nil {
+		flow.Serves = true
+		serve.Room()
+	}
 	mill, err := tidemill.Start(ctx, flow)
 	if err != nil {
 		return a.diagnose(ctx, f, a.hint(path, placed(f, err)))

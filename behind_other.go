@@ -1,0 +1,6 @@
+//go:build !linux
+
+package tidemill
+
+// behind does nothing: other systems set the priority of a whole process only.
+func behind() {}

@@ -1,0 +1,116 @@
+package tidemill_test
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/feature"
+	"github.com/tidemill/tidemill/model"
+	"github.com/tidemill/tidemill/score"
+)
+
+// torrent is a source of rows with their label, as fast as they are taken; of so many rows, or without end.
+type torrent struct {
+	table *tidemill.Table
+	rows  uint64
+}
+
+func (s *torrent) Release(context.Context, tidemill.Position) error { return nil }
+
+func (s *torrent) Changes(ctx context.Context, _ tidemill.Position) iter.Seq2[tidemill.Batch, error] {
+	return func(yield func(tidemill.Batch, error) bool) {
+		if !yield(tidemill.Batch{Upto: "t:0", Live: true}, nil) {
+			return
+		}
+		for n := uint64(0); ctx.Err() == nil && (s.rows == 0 || n < s.rows); {
+			b := tidemill.Batch{Live: true}
+			for range 1000 {
+				if s.rows > 0 && n == s.rows {
+					break
+				}
+				n++
+				h := tidemill.Hash(fmt.Sprint(n))
+				b.Changes = append(b.Changes, tidemill.Change{Op: tidemill.Insert, Table: s.table, Tx: &tidemill.Tx{Order: n, Commit: time.Unix(1700000000+int64(n), 0)},
+					After: []tidemill.Value{tidemill.Int(int64(n)), tidemill.Int(int64(h % 100)), tidemill.Text([]string{"a", "b", "c"}[h>>8%3]), tidemill.Bool(h%100 > 40+h>>16%20)}})
+			}
+			b.Upto = tidemill.Position(fmt.Sprintf("t:%d", n))
+			if !yield(b, nil) {
+				return
+			}
+		}
+	}
+}
+
+func startTorrent(t *testing.T, rows uint64) *tidemill.Mill {
+	t.Helper()
+	table := tidemill.NewTable("", "t", []tidemill.Column{{Name: "id", Kind: tidemill.KindInt}, {Name: "x", Kind: tidemill.KindInt}, {Name: "k", Kind: tidemill.KindText},
+		{Name: "y", Kind: tidemill.KindBool}}, []int{0})
+	mill, err := tidemill.Start(t.Context(), tidemill.Flow{Name: "torrent", Source: &torrent{table, rows}, Tasks: []tidemill.Task{{Name: "y",
+		Learn:    tidemill.On{Op: tidemill.Insert, Table: "t", Label: "y"},
+		Features: []tidemill.Feature{feature.Numeric("x"), feature.OneHot("k")}, Model: model.Logistic(model.SGD(0.01)), Scores: []tidemill.Score{score.Accuracy()}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mill
+}
+
+// A prediction that is given while the flow learns at full speed is, to the bit, the one that the model gives after as
+// many rows as the prediction's version says.
+func TestPredictionsWhileLearning(t *testing.T) {
+	mill := startTorrent(t, 0)
+	row := tidemill.Row{"x": 43, "k": "b"}
+	var mu sync.Mutex
+	given := map[string]float64{}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			last := uint64(0)
+			for end := time.Now().Add(400 * time.Millisecond); time.Now().Before(end); {
+				p, err := mill.Predict("y", row)
+				if err != nil {
+					time.Sleep(time.Millisecond)
+					continue // it has learned nothing yet
+				}
+				var learned uint64
+				fmt.Sscanf(p.Version, "1.%d", &learned)
+				if learned+200000 < last {
+					t.Errorf("the model is %d rows older than the one before", last-learned)
+				}
+				last = max(last, learned)
+				mu.Lock()
+				if old, ok := given[p.Version]; ok && old != p.Probabilities["true"] {
+					t.Errorf("two answers of version %s: %v and %v", p.Version, old, p.Probabilities["true"])
+				}
+				given[p.Version] = p.Probabilities["true"]
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	if err := mill.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if len(given) < 3 {
+		t.Fatalf("%d versions were seen", len(given))
+	}
+	tried := 0
+	for version, want := range given {
+		var learned uint64
+		fmt.Sscanf(version, "1.%d", &learned)
+		if tried++; tried > 5 {
+			break
+		}
+		again := startTorrent(t, learned)
+		if err := again.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		if p, err := again.Predict("y", row); err != nil || p.Version != version || p.Probabilities["true"] != want {
+			t.Errorf("after %d rows %v of %s (%v); while learning it was %v", learned, p.Probabilities["true"], p.Version, err, want)
+		}
+	}
+}
