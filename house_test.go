@@ -22,6 +22,7 @@ var rooms = map[string][]string{
 	"matrix":       {"matrix"},
 	"statebytes":   {""},
 	"durable":      {},
+	"terminal":     {},
 	"encode":       {"", "matrix", "statebytes"},
 	"feature":      {"", "matrix", "statebytes"},
 	"model":        {"", "matrix", "statebytes", "encode"},
@@ -34,8 +35,8 @@ var rooms = map[string][]string{
 	"tidemilltest": {""},
 	"examples":     {},
 	"tools":        {},
-	"demo":         {"", "config", "serve", "examples", "connector", "encode", "feature", "model", "score", "store"},
-	"cmd":          {"", "config", "serve", "demo", "connector", "transform", "feature", "encode", "model", "score", "store", "examples"},
+	"demo":         {"", "config", "serve", "terminal", "examples", "connector", "encode", "feature", "model", "score", "store"},
+	"cmd":          {"", "config", "serve", "terminal", "demo", "connector", "transform", "feature", "encode", "model", "score", "store", "examples"},
 	"bench":        {"", "config", "serve", "demo", "connector", "feature", "encode", "model", "score", "store", "examples", "matrix", "tidemilltest"},
 }
 

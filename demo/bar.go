@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/tidemill/tidemill/terminal"
 )
 
 // bar shows progress: redrawn in place on a terminal, a plain line every two seconds elsewhere.
@@ -53,11 +55,7 @@ func (b *bar) show(what string, n, total uint64, extra string) {
 		fmt.Fprintln(b.w, line)
 		return
 	}
-	done := 0
-	if total > 0 {
-		done = int(20 * n / total)
-	}
-	line = "[" + strings.Repeat("█", min(done, 20)) + strings.Repeat("·", 20-min(done, 20)) + "] " + line
+	line = terminal.Gauge(n, total, 20) + " " + line
 	pad := max(b.width-len([]rune(line)), 0)
 	b.width = len([]rune(line))
 	fmt.Fprint(b.w, "\r"+line+strings.Repeat(" ", pad))

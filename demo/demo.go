@@ -26,6 +26,7 @@ type Options struct {
 	Rows     int    // rows to stream; 0: all
 	Kinds    config.Kinds
 	Out, Err io.Writer     // results; progress
+	Colour   bool          // what people read may have colours
 	Terminal bool          // Err is a terminal: progress is redrawn in place
 	PeakRSS  func() uint64 // the most memory that the process has held, in bytes; nil: not told
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/examples/mnist"
+	"github.com/tidemill/tidemill/terminal"
 )
 
 // runMNIST learns 60,000 handwritten digits that are in a table, then recognises the 10,000 that are inserted.
@@ -176,11 +177,9 @@ func (s *stage) showDigit(test *mnist.Set) error {
 	}
 	notes := append([]string{"", fmt.Sprintf("mnist_test row %d, labelled %d", row+1, test.Labels[row]),
 		fmt.Sprintf("recognised as %s by model %s", p.Label, p.Version), ""}, Probabilities(p.Probabilities)...)
-	w := s.o.Out
-	if s.o.JSON {
-		w = s.o.Err
+	for _, line := range terminal.Beside(terminal.Picture(test.Image(row), mnist.Width, mnist.Height, s.o.Colour), mnist.Width, notes) {
+		s.say("  %s", line)
 	}
-	Beside(w, Picture(test.Image(row), mnist.Width, mnist.Height), notes)
 	return nil
 }
 
@@ -193,7 +192,7 @@ func Probabilities(p map[string]float64) []string {
 	sort.Strings(labels)
 	var out []string
 	for _, l := range labels {
-		out = append(out, fmt.Sprintf("%s %6.3f %s", l, p[l], "████████████████████"[:3*int(p[l]*20+0.5)]))
+		out = append(out, fmt.Sprintf("%s %6.3f %s", l, p[l], terminal.Bar(p[l], 20)))
 	}
 	return out
 }

@@ -24,6 +24,7 @@ was learned. It lives in ./tidemill-demo/NAME with its flow.yaml, to edit and ru
 		ValidArgs: demo.Names(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Kinds, o.Out, o.Err, o.Terminal, o.PeakRSS = a.kinds, a.out, a.err, isTerminal(a.err), peakRSS
+			o.Colour = a.colour(a.out) && (!o.JSON || a.colour(a.err))
 			err := demo.Run(cmd.Context(), args[0], o)
 			if errors.Is(err, context.Canceled) && cmd.Context().Err() != nil {
 				return nil // the user ended it

@@ -15,6 +15,7 @@ import (
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/config"
+	"github.com/tidemill/tidemill/terminal"
 )
 
 type predictOptions struct {
@@ -257,7 +258,7 @@ func jsonPlace(data []byte, err error) error {
 func (a *app) printPrediction(p *tidemill.Prediction, grey []byte, pic *picture) {
 	lines := predictionLines(p)
 	if grey != nil {
-		lines = beside(draw(grey, pic.width, pic.height, a.colour(a.out)), pic.width, lines)
+		lines = terminal.Beside(terminal.Picture(grey, pic.width, pic.height, a.colour(a.out)), pic.width, lines)
 	}
 	for _, l := range lines {
 		fmt.Fprintln(a.out, l)
@@ -287,7 +288,7 @@ func predictionLines(p *tidemill.Prediction) []string {
 		}
 		for _, label := range labels {
 			q := p.Probabilities[label]
-			lines = append(lines, fmt.Sprintf("%*s %6.2f %% %s", width, label, 100*q, bar(q, 20)))
+			lines = append(lines, fmt.Sprintf("%*s %6.2f %% %s", width, label, 100*q, terminal.Bar(q, 20)))
 		}
 	} else if len(p.Values) > 1 {
 		lines = append(lines, "distances "+numbers(p.Values))

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/terminal"
 )
 
 // progress tells while the flow works: one line with a bar that moves on a terminal, a line now and then elsewhere.
@@ -100,9 +101,7 @@ func progressText(s *tidemill.Status, rate float64, drawn bool) string {
 	}
 	done, total := phase.Work()
 	if total > 0 && drawn {
-		const width = 20
-		n := int(min(done, total) * width / total)
-		b.WriteString("[" + strings.Repeat("█", n) + strings.Repeat("░", width-n) + "] ")
+		b.WriteString(terminal.Gauge(done, total, 20) + " ")
 	}
 	if phase.Epochs > 1 {
 		fmt.Fprintf(&b, "epoch %d of %d, ", phase.Epoch, phase.Epochs)

@@ -1,12 +1,12 @@
-package main
+package terminal
 
 import (
 	"fmt"
 	"strings"
 )
 
-// draw is a grey picture in lines of text, two rows of pixels a line: in colour by half blocks, else by shades.
-func draw(pixels []byte, width, height int, colour bool) []string {
+// Picture is a grey picture in lines of text, two rows of pixels a line: in colour by half blocks, else by shades.
+func Picture(pixels []byte, width, height int, colour bool) []string {
 	at := func(x, y int) byte {
 		if y < height && y*width+x < len(pixels) {
 			return pixels[y*width+x]
@@ -33,8 +33,8 @@ func draw(pixels []byte, width, height int, colour bool) []string {
 	return lines
 }
 
-// beside puts lines to the right of a picture that is width wide.
-func beside(picture []string, width int, right []string) []string {
+// Beside puts lines to the right of a picture that is width wide.
+func Beside(picture []string, width int, right []string) []string {
 	var out []string
 	for i := range max(len(picture), len(right)) {
 		line := strings.Repeat(" ", width)
@@ -49,8 +49,17 @@ func beside(picture []string, width int, right []string) []string {
 	return out
 }
 
-// bar is a bar of share*width blocks.
-func bar(share float64, width int) string {
+// Bar is a bar of share*width blocks.
+func Bar(share float64, width int) string {
 	n := min(width, max(0, int(share*float64(width)+0.5)))
 	return strings.Repeat("█", n)
+}
+
+// Gauge shows how much of total is done, in a frame that is width blocks wide.
+func Gauge(done, total uint64, width int) string {
+	n := 0
+	if total > 0 {
+		n = int(float64(min(done, total)) / float64(total) * float64(width))
+	}
+	return "[" + strings.Repeat("█", n) + strings.Repeat("░", width-n) + "]"
 }
