@@ -119,16 +119,35 @@ func (t *taskState) flush() error {
 // fill makes the run's rows into a block, encoded; y and weights too when they are to be learned.
 func (t *taskState) fill(learn bool) *Block {
 	r, b := &t.run, &t.run.block
-	b.Rows, b.Cols = len(r.rows), len(t.encoded)
-	b.Dense, b.Dense32, b.Y, b.Weight = b.Dense[:0], b.Dense32[:0], b.Y[:0], b.Weight[:0]
-	b.Terms = b.Terms[:0]
+	out := t.fillRows(b, r.xs[:len(r.rows)], &r.enc)
+	b.Y, b.Weight = b.Y[:0], b.Weight[:0]
+	weighted := false
+	if learn {
+		for i := range r.rows {
+			b.Y = append(b.Y, r.rows[i].y)
+			b.Weight = append(b.Weight, r.rows[i].weight)
+			weighted = weighted || r.rows[i].weight != 1
+		}
+	}
+	if learn && r.rows[0].has {
+		out.Y = b.Y
+	}
+	if weighted {
+		out.Weight = b.Weight
+	}
+	return &out
+}
+
+// fillRows encodes rows into b, and gives the block as the model wants it: in b's memory, without what there is none of.
+func (t *taskState) fillRows(b *Block, xs []Vector, enc *[2]Vector) Block {
+	b.Dense, b.Dense32, b.Terms = b.Dense[:0], b.Dense32[:0], b.Terms[:0]
 	f32 := false
 	if m, ok := t.model.(Float32er); ok {
 		f32 = m.Float32()
 	}
-	terms, weighted := false, false
-	for i := range r.rows {
-		x := encode(t.encoders, &r.xs[i], &r.enc[0], &r.enc[1])
+	terms := false
+	for i := range xs {
+		x := encode(t.encoders, &xs[i], &enc[0], &enc[1])
 		if f32 {
 			at := len(b.Dense32)
 			b.Dense32 = slices.Grow(b.Dense32, len(x.Dense))[:at+len(x.Dense)]
@@ -145,13 +164,8 @@ func (t *taskState) fill(learn bool) *Block {
 		} else {
 			b.Terms = append(b.Terms, x.Terms)
 		}
-		if learn {
-			b.Y = append(b.Y, r.rows[i].y)
-			b.Weight = append(b.Weight, r.rows[i].weight)
-			weighted = weighted || r.rows[i].weight != 1
-		}
 	}
-	out := *b
+	out := Block{Rows: len(xs), Cols: len(t.encoded), Dense: b.Dense, Dense32: b.Dense32, Terms: b.Terms}
 	if f32 {
 		out.Dense = nil
 	} else {
@@ -160,13 +174,7 @@ func (t *taskState) fill(learn bool) *Block {
 	if !terms {
 		out.Terms = nil
 	}
-	if !learn || !r.rows[0].has {
-		out.Y = nil
-	}
-	if !weighted {
-		out.Weight = nil
-	}
-	return &out
+	return out
 }
 
 // predictRun is the run's predictions and where each row's begins; widths may differ only where classes grow.

@@ -12,12 +12,17 @@ import (
 	"time"
 )
 
-// scratch is one prediction's working memory.
+// scratch is one call's working memory.
 type scratch struct {
-	x, a, b Vector
-	pred    []float64
-	row     []Value
+	xs    []Vector
+	enc   [2]Vector
+	block Block
+	preds []float64
+	row   []Value
 }
+
+// turnRows is how many rows are predicted under one holding of the lock.
+const turnRows = 64
 
 // Predict answers for one row by column name with the model as it stands: never held, scored or written. A column that
 // is absent is NULL and listed in Missing; one that the table does not have is an error. Any goroutine.
@@ -29,7 +34,8 @@ func (m *Mill) Predict(task string, row Row) (Prediction, error) {
 	return out[0], nil
 }
 
-// PredictBatch is Predict of several rows by the same model.
+// PredictBatch is Predict of several rows. The lock is held for 64 of them at a time: while the flow learns, rows that are
+// further apart may be answered by different versions of the model, and each says by which.
 func (m *Mill) PredictBatch(task string, rows []Row) ([]Prediction, error) {
 	t, err := m.task(task)
 	if err != nil {
@@ -38,9 +44,23 @@ func (m *Mill) PredictBatch(task string, rows []Row) ([]Prediction, error) {
 	out := make([]Prediction, len(rows))
 	s := m.pool.Get().(*scratch)
 	defer m.pool.Put(s)
+	for from := 0; from < len(rows); from += turnRows {
+		n := min(turnRows, len(rows)-from)
+		if at, err := m.predictTurn(t, out[from:from+n], rows[from:from+n], s); err != nil {
+			if len(rows) > 1 {
+				return nil, fmt.Errorf("row %d: %w", from+at, err)
+			}
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// predictTurn answers rows by one model; an error is that of the row that it names.
+func (m *Mill) predictTurn(t *taskState, out []Prediction, rows []Row, s *scratch) (int, error) {
 	if !m.mu.TryRLock() {
 		if c := t.shown.look(); c != nil {
-			return out, c.task.predictRows(out, rows, s, c.through)
+			return c.task.predictRows(out, rows, s, c.through)
 		}
 		m.pressed.Store(true)
 		m.mu.RLock()
@@ -49,23 +69,48 @@ func (m *Mill) PredictBatch(task string, rows []Row) ([]Prediction, error) {
 	m.sm.Lock()
 	through := m.stats.position
 	m.sm.Unlock()
-	return out, t.predictRows(out, rows, s, through)
+	return t.predictRows(out, rows, s, through)
 }
 
-func (t *taskState) predictRows(out []Prediction, rows []Row, s *scratch, through Position) error {
+func (t *taskState) predictRows(out []Prediction, rows []Row, s *scratch, through Position) (int, error) {
+	for len(s.xs) < len(rows) {
+		s.xs = append(s.xs, Vector{})
+	}
 	for i, r := range rows {
-		if err := t.predictRow(&out[i], r, s); err != nil {
-			if len(rows) > 1 {
-				return fmt.Errorf("row %d: %w", i, err)
-			}
-			return err
-		}
-		out[i].Through = through
-		if t.started {
-			out[i].ThroughTime = clockTime(t.clock)
+		if err := t.readRow(&s.xs[i], &out[i], r, s); err != nil {
+			return i, err
 		}
 	}
-	return nil
+	batch, _ := t.model.(BatchPredictor)
+	width := 0
+	if len(rows) == 1 {
+		batch = nil
+	}
+	if batch != nil {
+		b := t.fillRows(&s.block, s.xs[:len(rows)], &s.enc)
+		s.preds = batch.PredictBatch(s.preds[:0], &b)
+		width = len(s.preds) / len(rows)
+	}
+	version := t.version().String()
+	for i := range rows {
+		p := &out[i]
+		var pred []float64
+		if batch != nil {
+			pred = s.preds[i*width : (i+1)*width]
+		} else {
+			s.preds = t.model.Predict(s.preds[:0], encode(t.encoders, &s.xs[i], &s.enc[0], &s.enc[1]))
+			pred = s.preds
+		}
+		if len(pred) == 0 || pred[0] != pred[0] {
+			return i, fmt.Errorf("task %s: %w", t.spec.Name, ErrNotReady)
+		}
+		t.tell(p, pred)
+		p.Version, p.Through = version, through
+		if t.started {
+			p.ThroughTime = clockTime(t.clock)
+		}
+	}
+	return 0, nil
 }
 
 func newPool() *sync.Pool { return &sync.Pool{New: func() any { return new(scratch) }} }
@@ -82,7 +127,8 @@ func (m *Mill) task(name string) (*taskState, error) {
 	return nil, fmt.Errorf("%w: %q; there are %v", ErrUnknownTask, name, m.taskNames())
 }
 
-func (t *taskState) predictRow(p *Prediction, r Row, s *scratch) error {
+// readRow makes a row into the vector that the features give, and notes what is missing.
+func (t *taskState) readRow(x *Vector, p *Prediction, r Row, s *scratch) error {
 	tables := t.asked()
 	if len(tables) == 0 {
 		return fmt.Errorf("task %s: no row of its table has been seen: %w", t.spec.Name, ErrNotReady)
@@ -114,28 +160,24 @@ func (t *taskState) predictRow(p *Prediction, r Row, s *scratch) error {
 		}
 	}
 	c := Change{Op: Read, Table: table, After: s.row}
-	s.x.Reset()
-	if err := t.vector(&s.x, &c, t.clock); err != nil {
-		return err
-	}
-	s.pred = t.model.Predict(s.pred[:0], encode(t.encoders, &s.x, &s.a, &s.b))
-	p.Version = t.version().String()
-	if len(s.pred) == 0 || s.pred[0] != s.pred[0] {
-		return fmt.Errorf("task %s: %w", t.spec.Name, ErrNotReady)
-	}
-	label, score := t.labelOf(s.pred, t.decide(s.pred))
+	x.Reset()
+	return t.vector(x, &c, t.clock)
+}
+
+// tell writes a prediction down for people.
+func (t *taskState) tell(p *Prediction, pred []float64) {
+	label, score := t.labelOf(pred, t.decide(pred))
 	p.Label, p.Score = label, figure(score)
-	if t.kind == Classify {
-		p.Probabilities = make(map[string]float64, len(s.pred))
-		for k, v := range s.pred {
-			if k < len(t.classes.labels) {
-				p.Probabilities[t.classes.labels[k]] = v
-			}
-		}
-	} else {
-		p.Values = slices.Clone(s.pred)
+	if t.kind != Classify {
+		p.Values = slices.Clone(pred)
+		return
 	}
-	return nil
+	p.Probabilities = make(map[string]float64, len(pred))
+	for k, v := range pred {
+		if k < len(t.classes.labels) {
+			p.Probabilities[t.classes.labels[k]] = v
+		}
+	}
 }
 
 // featureColumns are the columns of a table that the features read, in the order of the features.

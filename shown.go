@@ -19,7 +19,7 @@ type shown struct {
 	state []byte    // scratch
 }
 
-// shownCopy is a task as predictions see it: only what predictRow reads is in it.
+// shownCopy is a task as predictions see it: only what predictRows reads is in it.
 type shownCopy struct {
 	task    *taskState
 	through Position
@@ -95,7 +95,7 @@ func (t *taskState) copied() (*taskState, error) {
 		}
 	}
 	v := t.version()
-	return &taskState{spec: t.spec, kind: t.kind, model: model, encoders: encoders, predict: t.predict, learn: t.learn, eval: t.eval,
+	return &taskState{spec: t.spec, kind: t.kind, encoded: t.encoded, model: model, encoders: encoders, predict: t.predict, learn: t.learn, eval: t.eval,
 		tables: maps.Clone(t.tables), reads: maps.Clone(t.reads), shapes: maps.Clone(t.shapes), positive: t.positive, threshold: t.threshold,
 		classes: &classes{labels: slices.Clip(t.classes.labels), index: maps.Clone(t.classes.index), fixed: t.classes.fixed},
 		clock:   t.clock, started: t.started, version: func() Version { return v }}, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -46,11 +47,14 @@ func (s *torrent) Changes(ctx context.Context, _ tidemill.Position) iter.Seq2[ti
 	}
 }
 
+func torrentTable() *tidemill.Table {
+	return tidemill.NewTable("", "t", []tidemill.Column{{Name: "id", Kind: tidemill.KindInt}, {Name: "x", Kind: tidemill.KindInt}, {Name: "k", Kind: tidemill.KindText},
+		{Name: "y", Kind: tidemill.KindBool}}, []int{0})
+}
+
 func startTorrent(t *testing.T, rows uint64) *tidemill.Mill {
 	t.Helper()
-	table := tidemill.NewTable("", "t", []tidemill.Column{{Name: "id", Kind: tidemill.KindInt}, {Name: "x", Kind: tidemill.KindInt}, {Name: "k", Kind: tidemill.KindText},
-		{Name: "y", Kind: tidemill.KindBool}}, []int{0})
-	mill, err := tidemill.Start(t.Context(), tidemill.Flow{Name: "torrent", Source: &torrent{table, rows}, Tasks: []tidemill.Task{{Name: "y",
+	mill, err := tidemill.Start(t.Context(), tidemill.Flow{Name: "torrent", Source: &torrent{torrentTable(), rows}, Tasks: []tidemill.Task{{Name: "y",
 		Learn:    tidemill.On{Op: tidemill.Insert, Table: "t", Label: "y"},
 		Features: []tidemill.Feature{feature.Numeric("x"), feature.OneHot("k")}, Model: model.Logistic(model.SGD(0.01)), Scores: []tidemill.Score{score.Accuracy()}}}})
 	if err != nil {
@@ -111,6 +115,39 @@ func TestPredictionsWhileLearning(t *testing.T) {
 		}
 		if p, err := again.Predict("y", row); err != nil || p.Version != version || p.Probabilities["true"] != want {
 			t.Errorf("after %d rows %v of %s (%v); while learning it was %v", learned, p.Probabilities["true"], p.Version, err, want)
+		}
+	}
+}
+
+// Rows that are asked together get the bits that each gets alone, and a wrong one is named.
+func TestPredictBatch(t *testing.T) {
+	for name, m := range map[string]tidemill.Model{"mlp": model.MLP(func(c *model.MLPConfig) { c.Hidden = []int{8} }), "logistic": model.Logistic(model.SGD(0.01))} {
+		table := torrentTable()
+		mill, err := tidemill.Start(t.Context(), tidemill.Flow{Source: &torrent{table, 5000}, Tasks: []tidemill.Task{{Name: "y", Classes: []string{"false", "true"},
+			Learn: tidemill.On{Op: tidemill.Insert, Table: "t", Label: "y"}, Features: []tidemill.Feature{feature.Numeric("id", "x")}, Model: m}}})
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if err := mill.Wait(); err != nil {
+			t.Fatal(name, err)
+		}
+		rows := make([]tidemill.Row, 200)
+		for i := range rows {
+			rows[i] = tidemill.Row{"id": i, "x": i * 7 % 100}
+		}
+		all, err := mill.PredictBatch("y", rows)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		for i, r := range rows {
+			one, err := mill.Predict("y", r)
+			if err != nil || one.Probabilities["true"] != all[i].Probabilities["true"] || one.Label != all[i].Label || one.Version != all[i].Version {
+				t.Fatalf("%s, row %d: alone %+v (%v), together %+v", name, i, one, err, all[i])
+			}
+		}
+		rows[150] = tidemill.Row{"idd": 1}
+		if _, err := mill.PredictBatch("y", rows); err == nil || !strings.HasPrefix(err.Error(), "row 150: ") || !strings.Contains(err.Error(), "idd") {
+			t.Error(name, err)
 		}
 	}
 }
