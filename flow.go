@@ -21,6 +21,7 @@ type Flow struct {
 	Fresh      bool          // set the old state aside and start with a new snapshot
 	Adopt      bool          // take sinks over whatever mark they hold
 	Serves     bool          // predictions are asked while it learns: on Linux the flow's threads then run at a niceness of 5 more, behind those that answer
+	Reset      bool          // and remove what they hold of the flow's tasks first: only where the flow starts from nothing
 	Log        *slog.Logger  // nil: silent
 }
 

@@ -59,8 +59,12 @@ func (m *Mill) open(ctx context.Context) error {
 		}
 		m.stats.checkpoint = m.statusOf(ctx, c)
 	}
+	if m.flow.Reset && m.live {
+		return Fatalf("there is a checkpoint: --reset would remove rows that the flow does not write again; start anew with run --fresh --reset, or keep them with --adopt")
+	}
 	for i, b := range m.boxes {
-		r := Resumption{Flow: m.flow.Name, Term: m.term, After: marks[i], Adopt: m.flow.Adopt || m.flow.Fresh}
+		r := Resumption{Flow: m.flow.Name, Term: m.term, After: marks[i], Adopt: m.flow.Adopt || m.flow.Fresh || m.flow.Reset, Reset: m.flow.Reset,
+			Tasks: m.taskNames()}
 		if err := b.sink.Resume(ctx, r); err != nil {
 			return fmt.Errorf("sink %s: %w", b.name, err)
 		}

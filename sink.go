@@ -79,6 +79,9 @@ type Resumption struct {
 	After Mark
 	// Adopt takes the sink over whatever mark it holds (a fresh start, said by the user): rows stay and are overwritten as ids come again.
 	Adopt bool
+	// Reset removes first what the sink holds of Tasks (said by the user); a sink that keeps nothing ignores it. Adopt is true beside it.
+	Reset bool
+	Tasks []string // the flow's
 }
 
 // Sink tells the world. One goroutine calls it. Rows and the mark commit together where the sink can; rows beyond

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/tidemill/tidemill"
@@ -369,4 +370,13 @@ func (s *sinkTest) adopt() {
 	k = s.open(4, tidemill.Mark{Term: 3})
 	s.write(k, a, b)
 	s.rows(want)
+	_ = k.Close()
+	// Reset removes what is there of the flow's tasks.
+	task, _, _ := strings.Cut(key("0"), "/")
+	if k, err = s.resume(tidemill.Resumption{Flow: sinkFlow, Term: 1, Adopt: true, Reset: true, Tasks: []string{task}}); err != nil {
+		s.Fatalf("Resume with Reset: %v", err)
+	}
+	s.rows(map[string]SinkRow{})
+	s.write(k, a)
+	s.rows(map[string]SinkRow{key("0"): row(a)})
 }

@@ -22,7 +22,7 @@ func codeOf(err error) int {
 	switch {
 	case errors.Is(err, tidemill.ErrChanged):
 		return exitValidation
-	case errors.Is(err, tidemill.ErrLocked), errors.Is(err, tidemill.ErrGap), errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist),
+	case errors.Is(err, tidemill.ErrLocked), errors.Is(err, tidemill.ErrGap), errors.Is(err, tidemill.ErrFenced), errors.Is(err, tidemill.ErrUnknownMark), errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist),
 		errors.As(err, &dial), errors.As(err, &wire), errors.As(err, &connect):
 		return exitEnvironment
 	case errors.As(err, &server):

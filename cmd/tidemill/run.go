@@ -16,8 +16,8 @@ import (
 )
 
 type runOptions struct {
-	once, fresh, adopt, json, quiet bool
-	listen                          string
+	once, fresh, adopt, reset, json, quiet bool
+	listen                                 string
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -28,7 +28,8 @@ func (a *app) runCommand() *cobra.Command {
 SIGTERM stops it: what has arrived is finished and saved. A second one ends it at once.
 
 Exit code 1: the flow failed. 2: the flow file is wrong, or was changed in a part whose state
-it would invalidate. 3: a database is down or refuses, or another process has the state.`,
+it would invalidate. 3: a database is down or refuses or has lost what comes next, or another
+run has the state or wrote to a sink.`,
 		Example: "  tidemill run flow.yaml\n  tidemill run flow.yaml --once --json\n  tidemill run flow.yaml --fresh --listen localhost:8080",
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.runFlow(c.Context(), args[0], o)
@@ -37,6 +38,7 @@ it would invalidate. 3: a database is down or refuses, or another process has th
 	c.Flags().BoolVar(&o.once, "once", false, "end when everything has been read that is there now")
 	c.Flags().BoolVar(&o.fresh, "fresh", false, "set the old state aside and start with a new snapshot")
 	c.Flags().BoolVar(&o.adopt, "adopt", false, "take sinks over whatever another state folder wrote to them")
+	c.Flags().BoolVar(&o.reset, "reset", false, "remove from the sinks what they hold of the flow's tasks; with --fresh, or where no checkpoint is")
 	c.Flags().BoolVar(&o.json, "json", false, "print one JSON object on the last line of standard output")
 	c.Flags().BoolVar(&o.quiet, "quiet", false, "no progress and no summary")
 	c.Flags().StringVar(&o.listen, "listen", "", "serve on this address, whatever the flow file says")
@@ -49,7 +51,7 @@ func (a *app) runFlow(ctx context.Context, path string, o runOptions) error {
 		return err
 	}
 	flow := f.Flow
-	flow.Once, flow.Fresh, flow.Adopt, flow.Log = o.once, o.fresh, o.adopt, a.logger()
+	flow.Once, flow.Fresh, flow.Adopt, flow.Reset, flow.Log = o.once, o.fresh, o.adopt, o.reset, a.logger()
 	var served *serve.Config
 	if c, ok := f.Serve.(*serve.Config); ok {
 		served = c

@@ -55,6 +55,8 @@ type owner struct {
 	Term uint64 `json:"term"`
 	// Base is the length that the file had when this history of the flow began.
 	Base int64 `json:"base"`
+	// First is the length that it had when the flow took it first: what is before it is somebody else's.
+	First int64 `json:"first,omitempty"`
 }
 
 const sidecarMax = 64 << 10
@@ -122,6 +124,8 @@ func (w *Writer) Resume(ctx context.Context, r tidemill.Resumption) error {
 	}
 	defer w.unlock()
 	switch {
+	case r.Reset && owned && was.Flow != r.Flow:
+		return tidemill.Fatalf("file: %s belongs to the flow %q, this one is %q: --reset removes what is this flow's; give it a file of its own", w.path, was.Flow, r.Flow)
 	case r.Adopt:
 	case owned && was.Flow != r.Flow:
 		return tidemill.Fatalf("file: %s belongs to the flow %q, this one is %q: give each flow a file of its own", w.path, was.Flow, r.Flow)
@@ -129,13 +133,14 @@ func (w *Writer) Resume(ctx context.Context, r tidemill.Resumption) error {
 		if r.After == (tidemill.Mark{}) {
 			return w.unknown("it was written by term %d, and this state folder is new", was.Term)
 		}
-		return fmt.Errorf("file: sink %s: term %d, the file has seen term %d: %w", w.path, r.Term, was.Term, tidemill.ErrFenced)
+		return fmt.Errorf("file: sink %s: term %d, the file has seen term %d: stop the other run; if there is none, and its state folder was lost, --adopt goes on at the file's end, --reset removes what the flow wrote: %w",
+			w.path, r.Term, was.Term, tidemill.ErrFenced)
 	}
 	f, err := os.OpenFile(w.path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return tidemill.Fatalf("file: %w; name a file that can be written", err)
 	}
-	now := owner{Flow: r.Flow, Term: r.Term, Base: was.Base}
+	now := owner{Flow: r.Flow, Term: r.Term, Base: was.Base, First: was.First}
 	size, err := w.settle(f, r, was, owned, &now)
 	if err == nil {
 		err = w.own(now)
@@ -161,6 +166,11 @@ func (w *Writer) settle(f *os.File, r tidemill.Resumption, was owner, owned bool
 	}
 	size, to := info.Size(), int64(0)
 	switch {
+	case r.Reset && size > 0:
+		if !owned || size < was.First {
+			return 0, w.unknown("it has %d bytes that are not this flow's: --reset removes none of them", size)
+		}
+		to, now.Base = was.First, was.First
 	case r.Adopt:
 		// A line that a crash tore is no row; one that somebody else left without an end is.
 		to = size
@@ -175,6 +185,9 @@ func (w *Writer) settle(f *os.File, r tidemill.Resumption, was owner, owned bool
 			to = size + 1
 		}
 		now.Base = to
+		if !owned || was.Flow != r.Flow {
+			now.First = to
+		}
 	case r.After == (tidemill.Mark{}):
 		if size > 0 {
 			return 0, w.unknown("it has %d bytes, and this state folder is new", size)
@@ -213,7 +226,7 @@ func (w *Writer) settle(f *os.File, r tidemill.Resumption, was owner, owned bool
 }
 
 func (w *Writer) unknown(format string, a ...any) error {
-	return tidemill.Fatalf("file: sink %s: %s; move it away, or start with --adopt to go on at its end: %w", w.path, fmt.Sprintf(format, a...), tidemill.ErrUnknownMark)
+	return tidemill.Fatalf("file: sink %s: %s; move it away, start with --adopt to go on at its end, or with --reset to remove what the flow wrote: %w", w.path, fmt.Sprintf(format, a...), tidemill.ErrUnknownMark)
 }
 
 // tail is the bytes before size that a mark's hash takes.

@@ -113,6 +113,13 @@ func (w *Predictions) take(ctx context.Context, r tidemill.Resumption) (err erro
 		return fmt.Errorf("postgres: sink %s: it holds nothing of flow %q, but the checkpoint has seen output %d: another database? name the right one, or go on with this one with --adopt: %w",
 			w.table, r.Flow, r.After.Seq, tidemill.ErrUnknownMark)
 	}
+	if r.Reset {
+		for _, task := range r.Tasks {
+			if res := w.conn.ExecParams(ctx, `DELETE FROM `+w.table.sql()+` WHERE task = $1`, [][]byte{text(task)}, nil, nil, nil).Read(); res.Err != nil {
+				return w.broken(ctx, res.Err)
+			}
+		}
+	}
 	// Adopt takes the table over whatever term it has seen.
 	if res := w.conn.ExecParams(ctx, `UPDATE `+w.marks().sql()+` SET term = $3, seq = $4 WHERE flow = $1 AND sink = $2`,
 		append(who, decimal(r.Term), decimal(r.After.Seq)), nil, nil, nil).Read(); res.Err != nil {
@@ -132,12 +139,14 @@ func (w *Predictions) judge(m tidemill.Mark, r tidemill.Resumption) error {
 	switch {
 	case r.Adopt:
 		return nil
+	case m.Seq > 0 && r.After == tidemill.Mark{}:
+		return fmt.Errorf("postgres: sink %s: it holds rows of flow %q up to output %d, and there is no checkpoint (another state folder, or it was lost); --adopt keeps the rows and goes on, --reset removes them: %w",
+			w.table, r.Flow, m.Seq, tidemill.ErrUnknownMark)
 	case m.Term > r.Term:
-		return fmt.Errorf("postgres: sink %s: flow %q starts with term %d, the table has seen term %d: %w", w.table, r.Flow, r.Term, m.Term, tidemill.ErrFenced)
-	case m.Seq == 0 && r.After == tidemill.Mark{}:
-		return nil
+		return fmt.Errorf("postgres: sink %s: flow %q starts with term %d, the table has seen term %d: stop the other run; if there is none, and its state folder was lost, --adopt keeps the rows and goes on, --reset removes them: %w",
+			w.table, r.Flow, r.Term, m.Term, tidemill.ErrFenced)
 	case r.After == tidemill.Mark{}:
-		return unknown(fmt.Sprintf("it holds rows of flow %q up to output %d, and the flow has no checkpoint", r.Flow, m.Seq))
+		return nil
 	case m.Term < r.After.Term || m.Term == r.After.Term && m.Seq < r.After.Seq:
 		return unknown(fmt.Sprintf("its mark is term %d, output %d, but the checkpoint has seen term %d, output %d: the table is an older copy", m.Term, m.Seq, r.After.Term, r.After.Seq))
 	}

@@ -161,5 +161,5 @@ func (u *run) createSlot(ctx context.Context, s *session) (at lsn, snapshot stri
 }
 
 func (u *run) existing() error {
-	return fmt.Errorf("postgres: slot %q exists, but this flow has no checkpoint: the slot belongs to another flow, or the state folder was lost; drop it with `tidemill source drop`, or %s", u.slot, fresh)
+	return fmt.Errorf("postgres: slot %q exists, but this flow has no checkpoint: the slot belongs to another flow, or the state folder was lost; drop it with `tidemill source drop`, or %s: %w", u.slot, fresh, tidemill.ErrGap)
 }

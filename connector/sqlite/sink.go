@@ -160,6 +160,13 @@ func (p *Predictions) take(r tidemill.Resumption) error {
 			return err
 		}
 	}
+	if r.Reset {
+		for _, task := range r.Tasks {
+			if err := d.query("DELETE FROM main."+quote(p.name)+" WHERE task=?", nil, task); err != nil {
+				return err
+			}
+		}
+	}
 	p.mark = tidemill.Mark{Term: r.Term, Seq: r.After.Seq}
 	return d.query("INSERT INTO main."+marksTable+"(flow, target, term, seq) VALUES(?,?,?,?) "+
 		"ON CONFLICT(flow, target) DO UPDATE SET term=excluded.term, seq=excluded.seq",
@@ -173,11 +180,12 @@ func (p *Predictions) target() string { return strings.ToLower(p.name) }
 func (p *Predictions) judge(r tidemill.Resumption, held tidemill.Mark, found bool) error {
 	at := fmt.Sprintf("sqlite: %s: table %s", p.path, p.name)
 	switch {
-	case held.Term > r.Term:
-		return fmt.Errorf("%s was taken by term %d of flow %s, this run has term %d: %w", at, held.Term, p.flow, r.Term, tidemill.ErrFenced)
 	case r.After == (tidemill.Mark{}) && held.Seq > 0:
-		return fmt.Errorf("%s holds %d outputs of flow %s and there is no checkpoint; --adopt keeps the rows and goes on, --reset removes them: %w",
+		return fmt.Errorf("%s holds %d outputs of flow %s and there is no checkpoint (another state folder, or it was lost); --adopt keeps the rows and goes on, --reset removes them: %w",
 			at, held.Seq, p.flow, tidemill.ErrUnknownMark)
+	case held.Term > r.Term:
+		return fmt.Errorf("%s was taken by term %d of flow %s, this run has term %d: stop the other run; if there is none, and its state folder was lost, --adopt keeps the rows and goes on, --reset removes them: %w",
+			at, held.Term, p.flow, r.Term, tidemill.ErrFenced)
 	case r.After.Seq > 0 && !found:
 		return fmt.Errorf("%s holds nothing of flow %s, the checkpoint %d outputs: another file? --adopt goes on with it: %w",
 			at, p.flow, r.After.Seq, tidemill.ErrUnknownMark)

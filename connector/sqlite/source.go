@@ -199,8 +199,8 @@ func (c *Capture) begin(ctx context.Context, d *db, after tidemill.Position) (ve
 			return err
 		}
 		if have && after == "" {
-			return tidemill.Fatalf("sqlite: %s has the change log %s of an earlier run already; run with --fresh to start over, "+
-				"or remove it: tidemill source drop", c.path, c.log)
+			return tidemill.Fatalf("sqlite: %s has the change log %s of an earlier run already, and the flow has no checkpoint: run with --fresh to start over, "+
+				"or remove it: tidemill source drop: %w", c.path, c.log, tidemill.ErrGap)
 		}
 		if have {
 			m, err := d.meta(c.log)
