@@ -22,12 +22,12 @@ var slow = flag.Bool("slow", false, "run the conformance cases that take a minut
 
 // stream is a data set of the yardstick as a CSV file, and how a flow reads it.
 type yardstream struct {
-	name, label, extra string
-	nominal            string
-	data               func(t *testing.T) []byte
+	name, label string
+	nominal     string
+	data        func(t *testing.T) []byte
 }
 
-// yardcase is one model over one stream, with the figures of the reference: River 0.26.1 by the same protocol, and its
+// yardcase is one model over one stream, with the figures of the reference: River 0.26.1 by the same protocol, with its
 // rule for the same model. 0 is not given.
 type yardcase struct {
 	stream string
@@ -38,7 +38,14 @@ type yardcase struct {
 	loss   float64
 	auc    float64
 	slow   bool
-	note   string
+	extra  string // of the task's settings
+	amend  amended
+}
+
+// amended is what the reference comes to with one thing in it changed, which the note names.
+type amended struct {
+	acc, loss, auc float64
+	note           string
 }
 
 const (
@@ -50,8 +57,10 @@ const (
 func yardstick() []yardcase {
 	sgd := func(rate string) string { return "logistic: {optimizer: sgd, learning_rate: " + rate + "}" }
 	const ftrl = "logistic: {optimizer: ftrl}"
-	const clip = "Here a probability is clipped at 1e-15 and nothing else is done to it; the reference comes to another sixth digit."
-	const tree = "The trees part ways where they split on categories of many values (carrier, destination); why is not known yet."
+	const ties = "Where a leaf has seen two classes equally often, the reference counts whether its majority or its naive Bayes was right by the class that " +
+		"came to that leaf first, and answers with the first by the alphabet. Tidemill takes the first of the task's classes in both places: as they " +
+		"came, or as `classes:` names them. Leaves of rare carriers and destinations are full of such ties. Behind the number stands what the " +
+		"reference comes to with that one rule in both places."
 	return []yardcase{
 		{stream: "elec2", model: "logistic, SGD 0.01", yaml: lr, delay: "0", acc: .837328, loss: .386149},
 		{stream: "elec2", model: "logistic, SGD 0.01", yaml: lr, delay: "48", acc: .780919},
@@ -61,10 +70,10 @@ func yardstick() []yardcase {
 		{stream: "elec2", model: "logistic, FTRL", yaml: ftrl, delay: "0", acc: .803187, loss: .437595},
 		{stream: "elec2", model: "logistic, Adam 0.1", yaml: "logistic: {optimizer: adam}", delay: "0", acc: .845008},
 		{stream: "elec2", model: "logistic, AdaGrad 0.1", yaml: "logistic: {optimizer: adagrad}", delay: "0", acc: .809521},
-		{stream: "elec2", model: "Gaussian naive Bayes", yaml: gnb, delay: "0", acc: .728763, loss: .973640, note: clip},
+		{stream: "elec2", model: "Gaussian naive Bayes", yaml: gnb, delay: "0", acc: .728763, loss: .973643},
 		{stream: "elec2", model: "Gaussian naive Bayes", yaml: gnb, delay: "48", acc: .725411},
 		{stream: "elec2", model: "Gaussian naive Bayes", yaml: gnb, delay: "500", acc: .720254},
-		{stream: "elec2", model: "Hoeffding tree", yaml: ht, delay: "0", acc: .798504, loss: .735113, note: clip},
+		{stream: "elec2", model: "Hoeffding tree", yaml: ht, delay: "0", acc: .798504, loss: .735112},
 		{stream: "elec2", model: "Hoeffding tree", yaml: ht, delay: "48", acc: .765244},
 		{stream: "elec2", model: "Hoeffding tree", yaml: ht, delay: "500", acc: .740181},
 		{stream: "elec2", model: "no change", yaml: "no_change: {}", delay: "0", acc: .853303},
@@ -80,17 +89,19 @@ func yardstick() []yardcase {
 		{stream: "phishing", model: "Hoeffding tree", yaml: ht, delay: "48", acc: .876872},
 		{stream: "phishing", model: "Hoeffding tree", yaml: ht, delay: "500", acc: .881333},
 		{stream: "bananas", model: "logistic, SGD 0.01", yaml: lr, delay: "0", acc: .537170},
-		{stream: "bananas", model: "logistic, FTRL", yaml: ftrl, delay: "0", acc: .545472,
-			note: "The reference's FTRL is a step late: it predicts with weights from before the newest row. No figure of the correct rule is at hand."},
+		{stream: "bananas", model: "logistic, FTRL", yaml: ftrl, delay: "0", acc: .545660, loss: .685825},
 		{stream: "bananas", model: "Gaussian naive Bayes", yaml: gnb, delay: "0", acc: .615399},
 		{stream: "bananas", model: "Hoeffding tree", yaml: ht, delay: "0", acc: .643140},
 		{stream: "segments", model: "Gaussian naive Bayes", yaml: gnb, delay: "0", acc: .733651},
-		{stream: "segments", model: "Hoeffding tree", yaml: ht, delay: "0", acc: .778259,
-			note: "Of classes that are equally likely a task answers the one that came first, the reference the first by the alphabet: one row of 2,310."},
+		{stream: "segments", model: "Hoeffding tree", yaml: ht, delay: "0", acc: .778259, loss: 2.115776, amend: amended{acc: .778692, loss: 2.115776, note: ties}},
+		{stream: "segments", model: "Hoeffding tree, classes named", yaml: ht, delay: "0", acc: .778259, loss: 2.115776,
+			extra: "    classes: [brickface, cement, foliage, grass, path, sky, window]\n", amend: amended{acc: .778692, loss: 2.114919, note: ties}},
 		{stream: "flights", model: "logistic, SGD 0.01", yaml: lr, delay: "", acc: .78010, loss: .492140, auc: .72867},
-		{stream: "flights by departure", model: "logistic, SGD 0.01", yaml: lr, delay: "0", acc: .80897, loss: .443647, auc: .78047, slow: true},
-		{stream: "flights", model: "Hoeffding tree", yaml: ht, delay: "", acc: .76137, loss: .575628, auc: .59254, slow: true, note: tree},
-		{stream: "flights by departure", model: "Hoeffding tree", yaml: ht, delay: "0", acc: .76195, loss: .582780, auc: .59794, slow: true, note: tree},
+		{stream: "flights by departure", model: "logistic, SGD 0.01", yaml: lr, delay: "0", acc: .80897, loss: .443647, auc: .78047},
+		{stream: "flights", model: "Hoeffding tree", yaml: ht, delay: "", acc: .761367, loss: .575601, auc: .59260, slow: true,
+			amend: amended{.761358, .574899, .59265, ties}},
+		{stream: "flights by departure", model: "Hoeffding tree", yaml: ht, delay: "0", acc: .761951, loss: .582777, auc: .59795, slow: true,
+			amend: amended{.761988, .581967, .59766, ties}},
 	}
 }
 
@@ -230,7 +241,7 @@ func flowFor(s yardstream, header string, c yardcase) string {
 	if strings.HasPrefix(s.name, "segments") {
 		scores = "[accuracy, logloss]"
 	}
-	return "name: yardstick\nsource: {sqlite: {path: none.db, tables: [rows]}}\ntasks:\n  - name: task\n" + predict + "    learn: " + learn + "\n" + s.extra +
+	return "name: yardstick\nsource: {sqlite: {path: none.db, tables: [rows]}}\ntasks:\n  - name: task\n" + predict + "    learn: " + learn + "\n" + c.extra +
 		"    features:\n" + features + "    model:\n      " + c.yaml + "\n    scores: " + scores + "\n"
 }
 
@@ -351,14 +362,17 @@ func conformanceText(t *testing.T, cases []yardcase, got map[string]yardfigures)
 Does Tidemill learn what others learn from the same rows? Each line below is one run of ` + "`tidemill evaluate`" + `: the rows of a
 public data set go through the engine as changes of a table, each is predicted before its answer is known, the answer comes
 after so many further rows (or, for the flights, at the landing), scores the prediction that was held and teaches. The
-reference is River 0.26.1 by the same protocol, with the same rule and settings; of FTRL it is the correct rule, which River's
-own lags behind by a row. A figure is the same when all digits of the reference agree. The data is in examples/; linear
-models have their inputs standardised, as a flow does by default.
+reference is River 0.26.1 by the same protocol, with the same rule and settings. Two things of it are set right: its FTRL predicts
+with weights from before the newest row, so the reference is its logistic regression with the correct rule (McMahan and others, 2013);
+and its log loss clips the probability of one class at 1 - 1e-15, so the log loss here is that of its predictions with the true
+class's probability clipped at 1e-15 (Elec2's naive Bayes .973643, by its own metric .973640; the tree .735112 and .735113). A row
+that is asked about before anything is learned has no prediction and no score. A figure is the same when all digits of the
+reference agree. The data is in examples/; linear models have their inputs standardised, as a flow does by default.
 
 | data | model | answer after | accuracy | reference | log loss | reference | AUC | reference | |
 |---|---|---|---|---|---|---|---|---|---|
 `)
-	same, notes := 0, []string{}
+	same, explained, notes := 0, 0, []string{}
 	for _, c := range cases {
 		f, ok := got[c.key()]
 		if !ok {
@@ -367,33 +381,35 @@ models have their inputs standardised, as a flow does by default.
 		}
 		digits, scale := "%.4f %%", 100.0
 		tolerance := 5.1e-7
-		if strings.HasPrefix(c.stream, "flights") {
-			tolerance = 5.1e-6
+		if strings.HasPrefix(c.stream, "flights") && c.model != "Hoeffding tree" {
+			tolerance = 5.1e-6 // five digits are given
 		}
-		equal := math.Abs(f.Accuracy-c.acc) <= tolerance
-		if c.loss > 0 {
-			equal = equal && math.Abs(f.LogLoss-c.loss) <= 5.1e-7
+		equals := func(acc, loss, auc float64) bool {
+			return math.Abs(f.Accuracy-acc) <= tolerance && (loss == 0 || math.Abs(f.LogLoss-loss) <= 5.1e-7) &&
+				(auc == 0 || f.AUC != nil && math.Abs(*f.AUC-auc) <= 5.1e-6)
 		}
 		auc, refAUC := "", ""
-		if c.auc > 0 {
-			equal = equal && f.AUC != nil && math.Abs(*f.AUC-c.auc) <= 5.1e-6
+		if c.auc > 0 && f.AUC != nil {
 			auc, refAUC = fmt.Sprintf("%.5f", *f.AUC), fmt.Sprintf("%.5f", c.auc)
 		}
 		refLoss := ""
 		if c.loss > 0 {
 			refLoss = fmt.Sprintf("%.6f", c.loss)
 		}
-		verdict := "same"
-		if equal {
+		verdict := "**differs**"
+		switch x := c.amend; {
+		case equals(c.acc, c.loss, c.auc):
+			verdict = "same"
 			same++
-		} else {
-			verdict = "**differs**"
-			if c.note != "" {
-				i := slices.Index(notes, c.note)
-				if i < 0 {
-					i, notes = len(notes), append(notes, c.note)
-				}
-				verdict += fmt.Sprintf(" [%d]", i+1)
+		case x.note != "" && equals(x.acc, x.loss, x.auc):
+			explained++
+			i := slices.Index(notes, x.note)
+			if i < 0 {
+				i, notes = len(notes), append(notes, x.note)
+			}
+			verdict = fmt.Sprintf("same with [%d]: %.4f %%, %.6f", i+1, scale*x.acc, x.loss)
+			if x.auc > 0 {
+				verdict += fmt.Sprintf(", %.5f", x.auc)
 			}
 		}
 		after := c.delay + " rows"
@@ -406,7 +422,8 @@ models have their inputs standardised, as a flow does by default.
 		fmt.Fprintf(&b, "| %s | %s | %s | "+digits+" | "+digits+" | %.6f | %s | %s | %s | %s |\n", streamTitle(c.stream), c.model, after, scale*f.Accuracy, scale*c.acc,
 			f.LogLoss, refLoss, auc, refAUC, verdict)
 	}
-	fmt.Fprintf(&b, "\n%d of %d are the same.\n", same, len(cases))
+	fmt.Fprintf(&b, "\n%d of %d are the same; %d more are with one rule of the reference changed, as the note says; %d differ.\n", same, len(cases), explained,
+		len(cases)-same-explained)
 	for i, n := range notes {
 		fmt.Fprintf(&b, "\n[%d] %s\n", i+1, n)
 	}
