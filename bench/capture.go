@@ -76,6 +76,8 @@ func snapshotRow(ctx context.Context, b *bench) error {
 	return err
 }
 
+// streamRow writes one large transaction, and lets each side read it from a slot of its own that was made just before: a
+// slot that has read something already makes the server decode that again, until it has moved the slot's restart_lsn on.
 func streamRow(ctx context.Context, b *bench) error {
 	rows := 500_000
 	if b.size > 0 {
@@ -89,45 +91,80 @@ func streamRow(ctx context.Context, b *bench) error {
 	if err := s.exec(ctx, accounts); err != nil {
 		return err
 	}
-	words := []string{"url=" + s.url(), "slot=ours", "state=" + filepath.Join(s.dir, "ours")}
-	if _, err := b.child("", "source", append(words, "rows=0")...).run(ctx); err != nil {
-		return err
-	}
-	if err := s.exec(ctx, "SELECT pg_create_logical_replication_slot('peer', 'pgoutput')"); err != nil {
-		return err
-	}
+	// Debezium keeps its slot: it has no way to begin without a snapshot.
 	dbz := b.debezium(s, "stream", rows, 3)
-	if !b.ours && (b.only == "" || strings.Contains(b.only, dbz.name)) {
+	withDebezium := !b.ours && (b.only == "" || strings.Contains(b.only, dbz.name))
+	if withDebezium {
 		if err := b.debeziumPosition(ctx, s); err != nil {
 			return err
 		}
 	}
-	done := 0
+	round, words, end := 0, []string(nil), ""
 	write := func(ctx context.Context) error {
-		err := s.exec(ctx, fillAccounts(done, rows))
-		done += rows
+		round++
+		slot := "ours" + strconv.Itoa(round)
+		words = []string{"url=" + s.url(), "slot=" + slot, "state=" + filepath.Join(s.dir, slot)}
+		for i := 1; i < round; i++ { // of the rounds before
+			for _, name := range []string{"ours", "peer", "peers"} {
+				name += strconv.Itoa(i)
+				if err := s.exec(ctx, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '"+name+"'"); err != nil {
+					return err
+				}
+			}
+		}
+		if err := s.exec(ctx, "TRUNCATE accounts"); err != nil {
+			return err
+		}
+		if _, err := b.child("", "source", append(words, "rows=0")...).run(ctx); err != nil {
+			return err
+		}
+		for _, name := range []string{"peer", "peers"} {
+			if err := s.exec(ctx, fmt.Sprintf("SELECT pg_create_logical_replication_slot('%s%d', 'pgoutput')", name, round)); err != nil {
+				return err
+			}
+		}
+		if err := s.exec(ctx, fillAccounts(0, rows), "CHECKPOINT"); err != nil {
+			return err
+		}
+		var err error
+		end, err = s.text(ctx, "pg_current_wal_lsn()")
 		return err
 	}
-	ours := b.child("tidemill", "source", append(words, "rows="+strconv.Itoa(rows))...)
-	first := ours.run
-	ours.run = func(ctx context.Context) (figures, error) {
+	server := func(f figures, run func() (figures, error)) (figures, error) {
+		before := s.cpu()
+		g, err := run()
+		if err != nil {
+			return nil, err
+		}
+		for k, v := range g {
+			f[k] = v
+		}
+		time.Sleep(50 * time.Millisecond) // the walsender ends
+		f["server_cpu_s"] = s.cpu() - before
+		return f, nil
+	}
+	ours := side{name: "tidemill", run: func(ctx context.Context) (figures, error) {
 		if err := write(ctx); err != nil {
 			return nil, err
 		}
-		return first(ctx)
+		return server(figures{}, func() (figures, error) {
+			return b.child("", "source", append(words, "rows="+strconv.Itoa(rows))...).run(ctx)
+		})
+	}}
+	peer := func(name, slot string, options ...string) side {
+		return side{name: name, run: func(ctx context.Context) (figures, error) {
+			return server(figures{}, func() (figures, error) {
+				words := append([]string{"-d", s.url(), "--slot", slot + strconv.Itoa(round), "--start", "-f", os.DevNull, "--endpos", end, "--no-loop",
+					"-o", "publication_names=ours" + strconv.Itoa(round)}, options...)
+				f, err := command(ctx, nil, s.tool("pg_recvlogical"), words...)
+				if err == nil {
+					f["rows_per_s"] = float64(rows) / f["wall_s"]
+				}
+				return f, err
+			})
+		}}
 	}
-	_, err = b.interleave(ctx, 5, ours,
-		side{name: "pg_recvlogical", run: func(ctx context.Context) (figures, error) {
-			end, err := s.text(ctx, "pg_current_wal_lsn()")
-			if err != nil {
-				return nil, err
-			}
-			f, err := command(ctx, nil, s.tool("pg_recvlogical"), "-d", s.url(), "--slot", "peer", "--start", "-f", os.DevNull, "--endpos", end, "--no-loop",
-				"-o", "proto_version=1", "-o", "publication_names=ours")
-			if err == nil {
-				f["rows_per_s"] = float64(rows) / f["wall_s"]
-			}
-			return f, err
-		}}, dbz)
+	_, err = b.interleave(ctx, 5, ours, peer("pg_recvlogical", "peer", "-o", "proto_version=1"),
+		peer("pg_recvlogical streaming", "peers", "-o", "proto_version=2", "-o", "streaming=on"), dbz)
 	return err
 }

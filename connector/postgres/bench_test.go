@@ -116,11 +116,14 @@ func stream(b *testing.B, n int, work func(s *postgrestest.Server, url string)) 
 	s.Exec(b, url, "SELECT pg_create_logical_replication_slot('peer_' || current_database(), 'pgoutput')")
 	work(s, url)
 	end := s.Query(b, url, "SELECT pg_current_wal_lsn(), current_database()")[0]
-	peer := recvlogical(b, url, "peer_"+end[1], pub, end[0])
+	peer, peerCPU := recvlogical(b, url, "peer_"+end[1], pub, end[0])
 	var peak uint64
+	began := used()
 	for b.Loop() {
 		_, peak = drain(b, src, after, n)
 	}
+	b.ReportMetric(float64((used()-began).Nanoseconds())/float64(n*b.N), "cpu-ns/change")
+	b.ReportMetric(float64(peerCPU.Nanoseconds())/float64(n), "pg_recvlogical-cpu-ns/change")
 	rate := float64(n) * float64(b.N) / b.Elapsed().Seconds()
 	b.ReportMetric(rate, "changes/s")
 	b.ReportMetric(float64(n)/peer.Seconds(), "pg_recvlogical/s")
@@ -128,7 +131,7 @@ func stream(b *testing.B, n int, work func(s *postgrestest.Server, url string)) 
 	b.ReportMetric(float64(peak), "MB")
 }
 
-func recvlogical(b *testing.B, url, slot, publication, end string) time.Duration {
+func recvlogical(b *testing.B, url, slot, publication, end string) (took, cpu time.Duration) {
 	b.Helper()
 	bin, err := postgrestest.Bin()
 	if err != nil {
@@ -140,7 +143,7 @@ func recvlogical(b *testing.B, url, slot, publication, end string) time.Duration
 	if out, err := cmd.CombinedOutput(); err != nil {
 		b.Fatalf("%v: %s", err, out)
 	}
-	return time.Since(begin)
+	return time.Since(begin), cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 }
 
 // BenchmarkStreamLarge reads one transaction of 500,000 rows.

@@ -80,7 +80,7 @@ func connect(ctx context.Context, url string, replication bool) (*session, error
 		if err != nil {
 			return nil, err
 		}
-		s.socket = &socket{Conn: conn}
+		s.socket = &socket{Conn: conn, queue: newQueue(conn)}
 		return s.socket, nil
 	}
 	cfg.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {

@@ -4,11 +4,15 @@
 //
 // Source(url, tables...) needs PostgreSQL 13 or newer with wal_level = logical, a role with REPLICATION and SELECT on the
 // tables, and for making the publication the ownership of the tables. It makes a publication for exactly the tables and a
-// replication slot (plugin pgoutput, protocol version 1), both named tidemill_<flow> unless said otherwise.
+// replication slot (plugin pgoutput), both named tidemill_<flow> unless said otherwise.
 //
 // The snapshot is read with COPY in the slot's exported snapshot: it and the stream meet without a gap and without an
 // overlap. It takes no locks beyond those of a SELECT. The stream then brings committed transactions only, in commit
-// order; a large one comes in several batches. The slot keeps WAL until Release has said that the flow is durable beyond
+// order; a large one comes in several batches. A server of version 15 or newer sends a large transaction while it is still
+// open, instead of writing it to its disk and reading it again: it waits here until it commits, up to 32 MB in memory and
+// the rest in the system's temporary folder, and if there is no room the server keeps such transactions as older ones do
+// (Tx.Origin is not known of a transaction that was sent open). Such servers send binary values where a table has bytea
+// columns and all types allow it. The slot keeps WAL until Release has said that the flow is durable beyond
 // it, also while the flow is stopped: `tidemill source drop` removes slot and publication.
 //
 // Values: booleans, integers (oid too), real and double precision are Bool, Int and Float; numeric is Decimal; text,
@@ -33,5 +37,6 @@
 // # Sink
 //
 // Sink(url, table) writes predictions, one row for each task and id, and the mark of how far it is (table
-// tidemill_marks) in the same transaction.
+// tidemill_marks) in the same transaction. A small write is visible at once and durable with the next Flush: what a
+// crash of the server takes, the sink writes again.
 package postgres

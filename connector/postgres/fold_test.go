@@ -101,7 +101,7 @@ func foldOnce(t *testing.T, s *postgrestest.Server, identity string, seed uint64
 		if rnd.IntN(2) == 0 {
 			return "'s'"
 		}
-		return fmt.Sprintf("repeat(md5('%d'), 200)", rnd.IntN(1000))
+		return fmt.Sprintf("repeat(md5('%d'), %d)", rnd.IntN(1000), 200+1000*rnd.IntN(2))
 	}
 	step := func() {
 		c := rnd.IntN(len(conns))
@@ -154,6 +154,9 @@ func foldOnce(t *testing.T, s *postgrestest.Server, identity string, seed uint64
 	}
 	f := folded{}
 	src := postgres.Source(url, "a")
+	if seed > 0 { // large transactions come while they are open
+		src.Open("64kB", int(seed-1)<<20)
+	}
 	c := open(t, src, "")
 	c.until(func() bool { return c.live })
 	take := func(c *capture) {

@@ -14,10 +14,11 @@ const epoch2000 = 946_684_800_000_000
 
 // relation is a table as the decoder needs it.
 type relation struct {
-	table *tidemill.Table
-	forms []form
-	ident []bool // the columns of the replica identity: what an old key holds
-	skip  bool   // published, but not asked for
+	table  *tidemill.Table
+	forms  []form
+	binary []bool // the columns that are decoded from binary too
+	ident  []bool // the columns of the replica identity: what an old key holds
+	skip   bool   // published, but not asked for
 }
 
 // relationMessage is the wire's description of a table.
@@ -265,7 +266,7 @@ func (d *decoder) tuple(rel *relation, c *cursor, key bool) ([]tidemill.Value, e
 		kind := b[0]
 		b = b[1:]
 		switch kind {
-		case 't':
+		case 't', 'b':
 			if len(b) < 4 {
 				c.bad = true
 				return nil, nil
@@ -276,7 +277,13 @@ func (d *decoder) tuple(rel *relation, c *cursor, key bool) ([]tidemill.Value, e
 				c.bad = true
 				return nil, nil
 			}
-			row[i] = d.decode(rel.forms[i], b[:size])
+			if kind == 't' {
+				row[i] = d.decode(rel.forms[i], b[:size])
+			} else if v, ok := d.decodeBinary(rel.forms[i], b[:size]); ok && rel.binary[i] {
+				row[i] = v
+			} else {
+				return nil, errText
+			}
 			b = b[size:]
 		case 'n':
 			if !key || rel.ident[i] {
@@ -335,6 +342,10 @@ func (d *decoder) relation(c *cursor) error {
 	rel, err := d.resolve(&m)
 	if err != nil {
 		return err
+	}
+	rel.binary = make([]bool, len(m.columns))
+	for i := range m.columns {
+		rel.binary[i] = hasBinary(m.columns[i].oid)
 	}
 	d.relations[m.oid] = rel
 	d.rel = nil

@@ -25,9 +25,13 @@ type Capture struct {
 	failover    bool
 	problem     error // of the arguments
 
-	tables   []tableName
-	released atomic.Uint64 // the LSN that is durable here
-	poke     chan struct{} // tells the running stream of a release
+	tables      []tableName
+	released    atomic.Uint64 // the LSN that is durable here
+	spoolFailed atomic.Bool   // open transactions found no room here
+	text        atomic.Bool   // a type came that is read in text alone
+	openBytes   string        // what the decoder of the server holds of open transactions, a setting
+	spoolBytes  int           // what we hold of them in memory
+	poke        chan struct{} // tells the running stream of a release
 }
 
 // Source reads the tables ("flights" or "schema.flights") of the database at url, a connection string as libpq takes it.
@@ -43,7 +47,8 @@ func Source(url string, tables ...string) *Capture {
 }
 
 func (c *SourceConfig) reader(flow string) *Capture {
-	r := &Capture{url: c.URL, words: c.Tables, slot: c.Slot, publication: c.Publication, create: c.CreatePublication, failover: c.Failover, poke: make(chan struct{}, 1)}
+	r := &Capture{url: c.URL, words: c.Tables, slot: c.Slot, publication: c.Publication, create: c.CreatePublication, failover: c.Failover,
+		openBytes: openBytes, spoolBytes: spoolBudget, poke: make(chan struct{}, 1)}
 	if r.slot == "" {
 		r.slot = slotName(flow)
 	}
@@ -165,11 +170,12 @@ var errStopped = errors.New("the consumer has left")
 // run is one call of Changes.
 type run struct {
 	*Capture
-	yield func(tidemill.Batch, error) bool
-	place place // the system, its timeline, our slot; lsn is where the next run would go on
-	meta  []tidemill.Attr
-	goal  lsn       // the log's end when Changes was called
-	began time.Time // by the server's clock, just before the slot was made
+	yield   func(tidemill.Batch, error) bool
+	place   place // the system, its timeline, our slot; lsn is where the next run would go on
+	meta    []tidemill.Attr
+	version int       // of the server, as 150018
+	goal    lsn       // the log's end when Changes was called
+	began   time.Time // by the server's clock, just before the slot was made
 }
 
 // Changes yields the snapshot and then the stream, or the stream after a position.
@@ -244,7 +250,7 @@ func (u *run) identify(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	if version := number(rows[0][0]); version < oldest {
+	if u.version = int(number(rows[0][0])); u.version < oldest {
 		return tidemill.Fatalf("postgres: the server is PostgreSQL %s; this source needs 13 or newer", rows[0][1])
 	}
 	if level := string(rows[0][2]); level != "logical" {

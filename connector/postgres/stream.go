@@ -73,6 +73,8 @@ type streamer struct {
 	yielded lsn    // the last Upto
 	caught  bool   // CaughtUp was said
 	cat     *catalog
+	spool   spool    // open transactions
+	segment *spooled // that is being received
 }
 
 // stream yields the log after place.lsn.
@@ -80,6 +82,11 @@ func (u *run) stream(ctx context.Context, s *session) error {
 	timeout, err := senderTimeout(ctx, s)
 	if err != nil {
 		return err
+	}
+	if u.version >= streams {
+		if _, err := s.ask(ctx, "SET logical_decoding_work_mem = "+literal(u.openBytes)); err != nil {
+			return err
+		}
 	}
 	if err := u.start(ctx, s); err != nil {
 		return err
@@ -92,9 +99,14 @@ func (u *run) stream(ctx context.Context, s *session) error {
 	beside.Go(func() { st.loop(timeout, u.poke, stop) })
 	cancel := context.AfterFunc(ctx, func() { s.Conn().SetDeadline(time.Unix(1, 0)) })
 	x := &streamer{run: u, session: s, status: st, prefix: []byte(u.place.prefix()), at: u.place.lsn, yielded: u.place.lsn}
+	x.spool.budget = u.spoolBytes
 	x.decoder = decoder{relations: map[uint32]*relation{}, meta: u.meta}
 	x.resolve = func(m *relationMessage) (*relation, error) { return x.relation(ctx, m) }
 	err = x.loop(ctx)
+	x.spool.close()
+	if errors.Is(err, errText) {
+		u.text.Store(true)
+	}
 	cancel()
 	close(stop)
 	beside.Wait()
@@ -123,8 +135,12 @@ func senderTimeout(ctx context.Context, s *session) (time.Duration, error) {
 
 // start begins replication. A slot that a former run of ours still holds is waited for.
 func (u *run) start(ctx context.Context, s *session) error {
+	binary, err := u.wantsBinary(ctx, s)
+	if err != nil {
+		return err
+	}
 	sql := "START_REPLICATION SLOT " + ident(u.slot) + " LOGICAL " + u.place.lsn.String() +
-		" (proto_version '1', publication_names " + literal(ident(u.publication)) + ")"
+		" (" + u.options(binary) + ")"
 	deadline := time.Now().Add(patience)
 	for {
 		err := u.startOnce(ctx, s, sql)
@@ -183,24 +199,26 @@ func (u *run) startOnce(ctx context.Context, s *session, sql string) error {
 }
 
 // largeTx is from how many changes on a transaction is a large one. PostgreSQL sends each change by itself, and waking up
-// for each costs more than all decoding, and takes the processor from the server: inside a large transaction the reader
-// draws breath, so as to find several.
+// for each costs more than all decoding, and takes the processor from the server: inside a large transaction, and while
+// it has not caught up, the reader draws breath where nothing is waiting, so as to find several.
 const largeTx = 512
 
-// loop reads and decodes; a batch goes when no whole message is waiting and no transaction is open, or when it is full.
+// loop reads and decodes; a batch goes when nothing is waiting and no transaction is open, or when it is full.
 func (x *streamer) loop(ctx context.Context) error {
 	if err := x.status.send(true); err != nil {
 		return lost(ctx, err)
 	}
-	wire := x.session.wire
+	wire, socket := x.session.wire, x.session.socket
 	for {
-		if !wire.ready() {
-			if x.tx == nil {
+		if !wire.ready() && !socket.waiting() {
+			hurry := x.segment == nil && (x.tx == nil && x.at >= x.goal || x.tx != nil && x.n <= largeTx)
+			if !hurry {
+				breathe()
+			}
+			if x.tx == nil && (hurry || !socket.waiting()) {
 				if err := x.flush(); err != nil {
 					return err
 				}
-			} else if x.n > largeTx && !x.session.socket.waiting() {
-				breathe()
 			}
 		}
 		kind, body, err := wire.next()
@@ -242,8 +260,12 @@ func (x *streamer) data(ctx context.Context, b []byte) error {
 			x.status.seen.Store(end)
 		}
 		open := x.tx != nil
-		if err := x.message(b[25:], start); err != nil {
+		if done, err := x.streamed(b[25:], start); err != nil {
 			return err
+		} else if !done {
+			if err := x.message(b[25:], start); err != nil {
+				return err
+			}
 		}
 		if open && x.tx == nil { // a commit
 			x.at = max(x.at, x.ends)

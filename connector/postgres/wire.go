@@ -123,6 +123,7 @@ func (w *wire) fill(n int) error {
 // waiting. Reads that are large enough go past it.
 type socket struct {
 	net.Conn
+	queue      queue
 	buf        []byte
 	start, end int
 }
@@ -146,5 +147,5 @@ func (s *socket) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// waiting reports whether something was read ahead.
-func (s *socket) waiting() bool { return s.start < s.end }
+// waiting reports whether a read would have something at once.
+func (s *socket) waiting() bool { return s.start < s.end || s.queue.waiting() }

@@ -236,7 +236,7 @@ func (s *Server) CreateDB(t testing.TB) string {
 }
 
 func (s *Server) dropDB(t testing.TB, name string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 40*time.Second)
 	defer cancel()
 	conn, err := pgconn.Connect(ctx, s.URL("postgres"))
 	if err != nil {
@@ -253,7 +253,7 @@ func (s *Server) dropDB(t testing.TB, name string) {
 		if err == nil {
 			return
 		}
-		if try == 50 {
+		if try == 400 {
 			t.Errorf("postgrestest: drop database: %v", err)
 			return
 		}
