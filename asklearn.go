@@ -213,6 +213,7 @@ func (t *taskState) flushAsks() error {
 			t.countNulls(Stream, &r.xs[n])
 		}
 		t.names.note(&r.xs[n], row.c)
+		t.example.note(row.c)
 		t.counts.Asked++
 		label, score := t.labelOf(pred, class)
 		o := Output{Kind: Predicted, Change: row.c, Task: t.spec.Name, ID: row.id, Model: t.kind, Label: label, Score: score,
@@ -277,6 +278,7 @@ func (t *taskState) flushLearns() {
 		}
 		t.names.note(&r.xs[i], r.rows[i].c)
 	}
+	t.example.note(r.rows[0].c)
 	lb, ok := t.model.(BatchLearner)
 	if ok && len(t.encoders) == 0 && !t.spec.Balanced && (t.kind != Classify || t.classes.fixed) {
 		r.preds = lb.LearnBatch(r.preds[:0], t.fill(true), score)

@@ -90,7 +90,7 @@ func (t *taskState) status() (_ TaskStatus, later []func(*TaskStatus)) {
 		s.Table = tables[0].String()
 		for _, name := range t.featureColumns(tables[0]) {
 			c := tables[0].Columns[tables[0].Col(name)]
-			s.Columns = append(s.Columns, ColumnStatus{Name: name, Kind: c.Kind.String(), Native: c.Native, Sample: t.names.samples(name)})
+			s.Columns = append(s.Columns, ColumnStatus{Name: name, Kind: c.Kind.String(), Native: c.Native, Sample: t.example.first(name, t.names.samples(name))})
 		}
 	}
 	for _, f := range t.spec.Features {

@@ -53,6 +53,7 @@ type taskState struct {
 	locate  func(*Change) string
 	version func() Version
 	latest  []LatestStatus // newest last
+	example example        // a row, for the dashboard's form
 	q       question       // scratch
 	mute    bool           // outputs are not told (a replayed snapshot)
 	halt    bool           // a row that cannot be used stops the flow
@@ -253,7 +254,7 @@ func (t *taskState) build() error {
 	t.nullsOf = [2]uint64{}
 	clear(t.nulls[0])
 	clear(t.nulls[1])
-	t.latest = nil
+	t.latest, t.example = nil, example{}
 	t.run.reset()
 	t.outs = nil
 	t.shown.copy.Store(nil)

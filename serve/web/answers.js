@@ -32,7 +32,11 @@ export function latest(list, t, clock, frozen, take) {
   ages(box, clock);
 }
 
-const ages = (box, clock) => box.querySelectorAll("[data-at]").forEach((e) => text(e, since(clock.age(e.dataset.at))));
+// ages tells how long ago a row was asked about; of rows with times of their own, long past or to come, the time itself.
+const ages = (box, clock) => box.querySelectorAll("[data-at]").forEach((e) => {
+  const age = clock.age(e.dataset.at);
+  text(e, age > 172800 || age < -60 ? e.dataset.at.slice(0, 16).replace("T", " ") : since(age));
+});
 
 function pictures(list, t, pic, take) {
   return h("ul.pictures", null, ...list.slice(0, 24).map((l) => {
@@ -92,7 +96,7 @@ export function confusion(t) {
     idx.length < m.length ? h("p.sub", null, `the ${idx.length} commonest of ${m.length} classes`) : "");
 }
 
-const dense = (n, k) => n < 1e4 && k <= 12 ? String(n) : n >= 1e6 ? (n / 1e6).toFixed(1) + "M" : n >= 1e4 ? Math.round(n / 1e3) + "k" : k > 12 ? "" : String(n);
+const dense = (n, k) => k < 5 ? count(n) : n < 1e4 && k <= 12 ? String(n) : n >= 1e6 ? (n / 1e6).toFixed(1) + "M" : n >= 1e4 ? Math.round(n / 1e3) + "k" : k > 12 ? "" : String(n);
 
 function scatter(t, box) {
   const pts = (t.latest || []).map((l) => [parseFloat(l.truth), l.score ?? parseFloat(l.label)]).filter(([a, b]) => Number.isFinite(a) && Number.isFinite(b));

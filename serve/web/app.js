@@ -124,21 +124,28 @@ function banner(key, headline, more) {
   text(b.lastElementChild, more || "");
 }
 
+// plain is a description of a source or sink without what only its room needs; the whole is in the title.
+function plain(text) {
+  const kept = text.replace(/ (slot|publication|truth|log|mode|format|follow|snapshot|before)=(\[[^\]]*\]|"[^"]*"|\S+)/g, "");
+  return kept.replace(/ path="?([^" ]*)"?/, " $1").replace(/ tables?=\[?([^\] ]*)\]?/, " · $1");
+}
+
 function race(st) {
   const v = speeds(), last = v.slice(-3), speed = last.length ? last.reduce((a, b) => a + b, 0) / last.length : 0;
   const flowing = speed > 0 && !app.lost;
   document.body.classList.toggle("flowing", flowing);
   text($("rate"), rate(speed));
-  text($("source"), st.source);
+  text($("source"), plain(st.source));
   attr($("source"), "title", st.source);
   spark($("rate-spark"), v, beats);
   const quiet = age(st.last_event);
-  text($("lag"), st.connected && set(st.last_event) ? span(st.lag_seconds) : "–");
+  const idle = st.caught_up && quiet >= 3;
+  text($("lag"), !st.connected || !set(st.last_event) ? "–" : idle ? "none" : span(st.lag_seconds));
   text($("clock"), !set(st.last_event) ? "no change yet" : !st.connected ? "last change " + ago(quiet) :
-    (st.caught_up ? "caught up" : "catching up") + (quiet >= 3 ? " · last change " + ago(quiet) : ""));
+    idle ? `last change ${ago(quiet)}, applied in ${span(st.lag_seconds)}` : (st.caught_up ? "caught up" : "catching up") + (quiet >= 3 ? " · last change " + ago(quiet) : ""));
   spark($("lag-spark"), app.samples.map((x) => x[2] || 0), beats);
   text($("written"), count(st.written));
-  text($("sinks"), st.sinks?.length ? st.sinks.join(", ") : "no sink");
+  text($("sinks"), st.sinks?.length ? st.sinks.map(plain).join(", ") : "no sink");
   attr($("sinks"), "title", (st.sinks || []).join("\n"));
   const behind = Math.max(0, st.outputs - st.written);
   text($("behind"), !st.sinks?.length ? "" : behind ? count(behind) + " on the way" : "all written");
@@ -177,7 +184,7 @@ function snapshot(st) {
 function health(t) {
   const s = main(t);
   if (s && s.n >= 100) {
-    const own = s.rolling ?? s.value;
+    const own = s.value; // since the start, as the baselines are
     for (const b of Object.values(s.baselines || {})) {
       if (own !== null && b !== null && (better(s.name) ? own < b : own > b)) return 2;
     }

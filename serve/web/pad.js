@@ -24,8 +24,8 @@ export class Pad {
     const fit = h("label.check", { title: "Scaled to 20 x 20 and centred by its weight, as MNIST's digits are" }, this.fit, "centre");
     this.box = h("div.padbox", null, h("div.padwrap", null, this.canvas, this.hint = h("span.hint", null, "draw here")),
       h("div.padside", null, h("figure", null, this.seen, h("figcaption", null, "what the model sees")), h("div.padbuttons", null, clear, open, fit)));
-    clear.addEventListener("click", () => { this.wipe(); this.drawn(); });
-    this.canvas.addEventListener("keydown", (e) => { if (e.key === "Escape" || e.key === "Delete") { this.wipe(); this.drawn(); } });
+    clear.addEventListener("click", () => { this.touched = true; this.wipe(); this.drawn(); });
+    this.canvas.addEventListener("keydown", (e) => { if (e.key === "Escape" || e.key === "Delete") { this.touched = true; this.wipe(); this.drawn(); } });
     this.fit.addEventListener("change", () => { if (!this.taken) this.read(); this.drawn(); });
     file.addEventListener("change", () => { if (file.files[0]) this.load(file.files[0]); file.value = ""; });
     this.pen();
@@ -54,6 +54,7 @@ export class Pad {
       if (e.button > 0) return;
       e.preventDefault();
       c.setPointerCapture(e.pointerId);
+      this.touched = true;
       if (this.taken) this.wipe();
       from = at(e);
       stroke([from[0] + 0.1, from[1]]);

@@ -30,6 +30,7 @@ export class TaskView {
     text($("task"), t.name);
     text($("kind"), t.kind);
     text($("model"), t.model);
+    attr($("model"), "title", t.model);
     text($("version"), t.model_version ? "version " + t.model_version : "");
     const w = $("warnings");
     show(w, t.warnings?.length);
@@ -52,7 +53,7 @@ export class TaskView {
     text($("curve-title"), s ? "Learning curve · " + s.name.replaceAll("_", " ") : "Learning curve");
     const own = s ? s.rolling ?? s.value : null;
     text($("score"), s ? score(s.name, own) : "–");
-    text($("score-sub"), s ? verdict(s, own) : "no answer yet");
+    text($("score-sub"), s ? verdict(s) : "no answer yet");
     const phases = [...new Set(curve.map((p) => p.phase))], range = $("range");
     const choices = phases.length > 1 ? ["all", ...phases] : [];
     if (!choices.includes(this.range)) this.range = "all";
@@ -63,7 +64,11 @@ export class TaskView {
         return b;
       }));
     }
-    const points = this.range === "all" ? curve : curve.filter((p) => p.phase === this.range);
+    const points = this.range === "all" ? [...curve] : curve.filter((p) => p.phase === this.range);
+    // The curve is noted now and then: its last point is the score of this moment.
+    const end = curve[curve.length - 1], now = end && all.find((x) => x.name === s?.name && x.phase === end.phase);
+    if (now && now.n > end.n && points[points.length - 1] === end) points.push({ n: now.n, phase: end.phase, value: now.value, rolling: now.rolling,
+      baseline: now.baselines?.majority ?? now.baselines?.mean ?? null, no_change: now.baselines?.no_change ?? null, frozen: now.baselines?.frozen ?? null });
     this.curve.set(points, s?.name || "", names, this.nothing(t), this.hidden);
     attr($("chart"), "aria-label", s ? `Learning curve of ${s.name}: ${points.length} points, now ${score(s.name, own)}. Arrow keys read the points.` : "Learning curve: empty");
     const last = points[points.length - 1] || {};
@@ -127,7 +132,7 @@ export class TaskView {
     const bases = [...new Set(all.flatMap((s) => Object.keys(s.baselines || {})))].sort();
     const phases = new Set(all.map((s) => s.phase)).size > 1;
     const row = (s) => {
-      const own = s.rolling ?? s.value;
+      const own = s.value; // beside the baselines, which are since the start too
       return h("tr", null, h("th", { scope: "row" }, s.name.replaceAll("_", " "), phases ? h("small", null, s.phase) : null), h("td.own", null, score(s.name, s.value)), h("td.own", null, score(s.name, s.rolling)),
         ...bases.map((b) => { const v = s.baselines?.[b] ?? null; return h(v !== null && s.value !== null && (better(s.name) ? own < v : own > v) ? "td.worse" : "td", null, score(s.name, v)); }), h("td", null, count(s.n)));
     };
@@ -192,12 +197,12 @@ export class TaskView {
   }
 }
 
-// verdict says in words how the score stands beside the first baseline.
-function verdict(s, own) {
-  const over = s.rolling !== null && s.rolling !== undefined ? `over the last ${count(Math.min(1000, s.n))} answers` : `over ${count(s.n)} answers`;
-  const phase = s.phase === "stream" ? "" : s.phase === "evaluate" ? " of the snapshot's rows that evaluate" : " of the snapshot";
+// verdict says in words how the score stands beside the best baseline: both since the start, whatever the figure before it is of.
+function verdict(s) {
+  const rolling = s.rolling !== null && s.rolling !== undefined;
+  const over = (rolling ? `over the last ${count(Math.min(1000, s.n))} answers` : `over ${count(s.n)} answers`) + (s.phase === "snapshot" ? " of the snapshot" : "");
   const [name, base] = Object.entries(s.baselines || {}).filter(([, v]) => v !== null).sort(([, a], [, b]) => better(s.name) ? b - a : a - b)[0] || [];
-  if (base === undefined || own === null || own === undefined) return over + phase;
-  const good = better(s.name) ? own - base : base - own;
-  return `${over}${phase} · ${good >= 0 ? "better" : "worse"} than ${name === "frozen" ? "the frozen copy" : name.replaceAll("_", " ")} (${score(s.name, base)})`;
+  if (base === undefined || s.value === null || s.value === undefined) return over;
+  const good = better(s.name) ? s.value - base : base - s.value;
+  return `${over} · ${rolling ? `since the start ${score(s.name, s.value)}, ` : ""}${good >= 0 ? "better" : "worse"} than ${name === "frozen" ? "the frozen copy" : name.replaceAll("_", " ")} (${score(s.name, base)})`;
 }

@@ -21,6 +21,7 @@ export class Try {
     this.task = t;
     if (first) this.build(t);
     for (const c of t.columns || []) this.suggest(c);
+    this.begin(t);
     show(this.curl, t.columns?.length);
     const learned = this.version !== t.name + t.model_version;
     this.version = t.name + t.model_version;
@@ -83,6 +84,14 @@ export class Try {
     list.replaceChildren(...c.sample.map((v) => h("option", { value: v })));
     const typed = this.values.get(this.task.name);
     if (f.value === "" && !typed && document.activeElement !== f) f.value = c.sample[0];
+  }
+
+  // begin puts the first picture that comes on a pad that nobody has touched.
+  begin(t) {
+    const l = (t.latest || []).find((l) => l.picture);
+    if (!l || !this.pad?.empty || this.pad.touched) return;
+    this.pad.take(l.picture);
+    this.ask();
   }
 
   // take puts a picture of the stream on the pad.
