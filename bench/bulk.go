@@ -55,6 +55,9 @@ func bulkRow(ctx context.Context, b *bench) error {
 		f["rows_per_s"], f["insert_s"], f["seconds"] = float64(rows)/took.Seconds(), inserted.Seconds(), took.Seconds()
 		return f, s.forget(ctx)
 	}}
-	_, err = b.interleave(ctx, 5, ours)
+	load := func(ctx context.Context) error { return s.loadDigits(ctx, 60000, 0) }
+	_, err = b.interleave(ctx, 5, ours,
+		b.stack(s, "stack for throughput", 3, load, "bulk", "throughput", "raw", strconv.Itoa(rows)),
+		b.stack(s, "stack tuned for latency", 1, load, "bulk", "tuned", "raw", strconv.Itoa(rows)))
 	return err
 }

@@ -97,7 +97,10 @@ func latencyRow(ctx context.Context, b *bench) error {
 		}
 		return f, s.forget(ctx)
 	}}
-	_, err = b.interleave(ctx, 3, ours)
+	load := func(ctx context.Context) error { return s.loadDigits(ctx, 60000, 0) }
+	_, err = b.interleave(ctx, 3, ours,
+		b.stack(s, "stack tuned", 3, load, "latency", "tuned", "raw", strconv.Itoa(rows), "200"),
+		b.stack(s, "stack default", 1, load, "latency", "default", "json", strconv.Itoa(rows), "200"))
 	return err
 }
 

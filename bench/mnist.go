@@ -55,6 +55,8 @@ func mnistRow(ctx context.Context, b *bench) error {
 		scores.f["seconds"] = seconds
 		return scores.f, nil
 	}}
-	_, err = b.interleave(ctx, 5, ours)
+	_, err = b.interleave(ctx, 5, ours,
+		b.stack(s, "stack tuned", 3, nil, "e2e", "tuned", "json"),
+		b.stack(s, "stack default", 1, nil, "e2e", "default", "json"))
 	return err
 }
