@@ -29,6 +29,8 @@ func rows() []row {
 		{"latency", "commit to prediction row visible, MNIST model, 200 rows/s", latencyRow},
 		{"bulk", "rows inserted in bulk to predictions, MNIST model", bulkRow},
 		{"mnist", "MNIST end to end in Postgres, nothing running before", mnistRow},
+		{"flights", "delayed labels: a year of flights through SQLite, and from memory", flightsRow},
+		{"growth", "time and memory of 1 and 10 times the rows, and of a larger table", growthRow},
 		{"elec2", "logistic regression, Hoeffding tree, naive Bayes on Elec2 from memory, one thread", elec2Row},
 		{"kmeans", "k-means on 4 columns from memory", kmeansRow},
 		{"engine", "the engine alone on MNIST, source and sink in memory: processor time per row", engineRow},
@@ -42,6 +44,7 @@ func rows() []row {
 func children() map[string]func(ctx context.Context, a args) (figures, error) {
 	return map[string]func(context.Context, args) (figures, error){
 		"mlp": mlpChild, "source": sourceChild, "flow": flowChild,
+		"flights": flightsChild, "flights-memory": flightsMemoryChild,
 		"elec2": elec2Child, "engine": engineChild, "kmeans": kmeansChild, "checkpoint": checkpointChild,
 	}
 }
