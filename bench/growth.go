@@ -31,7 +31,7 @@ func growthRow(ctx context.Context, b *bench) error {
 		return figures{"seconds": float64(n) / f["after_first_per_s"], "us_per_row": 1e6 / f["after_first_per_s"], "cpu_s": f["cpu_s"], "rss_mb": f["rss_mb"]}
 	}
 	snapshot := func(n int) side {
-		return side{name: fmt.Sprintf("snapshot of %d rows", n), run: func(ctx context.Context) (figures, error) {
+		return side{own: true, name: fmt.Sprintf("snapshot of %d rows", n), run: func(ctx context.Context) (figures, error) {
 			if err := table(ctx, n); err != nil {
 				return nil, err
 			}
@@ -44,7 +44,7 @@ func growthRow(ctx context.Context, b *bench) error {
 		}}
 	}
 	stream := func(n, have int) side {
-		return side{name: fmt.Sprintf("stream of %d rows into %d", n, have), run: func(ctx context.Context) (figures, error) {
+		return side{own: true, name: fmt.Sprintf("stream of %d rows into %d", n, have), run: func(ctx context.Context) (figures, error) {
 			if err := table(ctx, have); err != nil {
 				return nil, err
 			}
@@ -64,7 +64,7 @@ func growthRow(ctx context.Context, b *bench) error {
 		}}
 	}
 	year := func(n int) side {
-		return side{name: fmt.Sprintf("%d flights through SQLite", n), run: func(ctx context.Context) (f figures, err error) {
+		return side{own: true, name: fmt.Sprintf("%d flights through SQLite", n), run: func(ctx context.Context) (f figures, err error) {
 			err = b.inFolder(func(dir string) error {
 				f, err = b.child("", "flights", "dir="+dir, "rows="+strconv.Itoa(n)).run(ctx)
 				return err

@@ -33,7 +33,8 @@ func cores() int { return runtime.NumCPU() }
 type side struct {
 	name string
 	run  func(ctx context.Context) (figures, error)
-	runs int // at most; 0: as many as the others
+	runs int  // at most; 0: as many as the others
+	own  bool // ours too, though not the first
 }
 
 // runChild is this program as one of our sides.
@@ -210,7 +211,7 @@ func (b *bench) interleave(ctx context.Context, n int, sides ...side) (map[strin
 	var names []string
 	for i := range n {
 		for k, s := range sides {
-			if b.ours && k > 0 || b.only != "" && !slices.Contains(strings.Split(b.only, ","), s.name) || s.runs > 0 && i >= s.runs {
+			if b.ours && k > 0 && !s.own || b.only != "" && !slices.Contains(strings.Split(b.only, ","), s.name) || s.runs > 0 && i >= s.runs {
 				continue
 			}
 			f, err := s.run(ctx)

@@ -24,7 +24,7 @@ type timetable struct {
 }
 
 const (
-	insertsAtOnce = 10  // rows of one INSERT
+	insertsAtOnce = 10  // rows of one INSERT at most
 	eventsPerTx   = 500 // changes that are committed at once
 	isoTime       = "2006-01-02 15:04:05"
 )
@@ -59,7 +59,7 @@ func (w *timetable) run(ctx context.Context, all []flights.Flight, events []flig
 		}
 		var err error
 		const values = "(?,?,?,?,?,?,?,?,?,?,?,?)"
-		for _, n := range []int{1, insertsAtOnce} {
+		for n := 1; n <= insertsAtOnce; n++ {
 			if w.inserts[n], err = prepare("INSERT INTO flights(id, scheduled_at, month, day, hour, minute, carrier, flight, tailnum, origin, dest, distance) VALUES " +
 				values + strings.Repeat(","+values, n-1)); err != nil {
 				return err
@@ -104,9 +104,6 @@ func (w *timetable) write(all []flights.Flight, events []flights.Event) error {
 		n := 0
 		for n < insertsAtOnce && i+n < len(events) && !events[i+n].Landing {
 			n++
-		}
-		if n < insertsAtOnce {
-			n = 1
 		}
 		var args [12 * insertsAtOnce]driver.Value
 		for k, e := range events[i : i+n] {
