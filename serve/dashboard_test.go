@@ -206,6 +206,83 @@ func TestDashboardEscapes(t *testing.T) {
 	p.clean()
 }
 
+// A character that turns text round stays within its own text and is seen; long texts keep their columns.
+func TestDashboardTurnedText(t *testing.T) {
+	f := &fake{now: moving(141200, 100, func(now time.Time, rows uint64) *tidemill.Status {
+		st := flights(now, rows)
+		st.Rejects[0].Reason = "row \u202Ezyx, column n"
+		x := &st.Tasks[0]
+		for i := range x.Latest {
+			x.Latest[i].ID, x.Latest[i].Label, x.Latest[i].Truth = "مرحبا-1", "\u202Eevil", strings.Repeat("x", 400)
+		}
+		return st
+	}), predict: delayed}
+	url, _ := running(t, f, Config{})
+	b := newBrowser(t)
+	p := b.open(url, 1300, 900, "light")
+	p.wait(`document.querySelectorAll("#latest tbody tr").length > 5`)
+	if got := p.text("#rejects summary span"); got != "row \uFFFDzyx, column n" {
+		t.Errorf("the reject reads %q", got)
+	}
+	if n := p.eval(`[...document.body.querySelectorAll("*")].filter((e) => /[\u202a-\u202e]/.test(e.textContent + (e.title || ""))).length`); n != 0.0 {
+		t.Errorf("%v elements have text that turns what follows", n)
+	}
+	if over := p.eval(`(() => { const s = document.querySelector("#latest .scroll"); return s.scrollWidth - s.clientWidth; })()`).(float64); over > 0 {
+		t.Errorf("long truths push the last column out by %v px", over)
+	}
+	p.fits()
+	p.clean()
+}
+
+// The checkpoint card tells of the one that the flow resumed from, and the strip's thick tick is the newest, whatever their order.
+func TestDashboardResumed(t *testing.T) {
+	f := &fake{now: moving(141200, 0, func(now time.Time, rows uint64) *tidemill.Status {
+		st := flights(now, rows)
+		at := now.Add(-42 * time.Second)
+		st.Checkpoint = tidemill.CheckpointStatus{At: at, Bytes: 113000, Loaded: true, Recent: []time.Time{at.Add(-20 * time.Second), at}}
+		st.LastEvent = now.Add(-time.Minute)
+		return st
+	}), predict: delayed}
+	url, _ := running(t, f, Config{})
+	p := newBrowser(t).open(url, 1300, 900, "light")
+	p.wait(`document.querySelector("#checkpoint").innerText.startsWith("42")`)
+	if got := p.text("#checkpoint-sub"); got != "113\u00a0kB, resumed from it" {
+		t.Errorf("it says %q", got)
+	}
+	if p.eval(`+document.querySelector("#strip .newest").getAttribute("x1") > +document.querySelector("#strip .tickmark:not(.newest)").getAttribute("x1")`) != true {
+		t.Error("the newest checkpoint is left of an older one")
+	}
+	if got := p.text("#lag"); got != "none" { // all that there is has been applied
+		t.Errorf("an idle flow lags %q", got)
+	}
+	p.clean()
+}
+
+// The headline compares what is since the start with baselines that are since the start; the curve ends at this moment's score.
+func TestDashboardComparesLikeWithLike(t *testing.T) {
+	f := &fake{now: moving(141200, 0, func(now time.Time, rows uint64) *tidemill.Status {
+		st := flights(now, rows)
+		x := &st.Tasks[0]
+		last := x.Curve[len(x.Curve)-1].N
+		x.Scores = []tidemill.ScoreStatus{{Name: "accuracy", Phase: "stream", N: last + 77, Value: some(0.78), Rolling: some(0.736), Baselines: map[string]*float64{"majority": some(0.763), "no_change": nil}}}
+		x.Warnings = nil
+		return st
+	}), predict: delayed}
+	url, _ := running(t, f, Config{})
+	p := newBrowser(t).open(url, 1300, 900, "light")
+	p.wait(`document.querySelector("#score").innerText.startsWith("73.6")`)
+	if got := strings.ReplaceAll(p.text("#score-sub"), "\u202f", " "); got != "over the last 1,000 answers · since the start 78.0 %, better than majority (76.3 %)" {
+		t.Errorf("the verdict is %q", got)
+	}
+	if got := p.text(`[data-line="rolling"] b`); !strings.HasPrefix(got, "73.6") {
+		t.Errorf("the curve ends at %q", got)
+	}
+	if n := p.eval(`document.querySelectorAll(".scores .worse").length`); n != 0.0 {
+		t.Error("the table calls it worse than a baseline")
+	}
+	p.clean()
+}
+
 // Without the token the page shows no data; with it, it does, and forgets it with the tab.
 func TestDashboardLogin(t *testing.T) {
 	f := &fake{now: moving(141200, 100, flights), predict: delayed}

@@ -63,6 +63,9 @@ func (s *survey) flow(d *database) (string, error) {
 		return "", err
 	}
 	line("    model: %s", model)
+	if scores := map[string]string{"logistic": "accuracy, auc, logloss, confusion", "softmax": "accuracy, logloss, confusion", "linear": "mae, rmse, r2"}[model]; scores != "" {
+		line("    scores: [%s]", scores)
+	}
 	if label == "" {
 		line("    scale: standard # no column outweighs the others by its unit")
 	}

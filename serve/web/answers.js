@@ -60,7 +60,7 @@ function table(list, t) {
       bar.style.width = (100 * Math.max(0, Math.min(1, p))).toFixed(1) + "%";
       const shown = t.kind === "classify" || t.kind === "cluster" ? l.label : number(l.score ?? parseFloat(l.label));
       return h("tr", null, h("td.id", { title: l.id }, l.id), h("td.label", null, shown), h("td.meter", null, h("div", null, bar), h("small", null, t.kind === "classify" ? percent(l.score, 0) : "")),
-        h("td" + (r === null ? "" : r ? ".right" : ".wrong"), null, l.truth ? (r === null ? "" : r ? "✓ " : "✗ ") + l.truth : "open"), at);
+        h("td" + (r === null ? "" : r ? ".right" : ".wrong"), { title: l.truth || null }, l.truth ? (r === null ? "" : r ? "✓ " : "✗ ") + l.truth : "open"), at);
     }))));
 }
 
@@ -73,7 +73,8 @@ export function confusion(t) {
   if (t.kind !== "classify") return;
   if (!m?.length) {
     text($("confusion-sub"), "");
-    if (changed(box, "none")) box.replaceChildren(h("p.none", null, "No prediction has met its answer yet."));
+    const scored = (t.scores || []).some((s) => s.phase !== "snapshot" && s.n);
+    if (changed(box, ["none", scored])) box.replaceChildren(h("p.none", null, ...(scored ? ["The flow keeps no score that counts classes: add ", h("code", null, "confusion"), " to the task's scores."] : ["No prediction has met its answer yet."])));
     return;
   }
   text($("confusion-sub"), "rows: truth · columns: prediction");

@@ -143,7 +143,7 @@ function race(st) {
   text($("lag"), !st.connected || !set(st.last_event) ? "–" : idle ? "none" : span(st.lag_seconds));
   text($("clock"), !set(st.last_event) ? "no change yet" : !st.connected ? "last change " + ago(quiet) :
     idle ? `last change ${ago(quiet)}, applied in ${span(st.lag_seconds)}` : (st.caught_up ? "caught up" : "catching up") + (quiet >= 3 ? " · last change " + ago(quiet) : ""));
-  spark($("lag-spark"), app.samples.map((x) => x[2] || 0), beats);
+  spark($("lag-spark"), app.samples.map((x, i) => i && x[1] === app.samples[i - 1][1] ? 0 : x[2] || 0), beats);
   text($("written"), count(st.written));
   text($("sinks"), st.sinks?.length ? st.sinks.map(plain).join(", ") : "no sink");
   attr($("sinks"), "title", (st.sinks || []).join("\n"));

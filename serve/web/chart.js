@@ -170,7 +170,7 @@ export function spark(svg, values, n) {
 export function strip(svg, times, now) {
   const W = svg.clientWidth, H = svg.clientHeight;
   if (!W || !H) return;
-  const t = times.map((x) => now - Date.parse(x)).filter((x) => x >= 0 && x < 864e5);
+  const t = times.map((x) => now - Date.parse(x)).filter((x) => x >= 0 && x < 864e5).sort((a, b) => a - b); // the newest first
   const wide = Math.max(60e3, Math.min(600e3, ...t.length ? [Math.max(...t) * 1.02] : [60e3]));
   svg.setAttribute("viewBox", `0 0 ${W} ${H}`);
   svg.replaceChildren(s("line", { class: "ground", x1: 0, x2: W, y1: H - 1, y2: H - 1 }),

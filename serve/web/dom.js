@@ -2,6 +2,11 @@
 
 export const $ = (id) => document.getElementById(id);
 
+// plain is text without the characters that turn round what stands after them, or are not seen: a row must not rewrite the
+// words beside it.
+const unseen = /[\u0000-\u0008\u000b-\u001f\u007f\u202a-\u202e\u2066-\u2069]/g;
+const plain = (t) => typeof t === "string" ? t.replace(unseen, "\ufffd") : t;
+
 // h makes an element: h("td.num", {title: "x"}, "text", child).
 export function h(spec, attrs, ...children) {
   const [tag, ...classes] = spec.split(".");
@@ -19,19 +24,19 @@ export function s(tag, attrs, ...children) {
 }
 
 function fill(e, attrs, children) {
-  for (const k in attrs || {}) if (attrs[k] !== null && attrs[k] !== undefined && attrs[k] !== false) e.setAttribute(k, attrs[k] === true ? "" : attrs[k]);
-  for (const c of children.flat()) if (c !== null && c !== undefined) e.append(c);
+  for (const k in attrs || {}) if (attrs[k] !== null && attrs[k] !== undefined && attrs[k] !== false) e.setAttribute(k, attrs[k] === true ? "" : k === "value" ? attrs[k] : plain(attrs[k]));
+  for (const c of children.flat()) if (c !== null && c !== undefined) e.append(plain(c));
 }
 
 // text sets an element's text if it is another one.
 export function text(e, t) {
-  t = String(t);
+  t = plain(String(t));
   if (e.textContent !== t) e.textContent = t;
 }
 
 export function attr(e, name, v) {
   if (v === null || v === undefined) { if (e.hasAttribute(name)) e.removeAttribute(name); }
-  else if (e.getAttribute(name) !== String(v)) e.setAttribute(name, v);
+  else if (e.getAttribute(name) !== plain(String(v))) e.setAttribute(name, plain(String(v)));
 }
 
 // show hides or shows an element.

@@ -168,7 +168,7 @@ export class TaskView {
     box.replaceChildren(h("ul.bars", null, ...list.map((w) => {
       const i = h(w.value < 0 ? "i.minus" : "i.plus");
       i.style.width = (50 * Math.abs(w.value) / top).toFixed(2) + "%";
-      return h("li", { title: w.name }, h("span", null, w.name, w.class ? h("small", null, w.class) : null), h("div", null, i), h("b", null, number(w.value)));
+      return h("li", { title: w.name }, h("span", null, h("bdi", null, w.name), w.class ? h("small", null, w.class) : null), h("div", null, i), h("b", null, number(w.value)));
     })));
   }
 
@@ -204,5 +204,5 @@ function verdict(s) {
   const [name, base] = Object.entries(s.baselines || {}).filter(([, v]) => v !== null).sort(([, a], [, b]) => better(s.name) ? b - a : a - b)[0] || [];
   if (base === undefined || s.value === null || s.value === undefined) return over;
   const good = better(s.name) ? s.value - base : base - s.value;
-  return `${over} · ${rolling ? `since the start ${score(s.name, s.value)}, ` : ""}${good >= 0 ? "better" : "worse"} than ${name === "frozen" ? "the frozen copy" : name.replaceAll("_", " ")} (${score(s.name, base)})`;
+  return `${over} · ${rolling ? `since the start ${score(s.name, s.value)}, ` : ""}${good > 1e-9 ? "better" : good < -1e-9 ? "worse" : "no better"} than ${name === "frozen" ? "the frozen copy" : name.replaceAll("_", " ")} (${score(s.name, base)})`;
 }
