@@ -36,6 +36,7 @@ func rows() []row {
 		{"engine", "the engine alone on MNIST, source and sink in memory: processor time per row", engineRow},
 		{"checkpoint", "checkpoint of a million window keys and the MNIST model", checkpointRow},
 		{"start", "start to first prediction from a checkpoint", startRow},
+		{"rest", "10,000 predictions a second over REST while the flights flow learns at full speed from SQLite; -rows is seconds", restRow},
 		{"size", "stripped binary and idle memory", sizeRow},
 	}
 }
