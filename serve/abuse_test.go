@@ -22,9 +22,15 @@ import (
 // hurried is listen with time limits that a test can wait for.
 func hurried(t *testing.T, m Mill, cfg Config) (url string) {
 	t.Helper()
+	return hurriedBy(t, m, cfg, 600*time.Millisecond)
+}
+
+// hurriedBy is hurried with a time limit for bodies and answers of its own.
+func hurriedBy(t *testing.T, m Mill, cfg Config, body time.Duration) (url string) {
+	t.Helper()
 	cfg.Listen = "localhost:0"
 	ctx, cancel := context.WithCancel(context.Background())
-	url, wait, err := listen(ctx, m, cfg, limits{header: 300 * time.Millisecond, read: 600 * time.Millisecond, write: time.Second, idle: 20 * time.Second, end: time.Second})
+	url, wait, err := listen(ctx, m, cfg, limits{header: 300 * time.Millisecond, read: body, write: body + 400*time.Millisecond, idle: 20 * time.Second, end: time.Second})
 	if err != nil {
 		cancel()
 		t.Fatal(err)

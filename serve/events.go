@@ -15,7 +15,7 @@ import (
 const (
 	beat  = time.Second            // a status at least this often while somebody watches
 	blink = 200 * time.Millisecond // how soon a change shows after a quiet second
-	stuck = 10 * time.Second       // a watcher that takes nothing for this long is let go
+	stuck = 10 * time.Second       // a watcher that takes nothing for this long is let go, unless the hub says otherwise
 	past  = 300                    // beats that are remembered for those who come
 )
 
@@ -23,6 +23,7 @@ const (
 // that the first look at the dashboard shows the last minutes too.
 type hub struct {
 	s        *server
+	stuck    time.Duration
 	start    string // names this process in event ids
 	mu       sync.Mutex
 	watchers map[*watcher]bool
@@ -49,7 +50,7 @@ type sample struct {
 }
 
 func newHub(s *server) *hub {
-	return &hub{s: s, start: strconv.FormatInt(time.Now().UnixMilli(), 36), watchers: map[*watcher]bool{}}
+	return &hub{s: s, stuck: stuck, start: strconv.FormatInt(time.Now().UnixMilli(), 36), watchers: map[*watcher]bool{}}
 }
 
 // hold keeps the hub looking until ctx ends.
@@ -203,7 +204,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) error {
 	w.WriteHeader(http.StatusOK)
 	out := http.NewResponseController(w)
 	put := func(b []byte) error {
-		if err := out.SetWriteDeadline(time.Now().Add(stuck)); err != nil {
+		if err := out.SetWriteDeadline(time.Now().Add(h.stuck)); err != nil {
 			return err
 		}
 		if _, err := w.Write(b); err != nil {

@@ -1,0 +1,120 @@
+package serve_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/connector/postgres"
+	"github.com/tidemill/tidemill/feature"
+	"github.com/tidemill/tidemill/model"
+	"github.com/tidemill/tidemill/score"
+	"github.com/tidemill/tidemill/serve"
+	"github.com/tidemill/tidemill/store"
+	"github.com/tidemill/tidemill/tidemilltest/postgrestest"
+)
+
+func TestMain(m *testing.M) { postgrestest.Main(m) }
+
+// While the database is away the last model goes on answering, and the server stays ready; once it is back the flow goes on.
+func TestDatabaseAway(t *testing.T) {
+	db := postgrestest.Start(t, postgrestest.Own())
+	at := db.URL("postgres")
+	db.Exec(t, at, `CREATE TABLE flights(id int PRIMARY KEY, distance int, late boolean);
+		INSERT INTO flights SELECT i, i % 97, i % 97 > 50 FROM generate_series(1, 2000) i`)
+	mill, err := tidemill.Start(t.Context(), tidemill.Flow{Name: "away", Source: postgres.Source(at, "flights"), Store: store.Dir(t.TempDir()), Every: 200 * time.Millisecond,
+		Tasks: []tidemill.Task{{Name: "late", Learn: tidemill.On{Op: tidemill.Insert, Table: "flights", Label: "late"},
+			Features: []tidemill.Feature{feature.Numeric("distance")}, Model: model.Logistic(model.SGD(0.01)), Scores: []tidemill.Score{score.Accuracy()}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	url, wait, err := serve.Listen(ctx, mill, serve.Config{Listen: "localhost:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { cancel(); wait() }()
+	get := func(path, body string) (int, string) {
+		t.Helper()
+		method := "GET"
+		if body != "" {
+			method = "POST"
+		}
+		q, _ := http.NewRequest(method, url+path, strings.NewReader(body))
+		a, err := http.DefaultClient.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Body.Close()
+		b, _ := io.ReadAll(a.Body)
+		return a.StatusCode, string(b)
+	}
+	version := func() string {
+		t.Helper()
+		code, text := get("/predict/late", `{"distance":70}`)
+		var p struct {
+			Prediction string
+			Version    string `json:"model_version"`
+		}
+		if err := json.Unmarshal([]byte(text), &p); code != 200 || err != nil || p.Prediction == "" {
+			t.Fatalf("%d %s", code, text)
+		}
+		return p.Version
+	}
+	until := func(what string, ok func(*tidemill.Status) bool) {
+		t.Helper()
+		for end := time.Now().Add(40 * time.Second); !ok(mill.Status()); time.Sleep(10 * time.Millisecond) {
+			if st := mill.Status(); time.Now().After(end) || st.State == "failed" {
+				t.Fatalf("%s: %s, %s, %+v", what, st.State, st.Error, st.Events)
+			}
+		}
+	}
+	learned := func(n uint64) func(*tidemill.Status) bool {
+		return func(st *tidemill.Status) bool { return st.Snapshot.Done && st.Tasks[0].Counts.Learned == n }
+	}
+	until("the snapshot", learned(2000))
+	if v := version(); v != "1.2000" {
+		t.Fatalf("version %s", v)
+	}
+	until("it is not ready", func(*tidemill.Status) bool { code, _ := get("/readyz", ""); return code == 200 }) // what health says may be a second old
+	db.Stop(t)
+	until("nobody has noticed that the database is away", func(st *tidemill.Status) bool { return st.State == "reconnecting" && !st.Connected })
+	for range 50 {
+		if v := version(); v != "1.2000" {
+			t.Fatalf("version %s", v)
+		}
+	}
+	for _, path := range []string{"/readyz", "/healthz", "/v2/health/ready", "/v2/models/late/ready", "/v1/models/late"} {
+		if code, text := get(path, ""); code != 200 {
+			t.Errorf("%s: %d %s", path, code, text)
+		}
+	}
+	time.Sleep(1100 * time.Millisecond) // nor is it taken back once health has seen that the database is away
+	if code, text := get("/readyz", ""); code != 200 {
+		t.Errorf("ready: %d %s", code, text)
+	}
+	if code, text := get("/metrics", ""); code != 200 || !strings.Contains(text, `tidemill_source_connected{flow="away"} 0`) {
+		t.Errorf("metrics: %d", code)
+	}
+	if code, text := get("/v2/models/late/infer", `{"inputs":[{"name":"distance","shape":[1],"datatype":"INT64","data":[70]}]}`); code != 200 {
+		t.Errorf("v2: %d %s", code, text)
+	}
+	db.Start(t)
+	db.Exec(t, at, "INSERT INTO flights SELECT i, i % 97, i % 97 > 50 FROM generate_series(2001, 2500) i")
+	until("the flow goes on", learned(2500))
+	if v := version(); v != "1.2500" {
+		t.Errorf("version %s", v)
+	}
+	if err := mill.Stop(); err != nil {
+		t.Error(err)
+	}
+	if v := version(); v != "1.2500" { // also of a flow that has ended
+		t.Error(fmt.Sprint("after the end: ", v))
+	}
+}
