@@ -32,7 +32,7 @@ func (c *HashedConfig) Build(string) (tidemill.Feature, error) {
 }
 
 // Hashed turns each column's value into one sparse term of value 1 whose hash names column and value: categories need no
-// list and no bound, and a new one has a weight of its own at once. (With OneHot a category adds nothing before it was
+// list, and a new one has a weight of its own at once, as long as the model has room (linear models: 2,097,152 terms). (With OneHot a category adds nothing before it was
 // learned.) NULL adds nothing. HashedConfig sets a number of buckets ("feature hashing", Weinberger et al., 2009).
 func Hashed(cols ...string) tidemill.Feature { return newHashed(cols, 0) }
 

@@ -102,6 +102,17 @@ type glm struct {
 	clean  bool      // the row is wide and all of it is known
 }
 
+// maxTerms bounds the sparse terms that have a weight: words and categories may come new for ever.
+const maxTerms = 1 << 21
+
+// warnings are those of a model: that the bound is reached.
+func (g *glm) warnings() []string {
+	if len(g.index.keys) < maxTerms {
+		return nil
+	}
+	return []string{fmt.Sprintf("%d words and categories have a weight, which is the bound: new ones add nothing; give text and hashed a number of buckets", maxTerms)}
+}
+
 func newGLM(s glmSettings, outputs int) glm {
 	g := glm{glmSettings: s}
 	g.kind, _ = s.opt.kind()
@@ -278,7 +289,13 @@ func (g *glm) begin(x *tidemill.Vector) {
 		if !known(t.Value) {
 			continue
 		}
-		p := g.index.add(t.Hash)
+		p := g.index.find(t.Hash)
+		if p < 0 {
+			if len(g.index.keys) >= maxTerms {
+				continue
+			}
+			p = g.index.add(t.Hash)
+		}
 		if p >= len(g.rowPos) {
 			g.rowPos = append(g.rowPos, 0)
 		}

@@ -21,6 +21,9 @@ func (m *linear) Kind() tidemill.ModelKind { return tidemill.Regress }
 // New implements tidemill.Model.
 func (m *linear) New() tidemill.Model { return newLinear(m.g.glmSettings) }
 
+// Warnings implements tidemill.Warner.
+func (m *linear) Warnings() []string { return m.g.warnings() }
+
 // Describe implements tidemill.Describer.
 func (m *linear) Describe() string { return m.g.describe("linear") }
 

@@ -56,6 +56,9 @@ func (m *logistic) Kind() tidemill.ModelKind { return tidemill.Classify }
 // New implements tidemill.Model.
 func (m *logistic) New() tidemill.Model { return newLogistic(m.g.glmSettings, m.softmax) }
 
+// Warnings implements tidemill.Warner.
+func (m *logistic) Warnings() []string { return m.g.warnings() }
+
 // Describe implements tidemill.Describer.
 func (m *logistic) Describe() string { return m.g.describe(m.name()) }
 
