@@ -83,6 +83,11 @@ func (t *taskState) expire(c *Change, i int) error {
 	if err != nil {
 		return err
 	}
+	if t.phase == Snapshot { // of a replay, only what stays open is told
+		mute := t.mute
+		t.mute = true
+		defer func() { t.mute = mute }()
+	}
 	for _, q := range due {
 		t.counts.Expired++
 		if t.spec.Then == "" {

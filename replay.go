@@ -14,12 +14,41 @@ type moment struct {
 	answer bool
 }
 
+// plan of a replay: its events, and what its rows will have learned of their answers when it is over.
+type replayPlan struct {
+	moments  []moment
+	answered map[uint64]int64 // by the id's hash: when an answer from another table comes
+	end      int64            // the latest time
+	last     int64            // times beyond it are rejected
+}
+
+// reach notes a time of the flow's clock.
+func (p *replayPlan) reach(at int64) {
+	if at <= p.last {
+		p.end = max(p.end, at)
+	}
+}
+
+// over reports whether the question of a row is over when the replay is: then nothing of it is told.
+func (p *replayPlan) over(t *taskState, asks *boundOn, c *Change, asked int64) bool {
+	if t.spec.Wait > 0 && asked < p.end-t.spec.Wait.Microseconds() {
+		return true
+	}
+	id, ok := asks.idOf(c.After)
+	if !ok || len(p.answered) == 0 {
+		return false
+	}
+	at, ok := p.answered[Hash(id)]
+	return ok && at > asked
+}
+
 // replay asks and answers the snapshot's rows in the order of the flow's clock, each at its own time.
 func (m *Mill) replay(ctx context.Context, t *taskState) error {
-	moments, err := m.moments(t)
+	plan, err := m.moments(t)
 	if err != nil {
 		return err
 	}
+	moments := plan.moments
 	tx := &Tx{Order: m.journal.order, Commit: m.journal.commit}
 	m.beginPass(len(moments))
 	for m.passAt < len(moments) {
@@ -34,7 +63,7 @@ func (m *Mill) replay(ctx context.Context, t *taskState) error {
 		for k := range n {
 			tt, err := t.look(rows[k].Table)
 			if err == nil {
-				err = t.replayed(&rows[k], tt, moments[m.passAt+k].answer, k)
+				err = t.replayed(plan, &rows[k], tt, moments[m.passAt+k].answer, k)
 			}
 			if err != nil {
 				m.mu.Unlock()
@@ -61,8 +90,9 @@ func (m *Mill) replay(ctx context.Context, t *taskState) error {
 }
 
 // moments are the replay's events: by time, answers before asks of the same time, then in the order of reading.
-func (m *Mill) moments(t *taskState) ([]moment, error) {
+func (m *Mill) moments(t *taskState) (*replayPlan, error) {
 	var out []moment
+	plan := &replayPlan{answered: map[uint64]int64{}, end: math.MinInt64, last: m.journal.commit.UnixMicro() + dayMicros}
 	n := uint32(0)
 	err := m.journal.scan(func(p place, c *Change) error {
 		n++
@@ -86,6 +116,7 @@ func (m *Mill) moments(t *taskState) ([]moment, error) {
 				return nil
 			}
 			asked = at
+			plan.reach(at)
 			out = append(out, moment{at, p, n, false})
 		}
 		if by == nil || by.label == nil || asks != nil && by.on.Op&Update == 0 {
@@ -97,6 +128,15 @@ func (m *Mill) moments(t *taskState) ([]moment, error) {
 		at, ok := timeOf(c.After[by.at], by.on.Unix)
 		if !ok || asks != nil && at <= asked {
 			return nil // asked and answered at once
+		}
+		plan.reach(at)
+		if asks == nil {
+			if id, ok := by.idOf(c.After); ok {
+				h := Hash(id)
+				if was, again := plan.answered[h]; !again || at > was {
+					plan.answered[h] = at
+				}
+			}
 		}
 		out = append(out, moment{at, p, n, true})
 		return nil
@@ -116,15 +156,16 @@ func (m *Mill) moments(t *taskState) ([]moment, error) {
 		}
 		return int(a.order) - int(b.order)
 	})
-	return out, err
+	plan.moments = out
+	return plan, err
 }
 
 // replayed is one event of a replay as the stream would have brought it: the INSERT without what was filled in later,
 // then the UPDATE with it.
-func (t *taskState) replayed(c *Change, tt *taskTable, answer bool, i int) error {
+func (t *taskState) replayed(plan *replayPlan, c *Change, tt *taskTable, answer bool, i int) error {
 	full := c.After
 	var blank []int
-	known, atOnce := true, false
+	known, atOnce := len(tt.learn)+len(tt.eval) > 0, false
 	for _, b := range append(slices.Clone(tt.learn), tt.eval...) {
 		if b.label == nil || b.on.Op&Update == 0 {
 			continue
@@ -152,6 +193,11 @@ func (t *taskState) replayed(c *Change, tt *taskTable, answer bool, i int) error
 		first[k] = Null()
 	}
 	t.mute = known
+	if asks := matchRow(append(slices.Clone(tt.predict), tt.eval...), c); asks != nil && !known && asks.at >= 0 {
+		if asked, ok := timeOf(full[asks.at], asks.on.Unix); ok {
+			t.mute = plan.over(t, asks, c, asked)
+		}
+	}
 	defer func() { t.mute = false }()
 	if !answer || len(tt.predict)+len(tt.eval) == 0 {
 		in := *c

@@ -248,27 +248,10 @@ func (m *Mill) restore(c *Checkpoint) ([]Mark, error) {
 			return nil, Fatalf("checkpoint %v, journal: %w", c.ID, err)
 		}
 	}
-	seen := 0
-	for _, t := range m.tasks {
-		found, err := t.restore(c)
-		if err != nil {
+	if m.live { // before, nothing is learned that an edited flow could spoil
+		if err := m.restoreTasks(c); err != nil {
 			return nil, err
 		}
-		if found {
-			seen++
-		}
-	}
-	kept := map[string]bool{}
-	for i := range c.Sections {
-		if name, ok := strings.CutPrefix(c.Sections[i].Name, "task/"); ok {
-			name, _, _ = strings.Cut(name, "/")
-			kept[name] = true
-		}
-	}
-	if seen != len(m.tasks) || len(kept) != len(m.tasks) {
-		return nil, changed("tasks", fmt.Sprint(keysOf(c)), fmt.Sprint(m.taskNames()))
-	}
-	if m.live {
 		m.passes = m.plan()
 		m.stats.snapshot.Done = m.passNo >= len(m.passes)
 		for _, t := range m.tasks {
@@ -291,6 +274,31 @@ func (m *Mill) restore(c *Checkpoint) ([]Mark, error) {
 	}
 	m.event("resume", fmt.Sprintf("resumed from checkpoint %d.%d at %s", c.ID.Term, c.ID.Seq, c.Position))
 	return marks, nil
+}
+
+// restoreTasks puts the tasks' states back. The checkpoint's tasks must be the flow's.
+func (m *Mill) restoreTasks(c *Checkpoint) error {
+	seen := 0
+	for _, t := range m.tasks {
+		found, err := t.restore(c)
+		if err != nil {
+			return err
+		}
+		if found {
+			seen++
+		}
+	}
+	kept := map[string]bool{}
+	for i := range c.Sections {
+		if name, ok := strings.CutPrefix(c.Sections[i].Name, "task/"); ok {
+			name, _, _ = strings.Cut(name, "/")
+			kept[name] = true
+		}
+	}
+	if seen != len(m.tasks) || len(kept) != len(m.tasks) {
+		return changed("tasks", fmt.Sprint(keysOf(c)), fmt.Sprint(m.taskNames()))
+	}
+	return nil
 }
 
 func (m *Mill) taskNames() []string {
