@@ -3,11 +3,14 @@ package demo
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/tidemill/tidemill/tidemilltest/postgrestest"
 )
 
 // TestFlights runs the year's first weeks through SQLite, triggers, engine and sink.
@@ -64,6 +67,25 @@ func builtDemo(t *testing.T, name string) Result {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// TestFlightsOnPostgres: the year's first weeks come to the same figures through PostgreSQL, to the last bit, and a second run begins
+// afresh.
+func TestFlightsOnPostgres(t *testing.T) {
+	url := postgrestest.Start(t).URL("postgres")
+	want := runDemo(t, "flights", Options{Rows: 10000})
+	for range 2 {
+		r := runDemo(t, "flights", Options{Rows: 10000, Source: url})
+		checkFlights(t, r, 10000, want.Tasks["late"].Counts.Answered)
+		if r.Source != "postgres" {
+			t.Errorf("source %s", r.Source)
+		}
+		for name, task := range want.Tasks {
+			if !maps.Equal(r.Tasks[name].Scores, task.Scores) {
+				t.Errorf("task %s: %v, on SQLite %v", name, r.Tasks[name].Scores, task.Scores)
+			}
+		}
+	}
 }
 
 func checkFlights(t *testing.T, r Result, asked, answered uint64) {
