@@ -26,14 +26,14 @@ type typed struct{ command, prints string }
 // commands reads what stands behind "$ " in a document's blocks. A command goes on to the end of its here-document.
 func commands(text string) []typed {
 	var out []typed
-	inside, ends := false, ""
+	fenced, inside, ends := false, false, ""
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(line, "\n")
 		last := len(out) - 1
 		switch {
 		case strings.HasPrefix(line, "```"):
-			inside = !inside && line == "```"
-			ends = ""
+			fenced = !fenced
+			inside, ends = fenced && line == "```", ""
 			if inside {
 				out = append(out, typed{}) // what a block prints before a command has none
 			}
