@@ -34,6 +34,9 @@ func (m *Mill) readRows(ctx context.Context, cs []Change) error {
 		err := m.locked(func() error {
 			for _, t := range m.tasks {
 				if t.spec.Snapshot != SnapshotLearn {
+					if err := t.lookAll(cs[:n]); err != nil { // what is wrong with a table is told now, not at its first change
+						return err
+					}
 					continue
 				}
 				if err := t.firstEpoch(cs[:n]); err != nil {
@@ -61,6 +64,18 @@ func (m *Mill) readRows(ctx context.Context, cs []Change) error {
 			return err
 		}
 		cs = cs[n:]
+	}
+	return nil
+}
+
+// lookAll looks at the tables of rows.
+func (t *taskState) lookAll(cs []Change) error {
+	for i := range cs {
+		if cs[i].Table != nil && cs[i].Table != t.lastTable {
+			if _, err := t.look(cs[i].Table); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

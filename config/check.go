@@ -344,6 +344,13 @@ func (f *File) CheckTables(tables []*tidemill.Table) error {
 		for i, e := range t.shape.Evaluate {
 			b.bindOn(t, b.item(t.path, "evaluate", i), e.Table, e.At, map[string]string{"id": e.ID, "where": e.Where, "label": e.Label}, true, tables)
 		}
+		for i, f := range t.features {
+			for _, table := range tables {
+				if err := f.Bind(table, tidemill.Folds); err != nil {
+					b.path(t.paths[i], "%v", err)
+				}
+			}
+		}
 	}
 	return r.finish()
 }

@@ -153,7 +153,44 @@ func look(ctx context.Context, f *config.File) (found []tidemill.Finding, wrong 
 	if err := f.CheckTables(tables); err != nil {
 		errors.As(err, &wrong)
 	}
-	return found, wrong
+	return append(found, wantsWhole(f, tables)...), wrong
+}
+
+// wantsWhole finds features that need the rows of a table as they were before an UPDATE, where the source brings their key
+// alone. Where a task waits for updates of the table the flow would stop at once, elsewhere at the first one.
+func wantsWhole(f *config.File, tables []*tidemill.Table) (found []tidemill.Finding) {
+	for i := range f.Flow.Tasks {
+		t := &f.Flow.Tasks[i]
+		for _, table := range tables {
+			if !table.KeyOnly {
+				continue
+			}
+			level := "warning"
+			for _, on := range []tidemill.On{t.Predict, t.Learn, t.Evaluate} {
+				for _, o := range append([]tidemill.On{on}, on.Also...) {
+					if o.Table != "" && table.Is(o.Table) && o.Op&tidemill.Update != 0 {
+						level = "error"
+					}
+				}
+			}
+			for _, feature := range t.Features {
+				n, ok := feature.(tidemill.Needer)
+				if !ok {
+					continue
+				}
+				if _, before := n.Needs(table); before {
+					what := "a feature"
+					if d, ok := feature.(tidemill.Describer); ok {
+						what = d.Describe()
+					}
+					found = append(found, tidemill.Finding{Path: "source", Level: level, Mend: "ALTER TABLE " + table.String() + " REPLICA IDENTITY FULL (SQLite: before: full in the source)",
+						Text: fmt.Sprintf("task %s: %s needs the rows of %s as they were before an UPDATE, which brings their key alone", t.Name, what, table)})
+					break
+				}
+			}
+		}
+	}
+	return found
 }
 
 // pathIn is where a part's finding stands in the flow: a part knows its kind, not whether it is the first sink.

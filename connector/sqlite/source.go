@@ -248,6 +248,7 @@ func (c *Capture) Tables(ctx context.Context) ([]*tidemill.Table, error) {
 			if err != nil {
 				return err
 			}
+			l.Before = c.before
 			tables = append(tables, l.table())
 		}
 		return nil
