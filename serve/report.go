@@ -1,13 +1,9 @@
 package serve
 
 import (
-	"bytes"
 	_ "embed"
-	"encoding/base64"
 	"fmt"
 	"html"
-	"image"
-	"image/png"
 	"io"
 	"math"
 	"slices"
@@ -39,12 +35,20 @@ func Report(w io.Writer, st *tidemill.Status, answers map[string][]Answered) err
 		`<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">`,
 		`<title>`, esc(st.Flow), ` · Tidemill</title><style>`, reportStyle, `</style></head><body>`)
 	p.write(`<header><p>Tidemill report</p><h1>`, esc(st.Flow), `</h1><p>`, esc(st.Source), `</p></header>`)
-	from := stamp(st.Started)
-	if st.Now.Sub(st.Started) < time.Second { // a checkpoint was opened for this report: when its run began is not kept
-		from = "–"
+	figures := []string{"snapshot rows", group(st.Snapshot.Rows), "streamed changes", group(st.Stream.Rows), "outputs", group(st.Outputs), "rejects", group(st.Rejected)}
+	if c := &st.Checkpoint; c.Loaded {
+		// What is read from a checkpoint has no state of its own: whether the flow runs is not known.
+		figures = append([]string{"checkpoint", fmt.Sprintf("%d.%d", c.ID.Term, c.ID.Seq), "saved", stamp(c.At)}, figures...)
+	} else {
+		figures = append([]string{"state", st.State, "from", stamp(st.Started), "to", stamp(st.Now)}, figures...)
 	}
-	p.figures("state", st.State, "from", from, "to", stamp(st.Now), "snapshot rows", group(st.Snapshot.Rows), "streamed changes", group(st.Stream.Rows),
-		"outputs", group(st.Outputs), "rejects", group(st.Rejected), "position", string(st.Position))
+	if !st.Clock.IsZero() {
+		figures = append(figures, "the flow's clock", stamp(st.Clock))
+	}
+	p.figures(figures...)
+	if st.Position != "" {
+		p.write(`<p class="at">at <code>`, esc(string(st.Position)), `</code></p>`)
+	}
 	if st.Error != "" {
 		p.write(`<p class="warn">`, esc(st.Error), `</p>`)
 	}
@@ -77,7 +81,24 @@ func (p *paper) write(parts ...string) {
 	}
 }
 
-func esc(s string) string { return html.EscapeString(strings.ToValidUTF8(s, "\ufffd")) }
+// esc is text as markup. Characters that turn round what stands after them are shown as unknown ones: a row must not rewrite the
+// words beside it.
+func esc(s string) string {
+	return html.EscapeString(strings.Map(func(r rune) rune {
+		if r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r < ' ' && r != '\n' && r != '\t' || r == 0x7f {
+			return '\ufffd'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\ufffd")))
+}
+
+// brief is text of which the beginning does.
+func brief(s string) string {
+	if r := []rune(s); len(r) > 48 {
+		return string(r[:47]) + "…"
+	}
+	return s
+}
 
 func stamp(t time.Time) string {
 	if t.IsZero() {
@@ -120,16 +141,22 @@ func (p *paper) task(t *tidemill.TaskStatus, answers []Answered) {
 	delay := "–"
 	if t.LabelDelay != nil {
 		delay = (time.Duration(*t.LabelDelay * float64(time.Second))).Round(time.Millisecond).String()
+		if *t.LabelDelay == 0 {
+			delay = "with the row"
+		}
 	}
 	p.figures("asked", group(c.Asked), "answered", group(c.Answered), "open", group(c.Open), "expired", group(c.Expired), "unasked", group(c.Unasked),
 		"corrected", group(c.Corrected), "learned", group(c.Learned), "evaluated", group(c.Evaluated), "late", group(c.Late), "rejected", group(c.Rejected), "label delay (median)", delay)
+	if c.Asked+c.Learned+c.Evaluated == 0 {
+		p.write(`<p>No row has been asked about or learned yet.</p></section>`)
+		return
+	}
 	p.curve(t)
 	p.scores(t)
 	p.confusion(t)
 	p.answered(t, answers)
-	if len(t.Weights) > 0 {
-		p.weights(t)
-	}
+	p.weights(t)
+	p.centres(t)
 	p.examples(t, answers)
 	p.write(`</section>`)
 }
@@ -167,10 +194,14 @@ func (p *paper) curve(t *tidemill.TaskStatus) {
 	if len(t.Scores) == 0 {
 		return
 	}
+	base := "majority"
+	if t.Kind == "regress" {
+		base = "mean"
+	}
 	p.write(`<div class="plots">`)
 	for _, phase := range []string{"snapshot", "evaluate", "stream"} {
 		var lines [5]line
-		for i, name := range []string{"since the start", "last 1,000", "majority or mean", "no change", "frozen copy"} {
+		for i, name := range []string{"since the start", "last 1,000", base, "no change", "frozen copy"} {
 			lines[i] = line{name: name, class: []string{"own", "rolling", "base", "same", "frozen"}[i]}
 		}
 		for _, c := range t.Curve {
@@ -195,7 +226,7 @@ func (p *paper) confusion(t *tidemill.TaskStatus) {
 	}
 	label := func(i int) string {
 		if i < len(t.Classes) {
-			return esc(t.Classes[i])
+			return esc(brief(t.Classes[i]))
 		}
 		return strconv.Itoa(i)
 	}
@@ -232,9 +263,12 @@ func (p *paper) confusion(t *tidemill.TaskStatus) {
 }
 
 func (p *paper) weights(t *tidemill.TaskStatus) {
-	top := 1e-300
+	top := 0.0
 	for _, w := range t.Weights {
 		top = max(top, math.Abs(w.Value))
+	}
+	if top == 0 {
+		return
 	}
 	p.write(`<h3>Largest weights</h3><table class="num">`)
 	for _, w := range t.Weights {
@@ -242,61 +276,10 @@ func (p *paper) weights(t *tidemill.TaskStatus) {
 		if w.Value < 0 {
 			side = "minus"
 		}
-		p.write(`<tr><td>`, esc(w.Name), ` <small>`, esc(w.Class), `</small></td><td class="bar"><i class="`, side, `" style="width:`,
+		p.write(`<tr><td>`, esc(brief(w.Name)), ` <small>`, esc(brief(w.Class)), `</small></td><td class="bar"><i class="`, side, `" style="width:`,
 			strconv.FormatFloat(50*math.Abs(w.Value)/top, 'f', 1, 64), `%"></i></td><td>`, figure(&w.Value), `</td></tr>`)
 	}
 	p.write(`</table>`)
-}
-
-// examples shows the newest right and wrong answers.
-func (p *paper) examples(t *tidemill.TaskStatus, answers []Answered) {
-	if t.Kind != "classify" {
-		return
-	}
-	if answers == nil {
-		for _, l := range t.Latest {
-			if l.Truth != "" {
-				a := Answered{ID: l.ID, Prediction: l.Label, Truth: l.Truth, Picture: l.Picture}
-				if l.Score != nil {
-					a.Score = *l.Score
-				}
-				answers = append(answers, a)
-			}
-		}
-	}
-	for _, right := range []bool{false, true} {
-		var some []Answered
-		for _, a := range answers {
-			if (a.Prediction == a.Truth) == right && len(some) < 24 {
-				some = append(some, a)
-			}
-		}
-		if len(some) == 0 {
-			continue
-		}
-		if right {
-			p.write(`<h3>Right</h3>`)
-		} else {
-			p.write(`<h3>Wrong</h3>`)
-		}
-		p.write(`<ul class="examples">`)
-		for _, a := range some {
-			p.write(`<li>`)
-			if t.Picture != nil && len(a.Picture) > 0 && len(a.Picture) == t.Picture.Width*t.Picture.Height {
-				img := &image.Gray{Pix: a.Picture, Stride: t.Picture.Width, Rect: image.Rect(0, 0, t.Picture.Width, t.Picture.Height)}
-				var file bytes.Buffer
-				if png.Encode(&file, img) == nil {
-					p.write(`<img alt="" src="data:image/png;base64,`, base64.StdEncoding.EncodeToString(file.Bytes()), `">`)
-				}
-			}
-			p.write(`<b>`, esc(a.Prediction), `</b> `, fmt.Sprintf("%.0f %%", 100*a.Score))
-			if !right {
-				p.write(` <em>is `, esc(a.Truth), `</em>`)
-			}
-			p.write(`<small>`, esc(a.ID), `</small></li>`)
-		}
-		p.write(`</ul>`)
-	}
 }
 
 func (p *paper) rejects(st *tidemill.Status) {

@@ -61,6 +61,12 @@ func (p *paper) plot(title, x, y string, lines []line) {
 		if len(l.points) == 0 {
 			continue
 		}
+		if l.class == "dot" {
+			for _, q := range l.points {
+				p.write(`<circle r="2.4" cx="`, px(q[0]), `" cy="`, py(q[1]), `"/>`)
+			}
+			continue
+		}
 		p.write(`<polyline class="`, l.class, `" points="`)
 		for _, q := range l.points {
 			p.write(px(q[0]), ",", py(q[1]), " ")
@@ -111,11 +117,19 @@ func (p *paper) answered(t *tidemill.TaskStatus, answers []Answered) {
 	if len(answers) < 2 {
 		return
 	}
-	p.write(`<h3>`, group(uint64(len(answers))), ` answers in detail</h3><div class="plots">`)
+	p.write(`<h3>`)
+	if n := uint64(len(answers)); n < t.Counts.Answered {
+		p.write(`The newest `, group(n), ` of `, group(t.Counts.Answered), ` answers in detail</h3><div class="plots">`)
+	} else {
+		p.write(group(n), ` answers in detail</h3><div class="plots">`)
+	}
 	defer func() { p.write(`</div>`) }()
 	if t.Kind == "classify" {
 		p.ranking(t, answers)
 		p.calibration(answers)
+	}
+	if t.Kind == "regress" {
+		p.misses(answers)
 	}
 	var delays []float64
 	for _, a := range answers {
@@ -150,7 +164,7 @@ type outcome struct {
 	hit bool
 }
 
-// ranking draws ROC and precision against recall, one class against the rest: the second of two classes, or each of the
+// ranking draws ROC and precision against recall, one class against the rest: true or 1 or the second of two classes, or each of the
 // up to five commonest.
 func (p *paper) ranking(t *tidemill.TaskStatus, answers []Answered) {
 	n := map[string]int{}
@@ -165,7 +179,11 @@ func (p *paper) ranking(t *tidemill.TaskStatus, answers []Answered) {
 	}
 	slices.SortStableFunc(shown, func(a, b string) int { return n[b] - n[a] })
 	if len(t.Classes) == 2 {
-		shown = slices.DeleteFunc(shown, func(c string) bool { return c != t.Classes[1] })
+		positive := t.Classes[1]
+		if first := t.Classes[0]; first == "true" || first == "1" {
+			positive = first
+		}
+		shown = slices.DeleteFunc(shown, func(c string) bool { return c != positive })
 	}
 	shown = shown[:min(len(shown), 5)]
 	styles := []string{"rolling", "frozen", "same", "base", "own"}
@@ -181,8 +199,8 @@ func (p *paper) ranking(t *tidemill.TaskStatus, answers []Answered) {
 		if r == nil {
 			continue
 		}
-		roc = append(roc, line{fmt.Sprintf("%s (area %.3f)", c, area), styles[i], r})
-		pr = append(pr, line{c, styles[i], q})
+		roc = append(roc, line{fmt.Sprintf("%s (area %.4f)", brief(c), area), styles[i], r})
+		pr = append(pr, line{brief(c), styles[i], q})
 	}
 	if roc != nil {
 		p.plot("ROC", "false positive rate", "true positive rate", append(roc, line{"", "grid", [][2]float64{{0, 0}, {1, 1}}}))
@@ -263,7 +281,9 @@ func (p *paper) calibration(answers []Answered) {
 	total, off := 0.0, 0.0
 	for k := range n {
 		if n[k] > 0 {
-			l.points = append(l.points, [2]float64{sum[k] / n[k], hit[k] / n[k]})
+			if n[k] >= 10 || len(answers) < 200 { // the share of a handful says nothing
+				l.points = append(l.points, [2]float64{sum[k] / n[k], hit[k] / n[k]})
+			}
 			total += n[k]
 			off += math.Abs(sum[k] - hit[k])
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -37,7 +38,7 @@ lock: it works also while the flow runs.`,
 }
 
 // recallMost is how many answers of a task a report looks at.
-const recallMost = 50000
+const recallMost = 400000
 
 func (a *app) writeReport(ctx context.Context, path, out string) error {
 	f, err := a.readFlow(path)
@@ -49,6 +50,7 @@ func (a *app) writeReport(ctx context.Context, path, out string) error {
 		return a.hint(path, placed(f, err))
 	}
 	s := r.Status()
+	s.Events = slices.DeleteFunc(s.Events, func(e tidemill.EventStatus) bool { return e.Kind == "resume" }) // of this reader alone
 	answers := map[string][]serve.Answered{}
 	for i := range s.Tasks {
 		list := a.recall(ctx, f, s.Tasks[i].Name)
