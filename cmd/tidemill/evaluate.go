@@ -164,6 +164,12 @@ func newRerun(tasks []tidemill.Task, o evaluateOptions) (*rerun, error) {
 				return nil, usage("task %s reads table %s, and the file is of table %s: one file is all that can be played back", t.Name, on.Table, s.table)
 			}
 		}
+		for _, f := range t.Features {
+			if !looksAt(f, s.table) {
+				d, _ := f.(tidemill.Describer)
+				return nil, usage("task %s: feature %s reads another table than %s: one file is all that can be played back", t.Name, d.Describe(), s.table)
+			}
+		}
 		if t.Learn.Label == "" {
 			continue // it learns rows as they come
 		}
@@ -238,6 +244,19 @@ func newRerun(tasks []tidemill.Task, o evaluateOptions) (*rerun, error) {
 	return s, nil
 }
 
+// looksAt is false for a window over another table, which would be empty.
+func looksAt(f tidemill.Feature, table string) bool {
+	n, ok := f.(tidemill.Needer)
+	if _, timed := f.(tidemill.Timed); !ok || !timed {
+		return true
+	}
+	const key = "\x00" // a window needs the key of the table that it is over
+	t := &tidemill.Table{Columns: []tidemill.Column{{Name: key}}, Key: []int{0}}
+	t.Schema, t.Name, _ = cutSchema(table)
+	columns, _ := n.Needs(t)
+	return slices.Contains(columns, key)
+}
+
 // cutSchema cuts public.flights.
 func cutSchema(table string) (schema, name string, ok bool) {
 	if schema, name, ok = strings.Cut(table, "."); ok {
@@ -297,6 +316,9 @@ func evaluationText(r *evaluation, src *rerun, s *tidemill.Status) string {
 		fmt.Fprintf(&b, "\ntask %s: %s\n", t.Name, t.Model)
 		c := t.Counts
 		fmt.Fprintf(&b, "  %s asked, %s answered, %s open, %s expired, %s learned\n", count(c.Asked), count(c.Answered), count(c.Open), count(c.Expired), count(c.Learned))
+		if c.Asked == 0 {
+			b.WriteString("  nothing is scored: it learns rows as they come, without a label\n")
+		}
 		for _, x := range t.Scores {
 			if x.Phase != tidemill.Stream.String() || x.Value == nil {
 				continue
