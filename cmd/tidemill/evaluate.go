@@ -230,17 +230,12 @@ func newRerun(tasks []tidemill.Task, o evaluateOptions) (*rerun, error) {
 	if o.badLines != "" {
 		c.BadLines = o.badLines
 	}
-	_, c.Table, _ = cutSchema(s.table)
+	s.schema, c.Table, _ = cutSchema(s.table)
 	rows, err := c.Build("evaluate")
 	if err != nil {
 		return nil, &failure{exitValidation, err}
 	}
 	s.rows = rows.(*file.Reader)
-	for i := range tasks { // a file's table has no schema
-		for _, on := range triggers(&tasks[i].Predict, &tasks[i].Learn, &tasks[i].Evaluate) {
-			on.Table = c.Table
-		}
-	}
 	return s, nil
 }
 

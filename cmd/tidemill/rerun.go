@@ -16,9 +16,10 @@ import (
 // rerun is a source that plays the rows of a file back as a database would have seen them: an INSERT without what the
 // answer tells, and later an UPDATE with it.
 type rerun struct {
-	rows  *file.Reader
-	table string // as the flow calls it
-	delay int    // rows between a row and its answer; 0: by the times of both
+	rows   *file.Reader
+	table  string // as the flow calls it
+	schema string // of table, which a file does not have
+	delay  int    // rows between a row and its answer; 0: by the times of both
 
 	ask, answer timing   // with delay 0
 	labels      []string // expressions: one that is known is an answer
@@ -48,7 +49,7 @@ func (s *rerun) Locate(c *tidemill.Change) string {
 
 // shape is what the rerun knows of the file's columns.
 type rerunShape struct {
-	table       *tidemill.Table
+	from, table *tidemill.Table // the file's, and that with the flow's schema
 	labels      []*tidemill.Bound
 	blank       []int
 	ask, answer int
@@ -62,7 +63,9 @@ func (s *rerun) bind(t *tidemill.Table) (*rerunShape, error) {
 		}
 		return i, nil
 	}
-	b := &rerunShape{table: t}
+	table := *t
+	table.Schema = s.schema
+	b := &rerunShape{from: t, table: &table}
 	for _, text := range s.labels {
 		e, err := tidemill.ParseExpr(text)
 		if err != nil {
@@ -147,7 +150,7 @@ func (p *player) all(ctx context.Context) error {
 		}
 		for i := range b.Changes {
 			c := &b.Changes[i]
-			if p.shape == nil || p.shape.table != c.Table {
+			if p.shape == nil || p.shape.from != c.Table {
 				if p.shape, err = s.bind(c.Table); err != nil {
 					return err
 				}
@@ -215,7 +218,7 @@ func (p *player) play(m moment) {
 	if c.Tx != nil {
 		tx.Commit = c.Tx.Commit
 	}
-	c.Tx, c.N = tx, 0
+	c.Tx, c.N, c.Table = tx, 0, p.shape.table
 	if len(p.shape.blank) > 0 {
 		blank := slices.Clone(m.row.After)
 		for _, i := range p.shape.blank {
