@@ -69,6 +69,7 @@ type stats struct {
 	connected  bool
 	caughtUp   bool
 	lag        float64
+	retained   *uint64
 	snapshot   PhaseStatus
 	stream     PhaseStatus
 	streamAt   time.Time

@@ -21,6 +21,10 @@ func (m *Mill) Status() *Status {
 		s.State = "reconnecting"
 	}
 	s.Position, s.LastEvent, s.Connected, s.CaughtUp, s.LagSeconds = st.position, st.lastEvent, st.connected, st.caughtUp, st.lag
+	if st.retained != nil {
+		n := *st.retained
+		s.Retained = &n
+	}
 	s.Changes = make(map[string]uint64, len(st.changes))
 	for k, v := range st.changes {
 		s.Changes[k] = v

@@ -177,6 +177,9 @@ func (m *Mill) cycle(ctx context.Context) error {
 		if c, ok := m.flow.Source.(Counter); ok && !live {
 			m.expect(rctx, c)
 		}
+		if r, ok := m.flow.Source.(Retainer); ok && !m.flow.Once {
+			m.watchRetained(rctx, r)
+		}
 	}()
 	defer func() {
 		stop()

@@ -83,6 +83,10 @@ func TestDatabaseAway(t *testing.T) {
 		t.Fatalf("version %s", v)
 	}
 	until("it is not ready", func(*tidemill.Status) bool { code, _ := get("/readyz", ""); return code == 200 }) // what health says may be a second old
+	until("what the slot holds is not told", func(st *tidemill.Status) bool { return st.Retained != nil && *st.Retained < 1<<30 })
+	if _, text := get("/metrics", ""); !strings.Contains(text, `tidemill_source_retained_bytes{flow="away"} `) {
+		t.Error("/metrics does not say what the slot holds")
+	}
 	db.Stop(t)
 	until("nobody has noticed that the database is away", func(st *tidemill.Status) bool { return st.State == "reconnecting" && !st.Connected })
 	for range 50 {

@@ -88,7 +88,7 @@ func flow(name string, now time.Time, rows uint64) *tidemill.Status {
 	st := &tidemill.Status{
 		Flow: name, State: "streaming", Source: "postgres localhost:5432/shop, tables flights", Sinks: []string{"postgres localhost:5432/shop, table predictions"},
 		Started: now.Add(-42 * time.Minute), Now: now, Term: 3, Position: "7412906733:1:0/2C5E1A80", Clock: now.Add(-140 * time.Millisecond),
-		LastEvent: now.Add(-120 * time.Millisecond), Connected: true, CaughtUp: true, LagSeconds: 0.014,
+		LastEvent: now.Add(-120 * time.Millisecond), Connected: true, CaughtUp: true, LagSeconds: 0.014, Retained: new(uint64(48 << 20)),
 		Changes:  map[string]uint64{"read": 60000, "insert": rows * 6 / 10, "update": rows * 4 / 10, "delete": rows / 500},
 		Snapshot: tidemill.PhaseStatus{Rows: 60000, Seconds: 9.4, Done: true}, Stream: tidemill.PhaseStatus{Rows: rows, Seconds: 2510},
 		Outputs: rows * 6 / 10, Written: rows*6/10 - 12,

@@ -54,6 +54,9 @@ func (m *flowMetrics) Collect(ch chan<- prometheus.Metric) {
 	gauge("source_connected", "1 if the source has yielded since its last error.", truth(st.Connected))
 	gauge("source_caught_up", "1 if the source has nothing more at the moment.", truth(st.CaughtUp))
 	gauge("source_lag_seconds", "From the commit of the last change at the source to its application here.", st.LagSeconds)
+	if st.Retained != nil {
+		gauge("source_retained_bytes", "Size of the log that the source's server keeps for this flow: a replication slot's WAL.", float64(*st.Retained))
+	}
 	moment("source_event_timestamp_seconds", "When the last change was applied; 0: none yet.", st.LastEvent)
 	moment("watermark_timestamp_seconds", "The flow's clock, on the source's time; 0: not set yet.", st.Clock)
 	count("snapshot_rows_total", "Rows of the snapshot that were read, since the fresh start.", st.Snapshot.Rows)

@@ -37,3 +37,27 @@ func (r *Capture) Count(ctx context.Context) (snapshot, stream uint64, err error
 	}
 	return snapshot, 0, nil
 }
+
+// Retained implements tidemill.Retainer: the bytes of WAL that the server keeps for the slot. It asks on a connection of its
+// own, and closes it.
+func (r *Capture) Retained(ctx context.Context) (uint64, error) {
+	if r.problem != nil {
+		return 0, r.problem
+	}
+	s, err := connect(ctx, r.url, false)
+	if err != nil {
+		return 0, err
+	}
+	defer s.shut()
+	st, err := lookSlot(ctx, s, r.slot)
+	if err != nil {
+		return 0, err
+	}
+	if st == nil {
+		return 0, fmt.Errorf("postgres: there is no slot %q", r.slot)
+	}
+	if st.lost != "" {
+		return 0, fmt.Errorf("postgres: slot %q: %s", r.slot, st.lost)
+	}
+	return uint64(max(st.retained, 0)), nil
+}

@@ -1,0 +1,36 @@
+package tidemill
+
+import (
+	"context"
+	"time"
+)
+
+// Retainer is an upgrade of Source: how much of its log the server keeps because this flow has not released it yet. A flow
+// that stops for good goes on holding it; people are told before a disk is full.
+type Retainer interface {
+	// Retained is that size in bytes. It runs beside Changes, each quarter of a minute, and must not slow it down.
+	Retained(ctx context.Context) (bytes uint64, err error)
+}
+
+// retainedEvery is how often the server is asked.
+const retainedEvery = 15 * time.Second
+
+// watchRetained asks until ctx ends. While the server cannot say, nothing is known.
+func (m *Mill) watchRetained(ctx context.Context, r Retainer) {
+	for wait := 250 * time.Millisecond; ; {
+		n, err := r.Retained(ctx)
+		m.sm.Lock()
+		if m.stats.retained = nil; err == nil {
+			m.stats.retained = &n
+		}
+		m.sm.Unlock()
+		if wait = min(2*wait, retainedEvery); err == nil {
+			wait = retainedEvery
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
