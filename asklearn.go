@@ -1,9 +1,6 @@
 package tidemill
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 // runMax is how many asks or learns that follow one another are computed together.
 const runMax = 256
@@ -42,6 +39,7 @@ type run struct {
 	first int64 // no ask of the run is earlier
 	enc   [2]Vector
 	block Block
+	asked Block // rows as they were before they were learned
 	preds []float64
 	base  []float64
 }
@@ -140,41 +138,11 @@ func (t *taskState) fill(learn bool) *Block {
 
 // fillRows encodes rows into b, and gives the block as the model wants it: in b's memory, without what there is none of.
 func (t *taskState) fillRows(b *Block, xs []Vector, enc *[2]Vector) Block {
-	b.Dense, b.Dense32, b.Terms = b.Dense[:0], b.Dense32[:0], b.Terms[:0]
-	f32 := false
-	if m, ok := t.model.(Float32er); ok {
-		f32 = m.Float32()
-	}
-	terms := false
+	f := t.filling(b)
 	for i := range xs {
-		x := encode(t.encoders, &xs[i], &enc[0], &enc[1])
-		if f32 {
-			at := len(b.Dense32)
-			b.Dense32 = slices.Grow(b.Dense32, len(x.Dense))[:at+len(x.Dense)]
-			to := b.Dense32[at:]
-			for k, v := range x.Dense[:len(to)] {
-				to[k] = float32(v)
-			}
-		} else {
-			b.Dense = append(b.Dense, x.Dense...)
-		}
-		terms = terms || len(x.Terms) > 0
-		if len(x.Terms) > 0 && len(t.encoders) > 0 {
-			b.Terms = append(b.Terms, append([]Term(nil), x.Terms...))
-		} else {
-			b.Terms = append(b.Terms, x.Terms)
-		}
+		f.add(encode(t.encoders, &xs[i], &enc[0], &enc[1]))
 	}
-	out := Block{Rows: len(xs), Cols: len(t.encoded), Dense: b.Dense, Dense32: b.Dense32, Terms: b.Terms}
-	if f32 {
-		out.Dense = nil
-	} else {
-		out.Dense32 = nil
-	}
-	if !terms {
-		out.Terms = nil
-	}
-	return out
+	return f.block(len(t.encoded))
 }
 
 // predictRun is the run's predictions and where each row's begins; widths may differ only where classes grow.
@@ -280,7 +248,11 @@ func (t *taskState) flushLearns() {
 	}
 	t.example.note(r.rows[0].c)
 	lb, ok := t.model.(BatchLearner)
-	if ok && len(t.encoders) == 0 && !t.spec.Balanced && (t.kind != Classify || t.classes.fixed) {
+	ok = ok && !t.spec.Balanced && (t.kind != Classify || t.classes.fixed)
+	if ok && len(t.encoders) > 0 && t.learnEncoded(lb, score) {
+		return
+	}
+	if ok && len(t.encoders) == 0 {
 		r.preds = lb.LearnBatch(r.preds[:0], t.fill(true), score)
 		width := len(r.preds) / len(r.rows)
 		for n := range r.rows {

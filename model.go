@@ -77,6 +77,11 @@ type BatchLearner interface {
 	LearnBatch(dst []float64, b *Block, want bool) []float64
 }
 
+// Steady is an upgrade of BatchLearner: so many rows can be learned, the last of them included, before a prediction may
+// change; at least 1. Rows that are predicted from other numbers than they are learned from (a scaler learns in between)
+// are learned in blocks of that size.
+type Steady interface{ Steady() int }
+
 // BatchPredictor is an upgrade of Model: PredictBatch appends the predictions of all rows, each as wide as Predict's and
 // with the same bits. It is a pure read beside other reads.
 type BatchPredictor interface {

@@ -199,6 +199,9 @@ func (m *mlp) size() int {
 	return m.c.Batch
 }
 
+// Steady implements tidemill.Steady: until the batch is full.
+func (m *mlp) Steady() int { return max(m.size()-m.n, 1) }
+
 // Learn implements tidemill.Model. A weight that is not above 0, or infinite, teaches nothing.
 func (m *mlp) Learn(e *tidemill.Example) {
 	m.lazily(len(e.X.Dense))
