@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/encode"
 	"github.com/tidemill/tidemill/examples/mnist"
 	"github.com/tidemill/tidemill/feature"
 	"github.com/tidemill/tidemill/model"
@@ -74,9 +75,13 @@ func engineChild(ctx context.Context, a args) (figures, error) {
 	stream := max(a.int("rows"), 60000)
 	src := &digitSource{set, stream, func(what string) { at[what] = cpu() }}
 	sink := &nullSink{}
+	var encoders []tidemill.Encoder // nil: those that the model asks for, which for pixels are none
+	if a["encoders"] != "" {
+		encoders = []tidemill.Encoder{encode.Standard()}
+	}
 	m, err := tidemill.Start(ctx, tidemill.Flow{Name: "bench", Source: src, Sinks: []tidemill.Sink{sink}, Store: store.Dir(a["state"]), Once: true, Tasks: []tidemill.Task{{
 		Name: "digit", Learn: tidemill.On{Op: tidemill.Insert, Table: "mnist_train", Label: "label"}, Evaluate: tidemill.On{Op: tidemill.Insert, Table: "mnist_test", Label: "label"},
-		Classes: []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}, Features: []tidemill.Feature{feature.Pixels("pixels", 28, 28)}, Model: model.MLP(),
+		Classes: []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}, Features: []tidemill.Feature{feature.Pixels("pixels", 28, 28)}, Model: model.MLP(), Encoders: encoders,
 		Scores: []tidemill.Score{score.Accuracy(), score.LogLoss(), score.Confusion()}}}})
 	if err != nil {
 		return nil, err
@@ -90,10 +95,13 @@ func engineChild(ctx context.Context, a args) (figures, error) {
 func engineRow(ctx context.Context, b *bench) error {
 	return b.inFolder(func(dir string) error {
 		i := 0
-		_, err := b.interleave(ctx, 5, side{name: "tidemill", run: func(ctx context.Context) (figures, error) {
-			i++
-			return b.child("", "engine", "state="+dir+"/"+itoa(i), "rows="+itoa(b.size)).run(ctx)
-		}})
+		engine := func(name string, words ...string) side {
+			return side{name: name, own: true, run: func(ctx context.Context) (figures, error) {
+				i++
+				return b.child("", "engine", append(words, "state="+dir+"/"+itoa(i), "rows="+itoa(b.size))...).run(ctx)
+			}}
+		}
+		_, err := b.interleave(ctx, 5, engine("tidemill"), engine("behind a scaler", "encoders=1"))
 		return err
 	})
 }
