@@ -21,7 +21,8 @@ import (
 // is in no window, and the figures of an asking row with such a key are NaN.
 //
 // What left every window is forgotten, also which rows it came from. So an UPDATE of a row whose value has left already is
-// told from a first value only by the change's Before: with Postgres set REPLICA IDENTITY FULL on such tables.
+// told from a first value only by the change's Before: Postgres sends it with REPLICA IDENTITY FULL, and without it the engine
+// stops at such an UPDATE.
 type window struct {
 	config  WindowConfig
 	where   *tidemill.Expr // nil: all rows
