@@ -266,10 +266,15 @@ func positionText(p tidemill.Position) string {
 	return string(p)
 }
 
+// again is true for the confusion beside the accuracy: as a number it is the same.
+func again(x tidemill.ScoreStatus, scores []tidemill.ScoreStatus) bool {
+	return x.Name == "confusion" && slices.ContainsFunc(scores, func(s tidemill.ScoreStatus) bool { return s.Name == "accuracy" && s.Phase == x.Phase })
+}
+
 func scoresText(scores []tidemill.ScoreStatus) string {
 	var b strings.Builder
 	for _, x := range scores {
-		if x.Value == nil || x.N == 0 {
+		if x.Value == nil || x.N == 0 || again(x, scores) {
 			continue
 		}
 		fmt.Fprintf(&b, ", %s %s %.4g", x.Phase, x.Name, *x.Value)

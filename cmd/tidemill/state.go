@@ -120,7 +120,7 @@ func taskText(b *strings.Builder, t *tidemill.TaskStatus) {
 		line("classes", "%s", strings.Join(t.Classes, ", "))
 	}
 	for _, x := range t.Scores {
-		if x.N == 0 || x.Value == nil {
+		if again(x, t.Scores) || x.N == 0 || x.Value == nil {
 			continue
 		}
 		text := fmt.Sprintf("%.4g over %s (%s)", *x.Value, count(x.N), x.Phase)
