@@ -140,7 +140,20 @@ func (p *paper) task(t *tidemill.TaskStatus, answers []Answered) {
 	c := &t.Counts
 	delay := "–"
 	if t.LabelDelay != nil {
-		delay = (time.Duration(*t.LabelDelay * float64(time.Second))).Round(time.Millisecond).String()
+		// It comes from a histogram: right to one part in twelve.
+		d := time.Duration(*t.LabelDelay * float64(time.Second))
+		switch {
+		case d >= time.Hour:
+			d = d.Round(time.Minute)
+		case d >= time.Minute:
+			d = d.Round(time.Second)
+		default:
+			d = d.Round(time.Millisecond)
+		}
+		delay = "about " + strings.TrimSuffix(d.String(), "m0s")
+		if strings.HasSuffix(d.String(), "m0s") {
+			delay += "m"
+		}
 		if *t.LabelDelay == 0 {
 			delay = "with the row"
 		}
