@@ -308,11 +308,12 @@ func (t *taskState) capture() ([]Section, error) {
 		}
 	}
 	for _, ty := range t.tallies {
-		b, err := ty.appendTo(nil)
+		write, err := ty.capture()
 		if err != nil {
 			return nil, fmt.Errorf("task %s: save scores: %w", t.spec.Name, err)
 		}
-		add("scores/"+ty.phase.String(), "scores", "", b)
+		add("scores/"+ty.phase.String(), "scores", "", nil)
+		out[len(out)-1].write = write
 	}
 	return out, nil
 }

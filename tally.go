@@ -224,46 +224,6 @@ func argmin(p []float64) int {
 	return best
 }
 
-func (t *tally) appendTo(b []byte) ([]byte, error) {
-	b = append(b, 1) // version
-	b = putUvarint(b, t.n)
-	b = putUvarint(b, uint64(len(t.scores)))
-	var err error
-	for i, s := range t.scores {
-		b = putString(b, scoreName(s))
-		group := t.group(i)
-		b = putUvarint(b, uint64(len(group)))
-		for _, g := range group {
-			var state []byte
-			if state, err = g.AppendBinary(nil); err != nil {
-				return nil, err
-			}
-			b = putBytes(b, state)
-		}
-	}
-	b = putUvarint(b, uint64(len(t.ring)))
-	for i := range t.ring {
-		k := &t.ring[(t.from+i)%len(t.ring)]
-		b = putFloats(b, k.pred)
-		b = putVarint(b, int64(k.class))
-		b = putF64(b, k.truth)
-		b = putF64(b, k.weight)
-		b = putBool(b, k.unseen)
-		b = putF64(b, k.base)
-		b = putF64(b, k.last)
-	}
-	b = putUvarint(b, t.stride)
-	b = putUvarint(b, uint64(len(t.curve)))
-	for _, p := range t.curve {
-		b = putUvarint(b, p.N)
-		for _, v := range []*float64{p.Value, p.Rolling, p.Baseline, p.NoChange, p.Frozen} {
-			b = putF64(b, unfigure(v))
-		}
-		b = putString(b, p.Event)
-	}
-	return b, nil
-}
-
 // group is score i with its companions, in the order of the state.
 func (t *tally) group(i int) []Score {
 	g := []Score{t.scores[i], t.majority[i], t.noChange[i]}

@@ -168,11 +168,10 @@ func sumEqual(cells []cell, mask uint64) []cell {
 	return cells[:n]
 }
 
-// later notes what value needs, in a moment: fold leaves alone what it has noted.
-func (f *auc) later() func() float64 {
+// still is the score as it is now, taken in a moment: fold leaves alone what it has noted.
+func (f *auc) still() figure {
 	f.shared.Store(true)
-	g := &auc{max: f.max, drop: f.drop, cells: f.cells, fresh: f.fresh}
-	return g.value
+	return &auc{max: f.max, drop: f.drop, cells: f.cells, fresh: f.fresh}
 }
 
 func (f *auc) value() float64 {

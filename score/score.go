@@ -31,6 +31,9 @@ type figure interface {
 // sums is an upgrade of figure: its state is a sum over items that can be multiplied by a factor, so it can fade.
 type sums interface{ scale(by float64) }
 
+// stills is an upgrade of figure whose value and state take long: still is the figure as it is now, for another goroutine.
+type stills interface{ still() figure }
+
 // Total is a score over all answers since it was made.
 type Total struct{ f figure }
 
@@ -57,8 +60,8 @@ func (t *Total) Value() float64 { return t.f.value() }
 
 // Later implements tidemill.Heavy.
 func (t *Total) Later() func() float64 {
-	if f, ok := t.f.(interface{ later() func() float64 }); ok {
-		return f.later()
+	if f, ok := t.f.(stills); ok {
+		return f.still().value
 	}
 	v := t.f.value()
 	return func() float64 { return v }
@@ -85,6 +88,16 @@ func (t *Total) Details(labels []string) []tidemill.NamedValue { return detailsO
 
 // AppendBinary implements tidemill.State.
 func (t *Total) AppendBinary(b []byte) ([]byte, error) { return t.f.appendState(append(b, 1)), nil }
+
+// Capture implements tidemill.Capturer.
+func (t *Total) Capture() func(b []byte) ([]byte, error) {
+	if f, ok := t.f.(stills); ok {
+		g := f.still()
+		return func(b []byte) ([]byte, error) { return g.appendState(append(b, 1)), nil }
+	}
+	state := t.f.appendState([]byte{1})
+	return func(b []byte) ([]byte, error) { return append(b, state...), nil }
+}
 
 // UnmarshalBinary implements tidemill.State.
 func (t *Total) UnmarshalBinary(data []byte) error {
