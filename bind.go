@@ -190,7 +190,7 @@ func (t *taskState) look(table *Table) (*taskTable, error) {
 		var cols []string
 		for _, f := range t.spec.Features {
 			if n, ok := f.(Needer); ok {
-				need, _ := n.Needs(table)
+				need, _ := n.Needs(nil) // what a question brings; what a window folds in comes with other rows
 				for _, c := range need {
 					if table.Col(c) >= 0 && !slices.Contains(cols, c) {
 						cols = append(cols, c)

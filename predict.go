@@ -180,7 +180,7 @@ func (t *taskState) tell(p *Prediction, pred []float64) {
 	}
 }
 
-// featureColumns are the columns of a table that the features read, in the order of the features.
+// featureColumns are the columns that the features read of a row that is asked about, in the order of the features.
 func (t *taskState) featureColumns(table *Table) []string {
 	if cols, ok := t.reads[table]; ok {
 		return cols

@@ -151,3 +151,24 @@ func TestPredictBatch(t *testing.T) {
 		}
 	}
 }
+
+// Of a row that is asked about a window reads what it is matched by, not what it folds in of other rows: only that can be
+// missing, and only that does the form ask for.
+func TestPredictAsksForWhatIsRead(t *testing.T) {
+	mill, err := tidemill.Start(t.Context(), tidemill.Flow{Source: &torrent{torrentTable(), 500}, Tasks: []tidemill.Task{{Name: "y", Classes: []string{"false", "true"},
+		Learn:    tidemill.On{Op: tidemill.Insert, Table: "t", Label: "y"},
+		Features: []tidemill.Feature{feature.Numeric("x"), feature.Count("t", "k", time.Hour)}, Model: model.Logistic(model.SGD(0.01)), Snapshot: tidemill.SnapshotSkip}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := mill.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	p, err := mill.Predict("y", tidemill.Row{"x": 1})
+	if err != nil || strings.Join(p.Missing, " ") != "k" {
+		t.Errorf("missing %v, %v", p.Missing, err)
+	}
+	if c := mill.Status().Tasks[0].Columns; len(c) != 2 || c[0].Name != "x" || c[1].Name != "k" {
+		t.Errorf("%+v", c)
+	}
+}

@@ -26,7 +26,7 @@ type taskState struct {
 	tables               map[*Table]*taskTable
 	lastTable            *Table
 	lastBound            *taskTable
-	reads                map[*Table][]string // the columns that features read, by table
+	reads                map[*Table][]string // the columns that features read of a row that asks, by table
 	names                *names
 	shapes               map[string]*Table // the newest shape by a trigger's word for the table
 
