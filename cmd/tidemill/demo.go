@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/demo"
 )
 
@@ -20,9 +22,24 @@ was learned. It lives in ./tidemill-demo/NAME with its flow.yaml, to edit and ru
 		Example: `  tidemill demo mnist
   tidemill demo iris --once --json
   tidemill demo mnist --source postgres://localhost/test`,
-		Args:      cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 1 && slices.Contains(demo.Names(), args[0]) {
+				return nil
+			}
+			names := strings.Join(demo.Names(), ", ")
+			if len(args) != 1 {
+				return usage("it is called as: tidemill demo NAME, with one of %s", names)
+			}
+			if near := tidemill.Nearest(args[0], demo.Names()); near != "" {
+				return usage("there is no demo %q; the nearest is %q", args[0], near)
+			}
+			return usage("there is no demo %q; there are %s", args[0], names)
+		},
 		ValidArgs: demo.Names(),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.Source != "" && !strings.HasPrefix(o.Source, "postgres://") && !strings.HasPrefix(o.Source, "postgresql://") {
+				return usage("--source takes a postgres:// URL; without it the demo makes a SQLite file")
+			}
 			o.Kinds, o.Out, o.Err, o.Terminal, o.PeakRSS = a.kinds, a.out, a.err, isTerminal(a.err), peakRSS
 			o.Colour = a.colour(a.out) && (!o.JSON || a.colour(a.err))
 			err := demo.Run(cmd.Context(), args[0], o)

@@ -125,8 +125,16 @@ func groupCommands(root *cobra.Command) {
 		switch c.Name() {
 		case "help":
 			c.Example = "  tidemill help run"
+			c.Run, c.RunE = nil, func(c *cobra.Command, args []string) error {
+				of, _, err := c.Root().Find(args)
+				if err != nil || len(args) > 0 && of == c.Root() {
+					return unknownCommand(c.Root(), args)
+				}
+				return of.Help()
+			}
 		case "completion":
 			c.Example = "  source <(tidemill completion bash)"
+			c.Args, c.RunE = cobra.ArbitraryArgs, unknownCommand
 			for _, x := range c.Commands() {
 				x.Example = map[string]string{
 					"bash":       "  source <(tidemill completion bash)\n  tidemill completion bash > /etc/bash_completion.d/tidemill",

@@ -79,7 +79,7 @@ function condition(st) {
     case "failed": return ["failed", "Failed", "The flow has failed" + when, error];
   }
   if (!st.connected) return ["starting", "Connecting"];
-  if (!st.caught_up && quiet > 15) return ["stalled", "Stalled", "Nothing has been applied for " + span(quiet), "The source is connected and has not been read to its end" + (st.written < st.outputs ? "; a sink is " + count(st.outputs - st.written) + " outputs behind." : ".")];
+  if (!st.caught_up && quiet > 15) return ["stalled", "Stalled", "Nothing is being applied", "Not for " + span(quiet) + ": the source is connected and has not been read to its end" + (st.written < st.outputs ? "; a sink is " + count(st.outputs - st.written) + " outputs behind." : ".")];
   if (st.caught_up && !(quiet < 15)) return ["idle", "Idle"];
   return ["streaming", st.caught_up ? "Streaming" : "Catching up"];
 }

@@ -36,7 +36,7 @@ export class Try {
     this.fields.clear();
     this.pad = null;
     const columns = t.columns || [];
-    this.out = h("div.answer", { "aria-live": "polite" });
+    this.out = h("div.answer");
     if (!columns.length) {
       this.box.replaceChildren(h("p.none", null, "The form appears with the first row: its columns are not known yet."));
       return;
@@ -147,7 +147,7 @@ export class Try {
   say(words) {
     changed(this.out, words);
     this.bars = null;
-    this.out.replaceChildren(h("p.error", null, words));
+    this.out.replaceChildren(h("p.error", { role: "alert" }, words));
   }
 
   // idle shows where the answer will be; the bars keep their places, so that nothing jumps with the first stroke.
@@ -163,7 +163,7 @@ export class Try {
   }
 
   frame(t, keys, sign) {
-    this.bars = { sign: JSON.stringify([t.name, ...sign]), label: h("b.label"), sure: h("span.sure"), note: h("p.sub"), rows: new Map() };
+    this.bars = { sign: JSON.stringify([t.name, ...sign]), label: h("b.label", { "aria-live": "polite" }), sure: h("span.sure"), note: h("p.sub"), rows: new Map() };
     const rows = keys.map((k) => {
       const bar = h("i"), fig = h("b");
       const li = h("li", null, h("span", { title: k }, k), h("div", null, bar), fig);
