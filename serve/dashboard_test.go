@@ -118,6 +118,9 @@ func TestDashboardStates(t *testing.T) {
 				p.look(size[0], size[1], scheme)
 				p.eval(`new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))`)
 				p.fits()
+				if cut := p.eval(`[...document.querySelectorAll("#chart svg > text")].filter((e) => { const a = e.getBoundingClientRect(), b = document.querySelector("#chart").getBoundingClientRect(); return a.left < b.left - 2 || a.right > b.right + 2; }).length`); cut != 0.0 {
+					t.Errorf("%s at %d px: %v texts of the curve are cut off", c.name, size[0], cut)
+				}
 				p.shot(fmt.Sprintf("%s-%d-%s", c.name, size[0], scheme))
 			}
 		}

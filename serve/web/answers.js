@@ -23,6 +23,7 @@ export function latest(list, t, clock, frozen, take) {
   const box = $("latest"), pic = t.picture;
   const hits = list.map((l) => right(l, t)).filter((r) => r !== null);
   text($("unseen"), frozen ? "frozen" : hits.length ? `${hits.filter(Boolean).length} of ${hits.length} right` : "");
+  show($("freeze"), list.length || frozen);
   if (!list.length) {
     if (changed(box, "none")) box.replaceChildren(h("p.none", null, "No row has been asked about yet."));
     return;

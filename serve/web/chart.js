@@ -65,7 +65,7 @@ export class Curve {
     const left = 48, right = 10, top = 18, bottom = 24;
     if (pts.length < 2) {
       this.svg.replaceChildren(s("line", { class: "grid", x1: left, x2: W - right, y1: H - bottom, y2: H - bottom }), s("line", { class: "grid", x1: left, x2: left, y1: top, y2: H - bottom }),
-        ...(this.empty || []).map((line, i) => s("text", { x: (W + left) / 2, y: H / 2 - 18 + 22 * i, class: i ? "" : "empty", "text-anchor": "middle" }, line)));
+        ...(this.empty || []).flatMap((line, i) => wrapped(line, (W - left - right) / 7.2).map((l) => [l, i])).map(([l, i], k) => s("text", { x: (W + left) / 2, y: H / 2 - 18 + 21 * k, class: i ? "" : "empty", "text-anchor": "middle" }, l)));
       this.hover(-1);
       return;
     }
@@ -148,6 +148,16 @@ export class Curve {
     const w = this.tip.offsetWidth, W = this.box.clientWidth;
     this.tip.style.transform = `translate(${Math.round(x + 14 + w > W ? Math.max(0, x - 14 - w) : x + 14)}px, 12px)`;
   }
+}
+
+// wrapped breaks a line at blanks, so that none is longer than so many letters.
+function wrapped(line, letters) {
+  const out = [""];
+  for (const w of line.split(" ")) {
+    if (out[out.length - 1] && (out[out.length - 1] + " " + w).length > letters) out.push(w);
+    else out[out.length - 1] += (out[out.length - 1] ? " " : "") + w;
+  }
+  return out;
 }
 
 const short = (v) => v >= 1e6 ? +(v / 1e6).toPrecision(4) + "M" : v >= 1e4 ? +(v / 1e3).toPrecision(4) + "k" : count(v);
