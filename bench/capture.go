@@ -13,6 +13,7 @@ import (
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/connector/postgres"
 	"github.com/tidemill/tidemill/store"
+	"github.com/tidemill/tidemill/tidemilltest/postgrestest"
 )
 
 // accounts is the shape of pgbench_accounts.
@@ -83,7 +84,7 @@ func streamRow(ctx context.Context, b *bench) error {
 	if b.size > 0 {
 		rows = b.size
 	}
-	s, err := startServer()
+	s, err := startServer(postgrestest.Conf("autovacuum", "off")) // which would fall on one side or the other
 	if err != nil {
 		return err
 	}
