@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -57,8 +58,7 @@ func (w *Predictions) tryCopy(ctx context.Context, g *group, last uint64, wait s
 	err = fe.Flush()
 	if err == nil {
 		// The rows go in the same round trip: after an error the server skips them up to the Sync.
-		w.copied = appendCopy(w.copied[:0], g.rows)
-		_, err = w.conn.Conn().Write(w.copied)
+		w.copied, err = sendCopy(w.conn.Conn(), w.copied[:0], g.rows)
 	}
 	if err == nil {
 		if params := toldRows(g.rows); params != nil {
@@ -94,13 +94,12 @@ func (w *Predictions) tryCopy(ctx context.Context, g *group, last uint64, wait s
 	return false, fmt.Errorf("postgres: sink %s: %w", w.table, lost(ctx, err))
 }
 
-// appendCopy appends the rows' predictions as messages of the COPY protocol, in binary format (PostgreSQL documentation,
-// "COPY", "Binary Format"), and the message that ends them.
-func appendCopy(b []byte, rows []outRow) []byte {
+// sendCopy writes the rows' predictions as messages of the COPY protocol, in binary format (PostgreSQL documentation,
+// "COPY", "Binary Format"), and the message that ends them, in pieces: the server takes one while the next is made. b is
+// scratch, and comes back.
+func sendCopy(to io.Writer, b []byte, rows []outRow) ([]byte, error) {
 	const piece = 64 << 10
-	at := len(b)
-	b = append(b, "d\x00\x00\x00\x00PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"...)
-	a := array{b: b}
+	a := array{b: append(b, "d\x00\x00\x00\x00PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"...)}
 	for i := range rows {
 		o := rows[i].prediction
 		if o == nil {
@@ -122,13 +121,17 @@ func appendCopy(b []byte, rows []outRow) []byte {
 			a.null()
 			a.null()
 		}
-		if len(a.b)-at > piece {
-			binary.BigEndian.PutUint32(a.b[at+1:], uint32(len(a.b)-at-1))
-			at = len(a.b)
-			a.b = append(a.b, 'd', 0, 0, 0, 0)
+		if len(a.b) > piece {
+			binary.BigEndian.PutUint32(a.b[1:], uint32(len(a.b)-1))
+			if _, err := to.Write(a.b); err != nil {
+				return a.b, err
+			}
+			a.b = append(a.b[:0], 'd', 0, 0, 0, 0)
 		}
 	}
 	a.b = append(a.b, 0xff, 0xff)
-	binary.BigEndian.PutUint32(a.b[at+1:], uint32(len(a.b)-at-1))
-	return append(a.b, 'c', 0, 0, 0, 4)
+	binary.BigEndian.PutUint32(a.b[1:], uint32(len(a.b)-1))
+	a.b = append(a.b, 'c', 0, 0, 0, 4)
+	_, err := to.Write(a.b)
+	return a.b, err
 }
