@@ -15,7 +15,8 @@ type shown struct {
 	wanted atomic.Bool
 	// The engine's alone:
 	next  time.Time // no copy is made before
-	never bool      // the task cannot be copied
+	never bool      // the task cannot be copied, or is too large
+	slow  int       // copies in a row that took too long
 	state []byte    // scratch
 }
 
@@ -30,6 +31,7 @@ const (
 	shownEvery = 10 * time.Millisecond  // a copy this often at most
 	shownShare = 50                     // of the engine's time, one part in so many goes into copies
 	shownAge   = 500 * time.Millisecond // an older copy is not used
+	shownSlow  = 50 * time.Millisecond  // a model that takes longer to copy is not copied: questions wait for the lock
 )
 
 // look is the copy, if there is a young one. It tells the engine that one is wanted.
@@ -65,7 +67,13 @@ func (m *Mill) show() {
 		m.sm.Unlock()
 		done := time.Now()
 		t.shown.copy.Store(&shownCopy{c, through, done})
-		t.shown.next = done.Add(max(shownEvery, shownShare*done.Sub(now)))
+		took := done.Sub(now)
+		// The next one comes before this one is too old, even where its making was interrupted.
+		t.shown.next = done.Add(min(max(shownEvery, shownShare*took), shownAge*3/5))
+		if t.shown.slow++; took < shownSlow {
+			t.shown.slow = 0
+		}
+		t.shown.never = t.shown.slow == 3
 	}
 }
 
