@@ -92,12 +92,14 @@ func mlpRow(batch, epochs int) func(context.Context, *bench) error {
 			}}
 		}
 		plain, steps := keras("keras", "plain"), keras("keras steps_per_execution", "steps")
-		if epochs > 1 {
+		if plain.runs = 3; epochs > 1 {
 			plain.runs = 2 // a minute each
 		}
 		sides := []side{ours, plain, steps, keras("keras with XLA too", "tuned")}
 		if epochs == 1 {
-			sides = append(sides, keras("scikit-learn", "sklearn"))
+			other := keras("scikit-learn", "sklearn")
+			other.runs = 3
+			sides = append(sides, other)
 		}
 		_, err := b.interleave(ctx, 5, sides...)
 		return err
