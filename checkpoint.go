@@ -211,12 +211,16 @@ func (c *Checkpoint) write() (err error) {
 	return nil
 }
 
+// sectionVersion is of what the engine itself writes into sections: 2 since delays have means. The states of features,
+// encoders, models and scores begin with versions of their own.
+const sectionVersion = 2
+
 // capture takes every state: the flow stands still for it.
 func (m *Mill) capture() (*Checkpoint, error) {
 	m.ckptSeq++
 	c := &Checkpoint{ID: CheckpointID{m.term, m.ckptSeq}, Flow: m.flow.Name, Position: m.upto}
 	add := func(name, kind, fingerprint string, data []byte) {
-		c.Sections = append(c.Sections, Section{Name: name, Kind: kind, Version: 1, Fingerprint: fingerprint, Data: data})
+		c.Sections = append(c.Sections, Section{Name: name, Kind: kind, Version: sectionVersion, Fingerprint: fingerprint, Data: data})
 	}
 	add("flow", "flow", describe(m.flow.Source), m.appendFlow(nil))
 	if m.journal != nil && m.live {
@@ -263,7 +267,7 @@ func (t *taskState) capture() ([]Section, error) {
 	var out []Section
 	prefix := "task/" + t.spec.Name + "/"
 	add := func(name, kind, fingerprint string, data []byte) {
-		out = append(out, Section{Name: prefix + name, Kind: kind, Version: 1, Fingerprint: fingerprint, Data: data})
+		out = append(out, Section{Name: prefix + name, Kind: kind, Version: sectionVersion, Fingerprint: fingerprint, Data: data})
 	}
 	state := func(name string, s State) error {
 		if c, ok := s.(Capturer); ok {

@@ -220,6 +220,12 @@ func (m *Mill) restore(c *Checkpoint) ([]Mark, error) {
 	if s == nil {
 		return nil, Fatalf("checkpoint %v has no flow section", c.ID)
 	}
+	switch {
+	case s.Version > sectionVersion:
+		return nil, Fatalf("checkpoint %v: its sections have version %d, this program reads %d: use the newer program: %w", c.ID, s.Version, sectionVersion, ErrNewer)
+	case s.Version < sectionVersion:
+		return nil, Fatalf("checkpoint %v: its sections have version %d, this program reads %d: start anew with run --fresh (the old state is kept beside), or go on with the older program", c.ID, s.Version, sectionVersion)
+	}
 	if now := describe(m.flow.Source); s.Fingerprint != now {
 		return nil, changed("source", s.Fingerprint, now)
 	}
