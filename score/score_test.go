@@ -352,3 +352,34 @@ func TestAUCLater(t *testing.T) {
 		}
 	}
 }
+
+// TestAbsurdAnswers scores numbers at the end of what a float64 can be: no panic, a state that can be read back, and a
+// rolling figure that is one again when they are gone.
+func TestAbsurdAnswers(t *testing.T) {
+	absurd := []float64{math.MaxFloat64, -math.MaxFloat64, 1e308, 1e200, -1e160, 5e-324}
+	for _, s := range []*Total{MAE(), MSE(), RMSE(), R2()} {
+		for i, made := range []func() tidemill.Score{func() tidemill.Score { return s.Rolling(5) }, s.New, func() tidemill.Score { return s.Fading(.9) }} {
+			rolling := i == 0
+			k := made()
+			if k == nil {
+				continue
+			}
+			for _, p := range absurd {
+				for _, y := range absurd {
+					k.Update(&tidemill.Answer{Kind: tidemill.Regress, Prediction: []float64{p}, Truth: y, Weight: 1})
+				}
+			}
+			back := made()
+			if err := back.UnmarshalBinary(tidemilltest.StateBytes(t, k)); err != nil {
+				t.Errorf("%s: its state cannot be read back: %v", s.Describe(), err)
+				continue
+			}
+			for i := range 20 {
+				back.Update(&tidemill.Answer{Kind: tidemill.Regress, Prediction: []float64{float64(i)}, Truth: float64(i + i%2), Weight: 1})
+			}
+			if v := back.Value(); rolling && !(math.Abs(v) < 10) {
+				t.Errorf("%s: %v over five sane answers", s.Describe(), v)
+			}
+		}
+	}
+}
