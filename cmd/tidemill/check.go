@@ -173,6 +173,10 @@ func wantsWhole(f *config.File, tables []*tidemill.Table) (found []tidemill.Find
 					}
 				}
 			}
+			mend := "before: full"
+			if table.Schema != "" {
+				mend = "ALTER TABLE " + table.String() + " REPLICA IDENTITY FULL"
+			}
 			for _, feature := range t.Features {
 				n, ok := feature.(tidemill.Needer)
 				if !ok {
@@ -183,7 +187,7 @@ func wantsWhole(f *config.File, tables []*tidemill.Table) (found []tidemill.Find
 					if d, ok := feature.(tidemill.Describer); ok {
 						what = d.Describe()
 					}
-					found = append(found, tidemill.Finding{Path: "source", Level: level, Mend: "ALTER TABLE " + table.String() + " REPLICA IDENTITY FULL (SQLite: before: full in the source)",
+					found = append(found, tidemill.Finding{Path: "source", Level: level, Mend: mend,
 						Text: fmt.Sprintf("task %s: %s needs the rows of %s as they were before an UPDATE, which brings their key alone", t.Name, what, table)})
 					break
 				}
