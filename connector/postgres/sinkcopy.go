@@ -49,7 +49,8 @@ func (w *Predictions) tryCopy(ctx context.Context, g *group, last uint64, wait s
 		return false, nil
 	}
 	fe := w.conn.Frontend()
-	stop := context.AfterFunc(ctx, func() { w.conn.Conn().SetDeadline(time.Unix(1, 0)) })
+	conn := w.conn.Conn() // drop forgets w.conn
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	fe.SendBind(&pgproto3.Bind{PreparedStatement: stmtMark, Parameters: w.markParams(last, wait)})
 	fe.SendExecute(&pgproto3.Execute{})
@@ -58,7 +59,7 @@ func (w *Predictions) tryCopy(ctx context.Context, g *group, last uint64, wait s
 	err = fe.Flush()
 	if err == nil {
 		// The rows go in the same round trip: after an error the server skips them up to the Sync.
-		w.copied, err = sendCopy(w.conn.Conn(), w.copied[:0], g.rows)
+		w.copied, err = sendCopy(conn, w.copied[:0], g.rows)
 	}
 	if err == nil {
 		if params := toldRows(g.rows); params != nil {
