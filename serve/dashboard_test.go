@@ -340,6 +340,33 @@ func TestDashboardReconnects(t *testing.T) {
 	p.clean("ERR_CONNECTION", "ERR_INCOMPLETE", "net::")
 }
 
+// A task that learns without answers shows clusters, distances and centres, and waits for no truth.
+func TestDashboardClusters(t *testing.T) {
+	f := &fake{now: moving(141200, 100, func(now time.Time, rows uint64) *tidemill.Status {
+		st := flights(now, rows)
+		st.Source = `sqlite path="iris.db" tables=[iris iris_new] log=tidemill_log_iris before=full`
+		x := &st.Tasks[0]
+		x.Kind, x.Classes, x.Scores, x.Curve, x.Confusion, x.Weights, x.Warnings = "cluster", nil, nil, nil, nil, nil, nil
+		x.Columns = x.Columns[3:5]
+		x.Centres = [][]float64{{5.918, 2.903}, {5.23, 3.605}}
+		for i := range x.Latest {
+			x.Latest[i].Label, x.Latest[i].Truth = "1", ""
+		}
+		return st
+	}), predict: delayed}
+	url, _ := running(t, f, Config{})
+	p := newBrowser(t).open(url, 1300, 900, "light")
+	p.wait(`document.querySelectorAll(".centres tbody tr").length === 2`)
+	if got := p.text("#latest") + p.text("#questions"); strings.Contains(got, "open\n") && strings.Contains(p.text("#latest"), "open") || strings.Contains(got, "% answered") || !strings.Contains(got, "distance") {
+		t.Errorf("it waits for answers: %.300s", got)
+	}
+	if got := p.text("#source"); got != "sqlite iris.db · iris, iris_new" {
+		t.Errorf("the source reads %q", got)
+	}
+	p.fits()
+	p.clean()
+}
+
 // Choosing another task shows it, and the others come without details.
 func TestDashboardTasks(t *testing.T) {
 	f := &fake{now: moving(141200, 100, fleet), predict: delayed}

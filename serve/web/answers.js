@@ -51,7 +51,8 @@ function pictures(list, t, pic, take) {
 }
 
 function table(list, t) {
-  const head = t.kind === "classify" ? ["id", "prediction", "", "truth", "asked"] : ["id", t.kind === "anomaly" ? "score" : "prediction", "", "truth", "asked"];
+  const answerless = t.kind === "cluster" || t.kind === "anomaly"; // no truth will come
+  const head = ["id", t.kind === "anomaly" ? "score" : t.kind === "cluster" ? "cluster" : "prediction", t.kind === "cluster" ? "distance" : "", answerless ? "" : "truth", "asked"];
   const span = Math.max(...list.map((l) => Math.abs(l.score ?? 0)), 1e-12);
   return h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Latest predictions" }, h("table.rows", null, h("thead", null, h("tr", null, ...head.map((x) => h("th", { scope: "col" }, x)))),
     h("tbody", null, ...list.slice(0, 24).map((l) => {
@@ -60,8 +61,8 @@ function table(list, t) {
       const bar = h("i"), p = t.kind === "classify" ? l.score ?? 0 : Math.abs(l.score ?? 0) / span;
       bar.style.width = (100 * Math.max(0, Math.min(1, p))).toFixed(1) + "%";
       const shown = t.kind === "classify" || t.kind === "cluster" ? l.label : number(l.score ?? parseFloat(l.label));
-      return h("tr", null, h("td.id", { title: l.id }, l.id), h("td.label", null, shown), h("td.meter", null, h("div", null, bar), h("small", null, t.kind === "classify" ? percent(l.score, 0) : "")),
-        h("td" + (r === null ? "" : r ? ".right" : ".wrong"), { title: l.truth || null }, l.truth ? (r === null ? "" : r ? "✓ " : "✗ ") + l.truth : "open"), at);
+      return h("tr", null, h("td.id", { title: l.id }, l.id), h("td.label", null, shown), h("td.meter", null, h("div", null, bar), h("small", null, t.kind === "classify" ? percent(l.score, 0) : t.kind === "cluster" ? number(l.score) : "")),
+        h("td" + (r === null ? "" : r ? ".right" : ".wrong"), { title: l.truth || null }, l.truth ? (r === null ? "" : r ? "✓ " : "✗ ") + l.truth : answerless ? "" : "open"), at);
     }))));
 }
 

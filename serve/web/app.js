@@ -127,7 +127,7 @@ function banner(key, headline, more) {
 // plain is a description of a source or sink without what only its room needs; the whole is in the title.
 function plain(text) {
   const kept = text.replace(/ (slot|publication|truth|log|mode|format|follow|snapshot|before)=(\[[^\]]*\]|"[^"]*"|\S+)/g, "");
-  return kept.replace(/ path="?([^" ]*)"?/, " $1").replace(/ tables?=\[?([^\] ]*)\]?/, " · $1");
+  return kept.replace(/ path="?([^" ]*)"?/, " $1").replace(/ tables?=(?:\[([^\]]*)\]|(\S+))/, (_, list, one) => " · " + (list ?? one).replaceAll(" ", ", "));
 }
 
 function race(st) {

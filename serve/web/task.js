@@ -53,7 +53,7 @@ export class TaskView {
     text($("curve-title"), s ? "Learning curve · " + s.name.replaceAll("_", " ") : "Learning curve");
     const own = s ? s.rolling ?? s.value : null;
     text($("score"), s ? score(s.name, own) : "–");
-    text($("score-sub"), s ? verdict(s) : "no answer yet");
+    text($("score-sub"), s ? verdict(s) : ["cluster", "anomaly"].includes(t.kind) ? "" : "no answer yet");
     const phases = [...new Set(curve.map((p) => p.phase))], range = $("range");
     const choices = phases.length > 1 ? ["all", ...phases] : [];
     if (!choices.includes(this.range)) this.range = "all";
@@ -115,7 +115,7 @@ export class TaskView {
     }
     const cell = (name, n, note, cls) => h("div", null, h("dt", null, cls ? h("i." + cls) : null, name), h("dd", { title: note }, count(n)));
     box.replaceChildren(
-      h("p.lead", null, h("b", null, count(c.asked)), " asked · ", h("b", null, c.asked ? percent(t.coverage) : "–"), " answered"),
+      h("p.lead", null, h("b", null, count(c.asked)), " asked · ", ...(["cluster", "anomaly"].includes(t.kind) ? ["learned without answers"] : [h("b", null, c.asked ? percent(t.coverage) : "–"), " answered"])),
       bar,
       h("dl.figures", null,
         cell("answered", c.answered, "questions that got their first answer", "answered"), cell("open", c.open, "questions that wait for their answer", "open"),
@@ -128,7 +128,7 @@ export class TaskView {
   scores() {
     const t = this.task, box = $("scores"), all = (t.scores || []).filter((s) => s.name !== "confusion"); // a card of its own
     if (!changed(box, all)) return;
-    if (!all.length) { box.replaceChildren(h("p.none", null, "No answer has been scored yet.")); return; }
+    if (!all.length) { box.replaceChildren(h("p.none", null, ["cluster", "anomaly"].includes(t.kind) ? "Nothing to score: no answers come." : "No answer has been scored yet.")); return; }
     const bases = [...new Set(all.flatMap((s) => Object.keys(s.baselines || {})))].sort();
     const phases = new Set(all.map((s) => s.phase)).size > 1;
     const row = (s) => {
@@ -156,7 +156,13 @@ export class TaskView {
     text($("weights-title"), list.length ? "Largest weights" : "Centres");
     if (!list.length && centres.length) {
       const note = h("p.sub", null, count(centres.length) + " centres of " + count(centres[0].length) + " numbers");
-      if (!pic || centres[0].length !== pic.width * pic.height) { box.replaceChildren(note); return; }
+      if (!pic || centres[0].length !== pic.width * pic.height) {
+        const wide = centres[0].length, names = t.columns?.length === wide ? t.columns.map((c) => c.name) : centres[0].map((_, i) => String(i));
+        box.replaceChildren(wide > 12 ? note : h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Centres" }, h("table.centres", null,
+          h("thead", null, h("tr", null, h("th", { scope: "col" }, ""), ...names.map((n) => h("th", { scope: "col" }, n)))),
+          h("tbody", null, ...centres.slice(0, 24).map((x, i) => h("tr", null, h("th", { scope: "row" }, String(i)), ...x.map((v) => h("td", null, number(v)))))))));
+        return;
+      }
       box.replaceChildren(h("ul.pictures", null, ...centres.slice(0, 24).map((x, i) => {
         const lo = Math.min(...x), hi = Math.max(...x), c = h("canvas", { "aria-hidden": "true" });
         grey(c, Uint8Array.from(x, (v) => 255 * (v - lo) / (hi - lo || 1)), pic.width, pic.height);
