@@ -46,6 +46,7 @@ func ModelWith(t *testing.T, c ModelCase) {
 	t.Run("stream", func(t *testing.T) { m.stream(t, m.rows(kind, 300)) })
 	t.Run("repeatable", func(t *testing.T) { m.repeatable(t, m.rows(kind, 200)) })
 	t.Run("batch is sequence", func(t *testing.T) { m.batches(t, m.rows(kind, 200)) })
+	t.Run("steady", func(t *testing.T) { m.steady(t, m.rows(kind, 200)) })
 	t.Run("untrained", func(t *testing.T) { m.untrained(t, m.rows(kind, 60)) })
 	t.Run("beside others", func(t *testing.T) {
 		rows := m.rows(kind, 150)
@@ -288,6 +289,31 @@ func (m *modelTest) batches(t *testing.T, rows []tidemill.Example) {
 		if !bytes.Equal(StateBytes(t, one), final) {
 			t.Error("PredictBatch changed the state")
 		}
+	}
+}
+
+// steady learns as many rows as a model says that it can, but one: no prediction changes.
+func (m *modelTest) steady(t *testing.T, rows []tidemill.Example) {
+	a := m.bound(t)
+	s, ok := a.(tidemill.Steady)
+	if !ok {
+		return
+	}
+	for i := 0; i < len(rows); {
+		n := s.Steady()
+		if n < 1 {
+			t.Fatalf("row %d: steady for %d rows", i, n)
+		}
+		before := a.Predict(nil, rows[0].X)
+		end := min(i+n, len(rows))
+		for ; i < end-1; i++ {
+			a.Learn(&rows[i])
+		}
+		if now := a.Predict(nil, rows[0].X); !sameNumbers(before, now) {
+			t.Fatalf("row %d: steady for %d rows, but a prediction has changed before: %v, %v", i, n, clip(before), clip(now))
+		}
+		a.Learn(&rows[i])
+		i++
 	}
 }
 
