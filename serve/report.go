@@ -140,7 +140,7 @@ func (p *paper) task(t *tidemill.TaskStatus, answers []Answered) {
 	c := &t.Counts
 	delay := "–"
 	if t.LabelDelay != nil {
-		// It comes from a histogram: right to one part in twelve.
+		// It comes from a histogram: right to one part in 128, so the last digits say nothing.
 		d := time.Duration(*t.LabelDelay * float64(time.Second))
 		switch {
 		case d >= time.Hour:
@@ -150,10 +150,7 @@ func (p *paper) task(t *tidemill.TaskStatus, answers []Answered) {
 		default:
 			d = d.Round(time.Millisecond)
 		}
-		delay = "about " + strings.TrimSuffix(d.String(), "m0s")
-		if strings.HasSuffix(d.String(), "m0s") {
-			delay += "m"
-		}
+		delay = d.String()
 		if *t.LabelDelay == 0 {
 			delay = "with the row"
 		}
