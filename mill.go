@@ -17,8 +17,9 @@ type Mill struct {
 	start time.Time
 	term  uint64
 
-	mu      sync.RWMutex // held by the engine for a slice of changes, a millisecond at most; readers share it
-	pressed atomic.Bool  // somebody waited for it
+	mu      sync.RWMutex  // held by the engine for a slice of changes, a millisecond at most; readers share it
+	pressed atomic.Bool   // somebody waited for it
+	made    atomic.Uint64 // ordinal of the last output that was made, handed on or not
 	tasks   []*taskState
 
 	// The engine's goroutine alone:
@@ -75,7 +76,6 @@ type stats struct {
 	streamAt   time.Time
 	rejected   uint64
 	rejects    []RejectStatus
-	outputs    uint64
 	checkpoint CheckpointStatus
 	events     []EventStatus
 }

@@ -188,9 +188,6 @@ func (m *Mill) send(ctx context.Context) error {
 			return errStopped
 		}
 	}
-	m.sm.Lock()
-	m.stats.outputs = m.seq
-	m.sm.Unlock()
 	return nil
 }
 

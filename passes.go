@@ -15,12 +15,12 @@ func (m *Mill) runPasses(ctx context.Context) error {
 		for _, table := range m.journal.tables {
 			for _, t := range m.tasks {
 				if _, err := t.look(table); err != nil {
-					m.mu.Unlock()
+					m.free()
 					return err
 				}
 			}
 		}
-		m.mu.Unlock()
+		m.free()
 	}
 	if m.passNo < len(m.passes) {
 		m.setState("snapshot")
@@ -55,7 +55,7 @@ func (m *Mill) runPasses(ctx context.Context) error {
 		if t.phase == Snapshot {
 			m.mu.Lock()
 			t.phase = Stream
-			m.mu.Unlock()
+			m.free()
 		}
 	}
 	m.sm.Lock()
@@ -133,7 +133,7 @@ func (m *Mill) epoch(ctx context.Context, t *taskState, epoch int) error {
 		}
 		m.mu.Lock()
 		t.relearn()
-		m.mu.Unlock()
+		m.free()
 		m.passAt += n
 		if err := m.pause(ctx); err != nil {
 			return err
@@ -141,7 +141,7 @@ func (m *Mill) epoch(ctx context.Context, t *taskState, epoch int) error {
 	}
 	m.mu.Lock()
 	t.endEpoch(epoch < t.spec.Epochs)
-	m.mu.Unlock()
+	m.free()
 	return nil
 }
 

@@ -66,12 +66,12 @@ func (m *Mill) replay(ctx context.Context, t *taskState) error {
 				err = t.replayed(plan, &rows[k], tt, moments[m.passAt+k].answer, k)
 			}
 			if err != nil {
-				m.mu.Unlock()
+				m.free()
 				return err
 			}
 		}
 		err = t.flush()
-		m.mu.Unlock()
+		m.free()
 		if err != nil {
 			return err
 		}
@@ -85,7 +85,7 @@ func (m *Mill) replay(ctx context.Context, t *taskState) error {
 	}
 	m.mu.Lock()
 	t.endEpoch(false)
-	m.mu.Unlock()
+	m.free()
 	return nil
 }
 

@@ -37,15 +37,10 @@ func (m *Mill) Status() *Status {
 		s.Stream.Seconds = time.Since(st.streamAt).Seconds()
 	}
 	s.Rejected, s.Rejects = st.rejected, slices.Clone(st.rejects)
-	s.Outputs = st.outputs
 	s.Checkpoint = st.checkpoint
 	s.Checkpoint.Recent = slices.Clone(st.checkpoint.Recent)
 	s.Events = slices.Clone(st.events)
 	m.sm.Unlock()
-	s.Written = s.Outputs
-	for _, b := range m.boxes {
-		s.Written = min(s.Written, b.written.Load())
-	}
 	clock := int64(math.MinInt64)
 	for _, t := range m.tasks {
 		m.mu.RLock() // a task at a time: the flow must not wait for all of them
@@ -61,6 +56,12 @@ func (m *Mill) Status() *Status {
 	}
 	if clock != math.MinInt64 {
 		s.Clock = clockTime(clock)
+	}
+	// After the counts, so that it is never behind them.
+	s.Outputs = m.made.Load()
+	s.Written = s.Outputs
+	for _, b := range m.boxes {
+		s.Written = min(s.Written, b.written.Load())
 	}
 	return s
 }

@@ -364,7 +364,7 @@ func (m *Mill) locked(f func() error, n int) error {
 	began := time.Now()
 	err := f()
 	took := time.Since(began)
-	m.mu.Unlock()
+	m.free()
 	target := sliceTarget
 	if m.pressed.Swap(false) {
 		target = pressedTarget
@@ -376,6 +376,17 @@ func (m *Mill) locked(f func() error, n int) error {
 		m.slice *= 2
 	}
 	return err
+}
+
+// free gives up the write lock. Before it notes how many outputs there are by now, so that a status that counts a change
+// counts its outputs too, although they are handed on later.
+func (m *Mill) free() {
+	n := m.seq
+	for _, t := range m.tasks {
+		n += uint64(len(t.outs))
+	}
+	m.made.Store(n)
+	m.mu.Unlock()
 }
 
 // gather collects the tasks' outputs of one slice in the order of their changes, and numbers them.
@@ -459,4 +470,5 @@ func (m *Mill) pass(cs []Change) {
 		m.seq++
 		m.held = append(m.held, Output{Kind: RowPassed, Seq: m.seq, Change: &cs[i], Position: m.locate(&cs[i])})
 	}
+	m.made.Store(m.seq)
 }

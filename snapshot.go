@@ -177,7 +177,7 @@ func (m *Mill) endSnapshot(ctx context.Context) error {
 			t.phase = Stream
 		}
 	}
-	m.mu.Unlock()
+	m.free()
 	m.sm.Lock()
 	m.stats.snapshot.Seconds = time.Since(m.start).Seconds()
 	m.sm.Unlock()
@@ -243,7 +243,7 @@ func (m *Mill) closing(ctx context.Context, t *taskState) error {
 		if err == nil && n%runMax == 0 {
 			err = t.flush()
 		}
-		m.mu.Unlock()
+		m.free()
 		if err != nil {
 			return err
 		}
@@ -258,7 +258,7 @@ func (m *Mill) closing(ctx context.Context, t *taskState) error {
 	}
 	m.mu.Lock()
 	err = t.flush()
-	m.mu.Unlock()
+	m.free()
 	if err != nil {
 		return err
 	}
@@ -347,7 +347,7 @@ func (c *Change) clone() *Change {
 // startOver empties everything after a snapshot that broke off.
 func (m *Mill) startOver() error {
 	m.mu.Lock()
-	defer m.mu.Unlock()
+	defer m.free()
 	if m.journal != nil {
 		m.journal.discard()
 		m.journal = nil

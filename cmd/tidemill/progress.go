@@ -72,7 +72,7 @@ func (p *pace) see(s *tidemill.Status, now time.Time) (moved bool) {
 	done, of := s.Stream.Rows, [3]uint64{2: 1}
 	if !s.Snapshot.Done {
 		done, _ = s.Snapshot.Work()
-		of = [3]uint64{uint64(s.Snapshot.Epoch), s.Snapshot.PassTotal}
+		of = [3]uint64{uint64(max(s.Snapshot.Epoch, 1)), s.Snapshot.PassTotal}
 	}
 	moved = done != p.last
 	if seconds := now.Sub(p.at).Seconds(); p.at.IsZero() || of != p.of || done < p.last {

@@ -54,3 +54,14 @@ func TestPace(t *testing.T) {
 		t.Errorf("after a start over: %v", p.rate)
 	}
 }
+
+// TestPaceOfTheFirstRows: a look before the first row and one after it are enough for a rate.
+func TestPaceOfTheFirstRows(t *testing.T) {
+	var p pace
+	at := time.Unix(1700000000, 0)
+	p.see(&tidemill.Status{}, at)
+	p.see(&tidemill.Status{Snapshot: tidemill.PhaseStatus{Rows: 100, Epoch: 1, Epochs: 3}}, at.Add(250*time.Millisecond))
+	if p.rate != 400 {
+		t.Errorf("100 rows in a quarter of a second are told as %v/s", p.rate)
+	}
+}

@@ -30,7 +30,7 @@ tasks:
     learn: {table: rows, label: y}
     features: [numeric: [a, b, c, d]]
     classes: [0, 1]
-    model: {mlp: {hidden: [256, 256]}}
+    model: {mlp: {hidden: [384, 384]}}
     epochs: 3
 checkpoint: {dir: state}
 `
