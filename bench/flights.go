@@ -148,6 +148,9 @@ func flightsChild(ctx context.Context, a args) (figures, error) {
 		return nil, err
 	}
 	defer w.close()
+	if n := a.int("tx"); n > 0 {
+		w.perTx = n
+	}
 	m, err := tidemill.Start(ctx, tidemill.Flow{Name: "flights", Source: sqlite.Source(path, "flights").KeyOnly(), Sinks: []tidemill.Sink{sqlite.Sink(filepath.Join(a["dir"], "predictions.db"), "predictions")},
 		Store: store.Dir(filepath.Join(a["dir"], "state")), Every: 10 * time.Second, Tasks: []tidemill.Task{{Name: "late",
 			Predict: tidemill.On{Op: tidemill.Insert, Table: "flights", At: "scheduled_at"}, Learn: tidemill.On{Op: tidemill.Update, Table: "flights", At: "landed_at", Label: "arr_delay > 15"},
@@ -200,13 +203,16 @@ func flightsRow(ctx context.Context, b *bench) error {
 	rows := "rows=" + strconv.Itoa(b.size)
 	memory := b.child("tidemill from memory", "flights-memory", rows)
 	memory.own = true
-	_, err := b.interleave(ctx, 5, side{name: "tidemill through SQLite", run: func(ctx context.Context) (f figures, err error) {
-		err = b.inFolder(func(dir string) error {
-			f, err = b.child("", "flights", "dir="+dir, rows).run(ctx)
-			return err
-		})
-		return f, err
-	}}, side{name: "river from memory", runs: 3, run: func(ctx context.Context) (figures, error) {
+	sqlite := func(name, tx string) side {
+		return side{name: name, own: true, run: func(ctx context.Context) (f figures, err error) {
+			err = b.inFolder(func(dir string) error {
+				f, err = b.child("", "flights", "dir="+dir, rows, tx).run(ctx)
+				return err
+			})
+			return f, err
+		}}
+	}
+	_, err := b.interleave(ctx, 5, sqlite("tidemill through SQLite", ""), sqlite("transactions of 2,000", "tx=2000"), side{name: "river from memory", runs: 3, run: func(ctx context.Context) (figures, error) {
 		return b.python(ctx, "flights_river.py", strconv.Itoa(b.size))
 	}}, memory, side{name: "demo, both tasks, one file", runs: 3, own: true, run: b.demoFlights})
 	return err

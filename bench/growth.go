@@ -28,7 +28,7 @@ func growthRow(ctx context.Context, b *bench) error {
 		return b.child("", "source", "url="+s.url(), "slot="+slot, "rows="+strconv.Itoa(n), "state="+filepath.Join(s.dir, slot)).run(ctx)
 	}
 	measured := func(f figures, n int) figures {
-		return figures{"seconds": float64(n) / f["after_first_per_s"], "us_per_row": 1e6 / f["after_first_per_s"], "cpu_s": f["cpu_s"], "rss_mb": f["rss_mb"]}
+		return figures{"seconds": float64(n) / f["rows_per_s"], "us_per_row": 1e6 / f["rows_per_s"], "first_s": f["first_s"], "cpu_s": f["cpu_s"], "rss_mb": f["rss_mb"]}
 	}
 	snapshot := func(n int) side {
 		return side{own: true, name: fmt.Sprintf("snapshot of %d rows", n), run: func(ctx context.Context) (figures, error) {

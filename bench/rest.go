@@ -280,7 +280,7 @@ func look(ctx context.Context, url string) (m moment, err error) {
 const (
 	feedAhead     = 200000 // how many changes the feeder keeps ahead of the flow
 	feedWhole     = 30     // up to so many seconds, it writes all changes before
-	feedPerSecond = 80000  // more than the flow takes
+	feedPerSecond = 125000 // more than the flow takes
 )
 
 // feeder writes the year of flights, and then again, a year later each time.

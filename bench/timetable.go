@@ -21,11 +21,12 @@ type timetable struct {
 	inserts map[int]driver.StmtExecContext // by rows
 	landing driver.StmtExecContext
 	args    []driver.NamedValue
+	perTx   int
 }
 
 const (
 	insertsAtOnce = 10  // rows of one INSERT at most
-	eventsPerTx   = 500 // changes that are committed at once
+	eventsPerTx   = 500 // changes that are committed at once, unless the side says so
 	isoTime       = "2006-01-02 15:04:05"
 )
 
@@ -34,7 +35,7 @@ func newTimetable(ctx context.Context, path string) (*timetable, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &timetable{db: db, inserts: map[int]driver.StmtExecContext{}}
+	w := &timetable{db: db, perTx: eventsPerTx, inserts: map[int]driver.StmtExecContext{}}
 	if w.conn, err = db.Conn(ctx); err != nil {
 		return nil, err
 	}
@@ -76,11 +77,11 @@ func (w *timetable) run(ctx context.Context, all []flights.Flight, events []flig
 		if err != nil {
 			return err
 		}
-		for i := 0; i < len(events) && ctx.Err() == nil; i += eventsPerTx {
+		for i := 0; i < len(events) && ctx.Err() == nil; i += w.perTx {
 			if err := w.exec(begin); err != nil {
 				return err
 			}
-			if err := w.write(all, events[i:min(i+eventsPerTx, len(events))]); err != nil {
+			if err := w.write(all, events[i:min(i+w.perTx, len(events))]); err != nil {
 				return err
 			}
 			if err := w.exec(commit); err != nil {
