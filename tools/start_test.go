@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -84,6 +85,24 @@ func same(said, printed string) bool {
 	return len(want) == len(got)
 }
 
+// tail is what a running command has printed so far. Its writer and its reader are two goroutines.
+type tail struct {
+	mu  sync.Mutex
+	out bytes.Buffer
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.out.Write(p)
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.out.String()
+}
+
 func port(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "localhost:0")
@@ -142,7 +161,7 @@ func TestStart(t *testing.T) {
 	ours := strings.NewReplacer("5433", port(t), "8080", port(t), "-k /tmp", "-k "+work)
 	exports := ""
 	var running *exec.Cmd
-	var told bytes.Buffer
+	var told tail
 	for _, c := range commands(ours.Replace(string(text))) {
 		switch {
 		case strings.HasPrefix(c.command, "git clone") || c.command == "make build" || c.command == "export PATH=$PWD:$PATH":
