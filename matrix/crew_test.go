@@ -34,8 +34,11 @@ func TestCrewLeavesNothingBehind(t *testing.T) {
 		c.Each(3, func(int) {})
 		c.Close()
 	}
-	if n := runtime.NumGoroutine(); n > before {
-		t.Fatalf("%d goroutines, %d before", n, before)
+	// Close returns when the helpers have said that they end, an instant before they are gone.
+	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
+		}
 	}
 }
 
