@@ -47,8 +47,16 @@ type Pictured interface {
 }
 
 // Memoryless is an upgrade of Feature for those without state: Append reads nothing but the row, and is safe beside Bind.
-// Predictions of a task that has only such features need not wait while the flow learns.
+// Predictions of a task whose features are all Memoryless or a Viewer need not wait while the flow learns.
 type Memoryless interface{ Memoryless() }
+
+// Viewer is an upgrade of Feature for those with a memory. View is the feature as it is now, for Append alone: the same
+// numbers, to the bit, whatever Update and Bind do to the feature afterwards, and safe beside them. It copies size bytes at
+// most, and is nil where that would be more than most. old is nil, or an earlier view that nobody reads any more, whose
+// memory may be used again. The engine's goroutine calls it, between changes.
+type Viewer interface {
+	View(old Feature, most int) (view Feature, size int)
+}
 
 // Filed is an upgrade of Pictured for columns that do not hold the grey bytes themselves: Files says whether they hold
 // picture files (PNG or JPEG) or the paths of such files, and whether the feature swaps black and white.

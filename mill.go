@@ -65,7 +65,7 @@ type stats struct {
 	err        string
 	errAt      time.Time
 	changes    map[string]uint64
-	position   Position
+	position   atomic.Pointer[Position] // read without sm: whoever answers waits for nobody
 	lastEvent  time.Time
 	connected  bool
 	caughtUp   bool
@@ -78,6 +78,14 @@ type stats struct {
 	rejects    []RejectStatus
 	checkpoint CheckpointStatus
 	events     []EventStatus
+}
+
+// through is the position up to which everything is applied.
+func (s *stats) through() Position {
+	if p := s.position.Load(); p != nil {
+		return *p
+	}
+	return ""
 }
 
 // Start checks the flow, takes the lock, resumes from the newest whole checkpoint (or begins a snapshot), and returns

@@ -60,16 +60,14 @@ func (m *Mill) PredictBatch(task string, rows []Row) ([]Prediction, error) {
 func (m *Mill) predictTurn(t *taskState, out []Prediction, rows []Row, s *scratch) (int, error) {
 	if !m.mu.TryRLock() {
 		if c := t.shown.look(); c != nil {
+			defer c.done()
 			return c.task.predictRows(out, rows, s, c.through)
 		}
 		m.pressed.Store(true)
 		m.mu.RLock()
 	}
 	defer m.mu.RUnlock()
-	m.sm.Lock()
-	through := m.stats.position
-	m.sm.Unlock()
-	return t.predictRows(out, rows, s, through)
+	return t.predictRows(out, rows, s, m.stats.through())
 }
 
 func (t *taskState) predictRows(out []Prediction, rows []Row, s *scratch, through Position) (int, error) {

@@ -244,7 +244,8 @@ func (m *Mill) restore(c *Checkpoint) ([]Mark, error) {
 		return nil, Fatalf("checkpoint %v, flow: %w", c.ID, err)
 	}
 	m.upto, m.clean = c.Position, true
-	m.stats.position = c.Position
+	position := c.Position
+	m.stats.position.Store(&position)
 	m.made.Store(m.seq)
 	m.kept = []Position{c.Position}
 	if j := c.Section("journal"); j != nil {

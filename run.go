@@ -271,9 +271,8 @@ func (m *Mill) batch(ctx context.Context, b *Batch) error {
 	}
 	if b.Upto != "" {
 		m.upto, m.clean = b.Upto, true
-		m.sm.Lock()
-		m.stats.position = b.Upto
-		m.sm.Unlock()
+		upto := b.Upto
+		m.stats.position.Store(&upto)
 	}
 	return nil
 }

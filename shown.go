@@ -1,6 +1,7 @@
 package tidemill
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"sync/atomic"
@@ -18,13 +19,16 @@ type shown struct {
 	never bool      // the task cannot be copied, or is too large
 	slow  int       // copies in a row that took too long
 	state []byte    // scratch
+	spare *shownCopy
 }
 
-// shownCopy is a task as predictions see it: only what predictRows reads is in it.
+// shownCopy is a task as predictions see it: only what predictRows reads is in it. Once another has taken its place and its
+// last reader is gone, its memory is used again.
 type shownCopy struct {
 	task    *taskState
 	through Position
 	at      time.Time
+	readers atomic.Int32
 }
 
 const (
@@ -32,17 +36,39 @@ const (
 	shownShare = 50                     // of the engine's time, one part in so many goes into copies
 	shownAge   = 500 * time.Millisecond // an older copy is not used
 	shownSlow  = 50 * time.Millisecond  // a model that takes longer to copy is not copied: questions wait for the lock
+	shownMost  = 16 << 20               // nor are features of more bytes
 )
 
-// look is the copy, if there is a young one. It tells the engine that one is wanted.
+// look is the copy, if there is a young one; the caller says done when it has read it. It tells the engine that one is
+// wanted.
 func (s *shown) look() *shownCopy {
 	if !s.wanted.Load() {
 		s.wanted.Store(true)
 	}
-	if c := s.copy.Load(); c != nil && time.Since(c.at) < shownAge {
-		return c
+	for {
+		c := s.copy.Load()
+		if c == nil {
+			return nil
+		}
+		c.readers.Add(1)
+		if s.copy.Load() == c { // from here on it is not written over
+			if time.Since(c.at) < shownAge {
+				return c
+			}
+			c.done()
+			return nil
+		}
+		c.done()
 	}
-	return nil
+}
+
+// done gives a copy back.
+func (c *shownCopy) done() { c.readers.Add(-1) }
+
+// reset forgets the copies: the task begins anew.
+func (s *shown) reset() {
+	s.copy.Store(nil)
+	s.spare = nil
 }
 
 // show makes the copies that are wanted. The engine's goroutine calls it between slices, without the lock: nobody else
@@ -57,16 +83,18 @@ func (m *Mill) show() {
 			continue
 		}
 		t.shown.wanted.Store(false)
-		c, err := t.copied()
-		if err != nil || c == nil {
+		c := t.shown.spare
+		if c == nil || c.readers.Load() > 0 {
+			c = &shownCopy{}
+		}
+		t.shown.spare = nil
+		if err := t.copyTo(c); err != nil {
 			t.shown.never = true
 			continue
 		}
-		m.sm.Lock()
-		through := m.stats.position
-		m.sm.Unlock()
 		done := time.Now()
-		t.shown.copy.Store(&shownCopy{c, through, done})
+		c.through, c.at = m.stats.through(), done
+		t.shown.spare = t.shown.copy.Swap(c)
 		took := done.Sub(now)
 		// The next one comes before this one is too old, even where its making was interrupted.
 		t.shown.next = done.Add(min(max(shownEvery, shownShare*took), shownAge*3/5))
@@ -77,34 +105,58 @@ func (m *Mill) show() {
 	}
 }
 
-// copied is the task as predictions see it, or nil where a feature has a memory, which is not copied.
-func (t *taskState) copied() (*taskState, error) {
-	for _, f := range t.spec.Features {
-		if _, ok := f.(Memoryless); !ok {
-			return nil, nil
+// errNotCopied says that a task's features have a memory that is not copied.
+var errNotCopied = errors.New("a feature's memory is not copied")
+
+// copyTo makes c the task as predictions see it, in the memory of the copy that c was.
+func (t *taskState) copyTo(c *shownCopy) error {
+	old := c.task
+	spec := *t.spec
+	spec.Features = make([]Feature, len(t.spec.Features))
+	room := shownMost
+	for i, f := range t.spec.Features {
+		if _, ok := f.(Memoryless); ok {
+			spec.Features[i] = f
+			continue
+		}
+		var before Feature
+		if old != nil {
+			before = old.spec.Features[i]
+		}
+		size := 0
+		if v, ok := f.(Viewer); ok {
+			spec.Features[i], size = v.View(before, room)
+		}
+		if room -= size; spec.Features[i] == nil {
+			return errNotCopied
 		}
 	}
-	model, encoders, _, err := t.fresh()
-	if err != nil {
-		return nil, err
+	n := &taskState{spec: &spec, kind: t.kind, encoded: t.encoded, predict: t.predict, learn: t.learn, eval: t.eval,
+		tables: maps.Clone(t.tables), reads: maps.Clone(t.reads), shapes: maps.Clone(t.shapes), positive: t.positive, threshold: t.threshold,
+		classes: &classes{labels: slices.Clip(t.classes.labels), index: maps.Clone(t.classes.index), fixed: t.classes.fixed},
+		clock:   t.clock, started: t.started}
+	var err error
+	if old != nil {
+		n.model, n.encoders = old.model, old.encoders
+	} else if n.model, n.encoders, _, err = t.fresh(); err != nil {
+		return err
 	}
 	if t.shown.state, err = t.model.AppendBinary(t.shown.state[:0]); err != nil {
-		return nil, err
+		return err
 	}
-	if err := model.UnmarshalBinary(slices.Clone(t.shown.state)); err != nil {
-		return nil, err
+	if err := n.model.UnmarshalBinary(t.shown.state); err != nil {
+		return err
 	}
-	for i, e := range encoders {
+	for i, e := range n.encoders {
 		if t.shown.state, err = t.encoders[i].AppendBinary(t.shown.state[:0]); err != nil {
-			return nil, err
+			return err
 		}
-		if err := e.UnmarshalBinary(slices.Clone(t.shown.state)); err != nil {
-			return nil, err
+		if err := e.UnmarshalBinary(t.shown.state); err != nil {
+			return err
 		}
 	}
 	v := t.version()
-	return &taskState{spec: t.spec, kind: t.kind, encoded: t.encoded, model: model, encoders: encoders, predict: t.predict, learn: t.learn, eval: t.eval,
-		tables: maps.Clone(t.tables), reads: maps.Clone(t.reads), shapes: maps.Clone(t.shapes), positive: t.positive, threshold: t.threshold,
-		classes: &classes{labels: slices.Clip(t.classes.labels), index: maps.Clone(t.classes.index), fixed: t.classes.fixed},
-		clock:   t.clock, started: t.started, version: func() Version { return v }}, nil
+	n.version = func() Version { return v }
+	c.task = n
+	return nil
 }

@@ -52,11 +52,12 @@ func torrentTable() *tidemill.Table {
 		{Name: "y", Kind: tidemill.KindBool}}, []int{0})
 }
 
-func startTorrent(t *testing.T, rows uint64) *tidemill.Mill {
+func startTorrent(t *testing.T, rows uint64, more ...tidemill.Feature) *tidemill.Mill {
 	t.Helper()
 	mill, err := tidemill.Start(t.Context(), tidemill.Flow{Name: "torrent", Source: &torrent{torrentTable(), rows}, Tasks: []tidemill.Task{{Name: "y",
 		Learn:    tidemill.On{Op: tidemill.Insert, Table: "t", Label: "y"},
-		Features: []tidemill.Feature{feature.Numeric("x"), feature.OneHot("k")}, Model: model.Logistic(model.SGD(0.01)), Scores: []tidemill.Score{score.Accuracy()}}}})
+		Features: append([]tidemill.Feature{feature.Numeric("x"), feature.OneHot("k")}, more...), Model: model.Logistic(model.SGD(0.01)),
+		Scores: []tidemill.Score{score.Accuracy()}, Snapshot: tidemill.SnapshotSkip}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +67,16 @@ func startTorrent(t *testing.T, rows uint64) *tidemill.Mill {
 // A prediction that is given while the flow learns at full speed is, to the bit, the one that the model gives after as
 // many rows as the prediction's version says.
 func TestPredictionsWhileLearning(t *testing.T) {
-	mill := startTorrent(t, 0)
+	t.Run("columns", func(t *testing.T) { predictWhileLearning(t, func() []tidemill.Feature { return nil }) })
+	t.Run("windows", func(t *testing.T) {
+		predictWhileLearning(t, func() []tidemill.Feature {
+			return []tidemill.Feature{feature.Count("t", "k", time.Minute), feature.Mean("x", "t", "k", time.Hour), feature.Distinct("x", "t", "k", 50*time.Second)}
+		})
+	})
+}
+
+func predictWhileLearning(t *testing.T, more func() []tidemill.Feature) {
+	mill := startTorrent(t, 0, more()...)
 	row := tidemill.Row{"x": 43, "k": "b"}
 	var mu sync.Mutex
 	given := map[string]float64{}
@@ -109,7 +119,7 @@ func TestPredictionsWhileLearning(t *testing.T) {
 		if tried++; tried > 5 {
 			break
 		}
-		again := startTorrent(t, learned)
+		again := startTorrent(t, learned, more()...)
 		if err := again.Wait(); err != nil {
 			t.Fatal(err)
 		}

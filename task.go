@@ -257,7 +257,7 @@ func (t *taskState) build() error {
 	t.latest, t.example = nil, example{}
 	t.run.reset()
 	t.outs = nil
-	t.shown.copy.Store(nil)
+	t.shown.reset()
 	var err error
 	t.model, t.encoders, t.encoded, err = t.fresh()
 	if err != nil {

@@ -106,6 +106,7 @@ func FeatureWith(t *testing.T, c FeatureCase) {
 	t.Run("columns", f.columns)
 	t.Run("stream", f.stream)
 	t.Run("other shape", f.otherShape)
+	t.Run("view", f.view)
 	t.Run("null and not sent", f.unknown)
 	t.Run("truncate and odd changes", f.odd)
 	t.Run("broken state", func(t *testing.T) {
