@@ -28,7 +28,11 @@ type Predictions struct {
 	upsert  *stmt
 	answer  *stmt
 	move    *stmt
+	schema  *stmt
 	commit  *stmt
+	watched bool  // the table has triggers,
+	looked  int64 // under this schema version
+	merger  merger
 	scratch []byte
 }
 

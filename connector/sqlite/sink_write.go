@@ -22,6 +22,7 @@ var errNotResumed = errors.New("sqlite: the sink is not open: Resume comes first
 
 func (p *Predictions) prepare() (err error) {
 	p.finalize()
+	p.looked = -1
 	t := "main." + quote(p.name)
 	var names, marks, sets []string
 	for _, c := range sinkColumns {
@@ -41,6 +42,7 @@ func (p *Predictions) prepare() (err error) {
 		{&p.upsert, fmt.Sprintf("INSERT INTO %s(%s) VALUES(%s) ON CONFLICT(task, id) DO UPDATE SET %s", t,
 			strings.Join(names, ", "), strings.Join(marks, ", "), strings.Join(sets, ", "))},
 		{&p.move, fmt.Sprintf("UPDATE OR REPLACE %s SET id=? WHERE task=? AND id=?", t)},
+		{&p.schema, "PRAGMA main.schema_version"},
 		{&p.commit, "UPDATE main." + marksTable + " SET seq=? WHERE flow=? AND target=? AND term=?"},
 	} {
 		if *st.to, err = p.d.prepare(st.sql); err != nil {
@@ -63,10 +65,8 @@ func (p *Predictions) Write(ctx context.Context, out []tidemill.Output) error {
 		n := min(len(out), writeChunk)
 		seq := out[n-1].Seq
 		err := p.d.write(ctx, func() error {
-			for i := range out[:n] {
-				if err := p.row(&out[i]); err != nil {
-					return err
-				}
+			if err := p.rows(out[:n]); err != nil {
+				return err
 			}
 			return p.setMark(seq)
 		})
@@ -95,7 +95,54 @@ func (p *Predictions) setMark(seq uint64) error {
 	return nil
 }
 
-func (p *Predictions) row(o *tidemill.Output) error {
+// rows writes outputs inside a transaction.
+func (p *Predictions) rows(out []tidemill.Output) error {
+	watched, err := p.isWatched()
+	if err != nil {
+		return err
+	}
+	if watched || !p.truth {
+		for i := range out {
+			if err := p.row(&out[i], &out[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for i, truth := range p.merger.merge(out) {
+		switch {
+		case truth == asItIs:
+			err = p.row(&out[i], &out[i])
+		case truth >= 0:
+			err = p.row(&out[i], &out[truth])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isWatched reports whether the table has triggers, which are to see each step. It looks again when the schema has changed.
+func (p *Predictions) isWatched() (bool, error) {
+	ok, err := p.schema.step()
+	version := int64(0)
+	if ok {
+		version = p.schema.int(0)
+	}
+	p.schema.reset()
+	if err != nil || version == p.looked {
+		return p.watched, err
+	}
+	n, err := p.d.one("SELECT count(*) FROM main.sqlite_schema WHERE type='trigger' AND tbl_name=? COLLATE NOCASE", p.name)
+	if err == nil {
+		p.watched, p.looked = n > 0, version
+	}
+	return p.watched, err
+}
+
+// row writes one output. The truth of a prediction is taken from another output where that tells it.
+func (p *Predictions) row(o, truth *tidemill.Output) error {
 	switch o.Kind {
 	case tidemill.Predicted:
 		s := p.upsert
@@ -118,12 +165,12 @@ func (p *Predictions) row(o *tidemill.Output) error {
 		p.bindTime(s, 7, o.Asked)
 		s.bindText(8, o.Position)
 		if p.truth { // a new question has no answer yet, unless its row brought it
-			if o.Truth == "" {
+			if truth == o && o.Truth == "" {
 				s.bindNull(9)
 			} else {
-				s.bindText(9, o.Truth)
+				s.bindText(9, truth.Truth)
 			}
-			p.bindTime(s, 10, o.Answered)
+			p.bindTime(s, 10, truth.Answered)
 		}
 		return s.run()
 	case tidemill.Truth:
@@ -260,8 +307,8 @@ func (p *Predictions) Close() error {
 }
 
 func (p *Predictions) finalize() {
-	for _, s := range []*stmt{p.upsert, p.answer, p.move, p.commit} {
+	for _, s := range []*stmt{p.upsert, p.answer, p.move, p.schema, p.commit} {
 		s.close()
 	}
-	p.upsert, p.answer, p.move, p.commit = nil, nil, nil, nil
+	p.upsert, p.answer, p.move, p.schema, p.commit = nil, nil, nil, nil, nil
 }
