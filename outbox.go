@@ -12,7 +12,10 @@ import (
 type outbox struct {
 	sink    Sink
 	name    string
-	rejects bool // takes rejected rows, and nothing else
+	rejects bool          // takes rejected rows, and nothing else
+	flood   int           // see Gatherer; 0: nothing is waited for
+	linger  time.Duration // likewise
+	next    time.Time     // until when the next write waits for more
 	in      chan outItem
 	written atomic.Uint64 // Seq up to which this sink is done
 	done    chan struct{}
@@ -45,6 +48,9 @@ func newOutbox(m *Mill, s Sink, rejects bool) *outbox {
 	ctx, cancel := context.WithCancel(context.Background())
 	b := &outbox{sink: s, name: describe(s), rejects: rejects, in: make(chan outItem, outboxItems), done: make(chan struct{}), mill: m,
 		ctx: ctx, cancel: cancel}
+	if g, ok := s.(Gatherer); ok {
+		b.flood, b.linger = g.Gather()
+	}
 	return b
 }
 
@@ -59,18 +65,17 @@ func (b *outbox) run() {
 		upto, mark := item.upto, item.mark
 	gather:
 		for mark == nil && len(pending) < writeMax {
-			select {
-			case next, ok := <-b.in:
-				if !ok {
-					break gather
-				}
-				pending = b.take(pending, next.outs)
-				upto, mark = max(upto, next.upto), next.mark
-			default:
+			next, ok := b.more()
+			if !ok {
 				break gather
 			}
+			pending = b.take(pending, next.outs)
+			upto, mark = max(upto, next.upto), next.mark
 		}
 		if len(pending) > 0 {
+			if b.flood > 0 && len(pending) >= b.flood {
+				b.next = time.Now().Add(b.linger)
+			}
 			if err := b.write(pending); err != nil {
 				b.fail(err)
 				if mark != nil {
@@ -90,6 +95,31 @@ func (b *outbox) run() {
 			mk, err := b.flush()
 			mark <- markResult{mk, err}
 		}
+	}
+}
+
+// more is an item that is there, or comes in time after a large write; else the write goes out.
+func (b *outbox) more() (item outItem, ok bool) {
+	select {
+	case item, ok = <-b.in:
+		return item, ok
+	default:
+	}
+	if b.flood == 0 || b.next.IsZero() {
+		return item, false
+	}
+	left := time.Until(b.next)
+	if left <= 0 {
+		b.next = time.Time{}
+		return item, false
+	}
+	t := time.NewTimer(left)
+	defer t.Stop()
+	select {
+	case item, ok = <-b.in:
+		return item, ok
+	case <-t.C:
+		return item, false
 	}
 }
 

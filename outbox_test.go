@@ -144,3 +144,47 @@ func TestSinkAddedToARunningHistory(t *testing.T) {
 		}
 	}
 }
+
+// gathering is a sink to which a flood of ten outputs is followed by a long wait.
+type gathering struct {
+	tableSink
+	wait   time.Duration
+	writes []int
+}
+
+func (s *gathering) Gather() (int, time.Duration) { return 10, s.wait }
+func (s *gathering) Write(ctx context.Context, out []tidemill.Output) error {
+	s.writes = append(s.writes, len(out))
+	return s.tableSink.Write(ctx, out)
+}
+
+// TestGatheringSink: after a large write the next waits for more, but no checkpoint waits for that, nor does the end.
+func TestGatheringSink(t *testing.T) {
+	table := orders()
+	snap, stream := history(table, 10, 2000)
+	plain := &tableSink{}
+	flow := func(s tidemill.Sink, every time.Duration) tidemill.Flow {
+		return tidemill.Flow{Name: "orders", Source: &script{table: table, snapshot: snap, stream: stream, cut: 20}, Tasks: []tidemill.Task{lateTask()},
+			Sinks: []tidemill.Sink{s}, Store: store.Memory(), Every: every}
+	}
+	drive(t, flow(plain, time.Hour))
+	for _, c := range []struct{ wait, every time.Duration }{{time.Hour, time.Hour}, {time.Hour, time.Millisecond}, {time.Millisecond, time.Hour}} {
+		s := &gathering{wait: c.wait}
+		began := time.Now()
+		drive(t, flow(s, c.every))
+		if took := time.Since(began); took > 20*time.Second {
+			t.Errorf("%+v: took %v", c, took)
+		}
+		if len(s.rows) != len(plain.rows) {
+			t.Errorf("%+v: %d rows, want %d", c, len(s.rows), len(plain.rows))
+		}
+		for id, r := range plain.rows {
+			if s.rows[id] != r {
+				t.Fatalf("%+v: row %s: %q, want %q", c, id, s.rows[id], r)
+			}
+		}
+		if c.every == time.Hour && c.wait == time.Hour && len(s.writes) > 20 {
+			t.Errorf("%d writes: %d", len(s.writes), s.writes)
+		}
+	}
+}

@@ -97,3 +97,10 @@ type Sink interface {
 	Flush(ctx context.Context) (Mark, error)
 	Close() error
 }
+
+// Gatherer is a Sink to which a flood costs less in few large writes than in many. The engine asks once.
+type Gatherer interface {
+	// Gather says how many outputs in one write are a flood, and how long after the begin of such a write the next one
+	// waits for more. A write of fewer is never followed by a wait, and nothing waits for a checkpoint.
+	Gather() (flood int, wait time.Duration)
+}

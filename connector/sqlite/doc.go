@@ -67,11 +67,12 @@
 //
 // A new question of an id replaces the old one, its truth included. probabilities is JSON, an object by class. Times are
 // text of one length in UTC, 2026-03-04T05:06:07.089000Z, which sorts and which SQLite's date functions read. Rows and the
-// mark (table tidemill_marks) commit in one transaction, of 4,096 outputs at most, and are visible at once. Where a truth
-// comes in the same transaction as its prediction, the row is written once, with both; a table with triggers is written
-// step by step, so that they see a prediction first and its truth later. In WAL mode a
-// commit is not synced; Flush syncs the WAL, so the checkpoint that follows is never ahead of the rows. With a rollback
-// journal every commit is synced. A file that the sink makes is in WAL mode; another keeps the mode that it has.
+// mark (table tidemill_marks) commit in one transaction, of 4,096 outputs at most, and are visible at once. In a flood, 256
+// outputs or more in one write, the next write begins 20 ms after that. Where a truth comes in the same transaction as its
+// prediction, the row is written once, with both; a table with triggers is written step by step, so that they see a
+// prediction first and its truth later. In WAL mode a commit is not synced; Flush syncs the WAL, so the checkpoint that
+// follows is never ahead of the rows. With a rollback journal every commit is synced. A file that the sink makes is in WAL
+// mode; another keeps the mode that it has.
 //
 // Source and sink may share one file with each other and with writers of their own. Locks are waited for up to 30 seconds;
 // then the engine tries again.

@@ -52,6 +52,7 @@ var (
 	_ tidemill.Checker   = (*Predictions)(nil)
 	_ tidemill.Describer = (*Predictions)(nil)
 	_ tidemill.Namer     = (*Predictions)(nil)
+	_ tidemill.Gatherer  = (*Predictions)(nil)
 )
 
 // Describe names the file, the table and whether the truth is told.
