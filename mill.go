@@ -44,6 +44,8 @@ type Mill struct {
 	slice   int
 	held    []Output // of the batch, not yet handed to the sinks
 	heads   []int    // scratch of merge: how many of each task's outputs it has taken
+	work    int      // changes since it last was idle
+	busyAt  time.Time
 
 	pool    *sync.Pool // of scratch
 	begun   bool       // a run of this history has asked the source for its snapshot
@@ -156,7 +158,7 @@ func newMill(f Flow) (*Mill, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	m := &Mill{flow: f, log: log, start: time.Now(), slice: 64, done: make(chan struct{}), failed: make(chan error, 1),
-		saving: make(chan saved, 1), starts: 1, pool: newPool()}
+		saving: make(chan saved, 1), starts: 1, pool: newPool(), work: idleWork}
 	m.stats = stats{state: "starting", changes: map[string]uint64{}}
 	if err := m.checkCapture(); err != nil {
 		return nil, err

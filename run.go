@@ -135,7 +135,8 @@ func (m *Mill) run(ctx context.Context) error {
 		b.started = true
 		go b.run()
 	}
-	m.nextAt = time.Now().Add(m.flow.Every)
+	m.busyAt = time.Now()
+	m.nextAt = m.busyAt.Add(m.flow.Every)
 	for {
 		err := m.cycle(ctx)
 		if !errors.Is(err, errSnapshotBroken) {
@@ -219,10 +220,14 @@ func (m *Mill) cycle(ctx context.Context) error {
 				}
 				return m.finish(err)
 			}
+			if n := len(r.batch.Changes); n > 0 {
+				m.work, m.busyAt = min(m.work+n, idleWork), time.Now()
+			}
 			if m.flow.Once && r.batch.CaughtUp && m.live {
 				return m.finish(nil)
 			}
-		case <-tick.C:
+		case now := <-tick.C:
+			m.rest(now)
 		}
 		if err := m.maybeCheckpoint(ctx); err != nil {
 			return m.finish(err)

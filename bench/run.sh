@@ -21,5 +21,9 @@ if [ -z "$ours" ]; then
     mvn -q -B -f "$repo/bench/peers/pom.xml" dependency:copy-dependencies -DoutputDirectory="$cache/jars"
     touch "$cache/jars/.ready"
   fi
+  if [ ! -e "$cache/moa/.ready" ]; then
+    mvn -q -B -f "$repo/bench/peers/moa/pom.xml" dependency:copy-dependencies -DoutputDirectory="$cache/moa"
+    touch "$cache/moa/.ready"
+  fi
 fi
 exec "$cache/bin/bench" "$@"

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -98,8 +99,8 @@ func startRow(ctx context.Context, b *bench) error {
 	return err
 }
 
-// sizeRow is the stripped binary's size, and the memory of a flow that waits: one that has learned MNIST in this process,
-// and one that has resumed from that state.
+// sizeRow is the stripped binary's size, and the memory (VmRSS) of a flow that has been idle for 30 s: of one that has
+// learned MNIST in that process, and of one that has resumed from its state. Beside it Debezium's engine, idle too.
 func sizeRow(ctx context.Context, b *bench) error {
 	info, err := os.Stat(b.binary())
 	if err != nil {
@@ -114,34 +115,41 @@ func sizeRow(ctx context.Context, b *bench) error {
 	if err := s.loadDigits(ctx, 60000, 0); err != nil {
 		return err
 	}
-	m, err := b.trained(ctx, s, "size")
-	if err != nil {
-		return err
-	}
-	for _, wait := range []time.Duration{5, 25, 30} {
-		if err := sleep(ctx, wait*time.Second); err != nil {
-			return err
+	const idle = 30 * time.Second
+	flow := ""
+	waits := func(ctx context.Context, m *mill) (figures, error) {
+		if err := sleep(ctx, idle); err != nil {
+			return nil, err
 		}
-		fmt.Printf("after learning, idle for another %d s: %.1f MB\n", wait, memory(m.cmd.Process.Pid, "VmRSS:"))
+		pid := m.cmd.Process.Pid
+		now := figures{"idle_mb": memory(pid, "VmRSS:"), "anon_mb": memory(pid, "RssAnon:"), "file_mb": memory(pid, "RssFile:")}
+		f, err := m.stop()
+		maps.Copy(f, now)
+		return f, err
 	}
-	if _, err := m.stop(); err != nil {
-		return err
-	}
-	_, err = b.interleave(ctx, 3, side{name: "tidemill", run: func(ctx context.Context) (figures, error) {
-		m, err := b.startMill(ctx, s.env(), filepath.Join(s.dir, "size", "flow.yaml"))
+	i := 0
+	learned := side{name: "tidemill learned", run: func(ctx context.Context) (figures, error) {
+		i++
+		if err := s.forget(ctx); err != nil {
+			return nil, err
+		}
+		name := "size" + strconv.Itoa(i)
+		flow = filepath.Join(s.dir, name, "flow.yaml")
+		m, err := b.trained(ctx, s, name)
 		if err != nil {
 			return nil, err
 		}
-		if err := sleep(ctx, 5*time.Second); err != nil {
+		return waits(ctx, m)
+	}}
+	resumed := side{name: "tidemill resumed", own: true, run: func(ctx context.Context) (figures, error) {
+		m, err := b.startMill(ctx, s.env(), flow)
+		if err != nil {
 			return nil, err
 		}
-		now := memory(m.cmd.Process.Pid, "VmRSS:")
-		f, err := m.stop()
-		if f != nil {
-			f["idle_mb"] = now
-		}
-		return f, err
-	}})
+		return waits(ctx, m)
+	}}
+	_, err = b.interleave(ctx, 3, learned, resumed, b.idleDebezium(s, idle, "debezium"),
+		b.idleDebezium(s, idle, "debezium -Xmx16m", "-Xmx16m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xss256k"))
 	return err
 }
 

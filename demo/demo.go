@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -192,6 +193,7 @@ func (s *stage) start(ctx context.Context) error {
 		s.file.Flow.Serves = true
 		serve.Room()
 	}
+	s.file.Flow.Idle = debug.FreeOSMemory
 	if s.mill, err = tidemill.Start(ctx, s.file.Flow); err != nil {
 		return fmt.Errorf("demo %s: %w", s.name, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -52,6 +53,7 @@ func (a *app) runFlow(ctx context.Context, path string, o runOptions) error {
 	}
 	flow := f.Flow
 	flow.Once, flow.Fresh, flow.Adopt, flow.Reset, flow.Log = o.once, o.fresh, o.adopt, o.reset, a.logger()
+	flow.Idle = debug.FreeOSMemory
 	var served *serve.Config
 	if c, ok := f.Serve.(*serve.Config); ok {
 		served = c
