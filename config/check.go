@@ -282,8 +282,11 @@ func (b *builder) checkTables() {
 		}
 		for i := range t.shape.Features {
 			if f := &t.shape.Features[i]; f.cfg != nil {
-				for _, of := range stringsOf(reflect.ValueOf(f.cfg).Elem(), "of", "table") {
-					check(of, join(f.path, "of"))
+				cfg := reflect.ValueOf(f.cfg).Elem()
+				for _, x := range fieldsOf(cfg.Type()) {
+					if x.table && x.typ.Kind() == reflect.String {
+						check(cfg.FieldByIndex(x.index).String(), join(f.path, x.key))
+					}
 				}
 			}
 		}

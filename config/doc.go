@@ -12,6 +12,8 @@
 //	short:"true"      takes the value where YAML gives a scalar or a list instead of a mapping
 //	unit:"bytes"      an int that also reads 64MiB
 //	expr:"true"       an expression over a row
+//	table:"true"      a table that the source has to read
+//	like:"a,b"        what an example of the kind gives; without it, one gives the required keys
 //
 // Values, never keys, may hold ${NAME} and ${NAME:-default} from the environment; $${ is a literal ${. What comes from the
 // environment stays a value: it cannot add keys or lists.

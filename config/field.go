@@ -14,6 +14,8 @@ type field struct {
 	required bool
 	secret   bool
 	short    bool
+	table    bool   // names a table that the source has to read
+	like     string // what stands for it in an example
 	expr     string // of an expression: the word that is none, or "true"
 	typ      reflect.Type
 }
@@ -36,7 +38,8 @@ func fieldsOf(t reflect.Type) []field {
 		}
 		x := field{index: []int{i}, key: key, doc: f.Tag.Get("doc"), unit: f.Tag.Get("unit"), typ: f.Type,
 			required: f.Tag.Get("required") == "true", secret: f.Tag.Get("secret") == "true",
-			short: f.Tag.Get("short") == "true", expr: f.Tag.Get("expr")}
+			short: f.Tag.Get("short") == "true", table: f.Tag.Get("table") == "true", like: f.Tag.Get("like"),
+			expr: f.Tag.Get("expr")}
 		if e := f.Tag.Get("enum"); e != "" {
 			x.enum = strings.Split(e, ",")
 		}

@@ -88,7 +88,7 @@ func (c *columnsConfig) Build(string) (tidemill.Feature, error) {
 type windowConfig struct {
 	Mean  string        `yaml:"mean" doc:"The column whose mean is taken."`
 	Count string        `yaml:"count" enum:"rows" doc:"Counts rows."`
-	Of    string        `yaml:"of" required:"true" doc:"The table."`
+	Of    string        `yaml:"of" required:"true" table:"true" doc:"The table."`
 	By    string        `yaml:"by" doc:"The column that groups. Default none."`
 	Over  time.Duration `yaml:"over" required:"true" doc:"How far back."`
 	Late  time.Duration `yaml:"late" doc:"How late a row may be. Default 1h."`

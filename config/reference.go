@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 )
 
@@ -69,14 +70,21 @@ func Example(word, name string, cfg any) string {
 	return b.String()
 }
 
-// fillRequired puts words where a value must be given; path stands for a path.
+// fillRequired puts words where a value must be given or an example gives one; path stands for a path.
 func fillRequired(v reflect.Value, path string) {
 	for _, f := range fieldsOf(v.Type()) {
 		x := v.FieldByIndex(f.index)
-		if !f.required || !x.IsZero() {
+		if !f.required && f.like == "" || !x.IsZero() {
 			continue
 		}
 		switch {
+		case f.like != "" && x.Kind() == reflect.String:
+			x.SetString(f.like)
+		case f.like != "" && x.CanInt() && x.Type() != durationType:
+			n, _ := strconv.ParseInt(f.like, 10, 64)
+			x.SetInt(n)
+		case f.like != "" && x.Type() == reflect.TypeFor[[]string]():
+			x.Set(reflect.ValueOf(strings.Split(f.like, ",")))
 		case x.Kind() == reflect.String && len(f.enum) > 0:
 			x.SetString(f.enum[0])
 		case x.Kind() == reflect.String && f.key == "path" && path != "":

@@ -13,7 +13,7 @@ type boolean struct{ columnar }
 
 // BooleanConfig reads columns as 0 (false) and 1 (true).
 type BooleanConfig struct {
-	Columns []string `yaml:"columns" short:"true" required:"true" doc:"The columns: booleans, numbers (0 is false), or text such as true, f, yes, off."`
+	Columns []string `yaml:"columns" like:"express" short:"true" required:"true" doc:"The columns: booleans, numbers (0 is false), or text such as true, f, yes, off."`
 }
 
 // NewBooleanConfig is the config with its defaults.

@@ -12,7 +12,7 @@ type category struct{ columnar }
 
 // OneHotConfig reads columns as categories that numeric models see as one column per category.
 type OneHotConfig struct {
-	Columns []string `yaml:"columns" short:"true" required:"true" doc:"The columns; every distinct value is a category."`
+	Columns []string `yaml:"columns" like:"country" short:"true" required:"true" doc:"The columns; every distinct value is a category."`
 }
 
 // NewOneHotConfig is the config with its defaults.
@@ -23,7 +23,7 @@ func (c *OneHotConfig) Build(string) (tidemill.Feature, error) { return OneHot(c
 
 // CategoryConfig reads columns as categories for models that split on them (trees, Bayes).
 type CategoryConfig struct {
-	Columns []string `yaml:"columns" short:"true" required:"true" doc:"The columns; every distinct value is a category."`
+	Columns []string `yaml:"columns" like:"country" short:"true" required:"true" doc:"The columns; every distinct value is a category."`
 }
 
 // NewCategoryConfig is the config with its defaults.

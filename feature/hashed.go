@@ -16,7 +16,7 @@ type hashed struct {
 
 // HashedConfig reads columns as categories without ever listing them: each is a sparse weight by its hash.
 type HashedConfig struct {
-	Columns []string `yaml:"columns" short:"true" required:"true" doc:"The columns; every distinct value is a category."`
+	Columns []string `yaml:"columns" like:"country" short:"true" required:"true" doc:"The columns; every distinct value is a category."`
 	Buckets int      `yaml:"buckets" doc:"How many weights the categories of a column share. Default 0: each its own."`
 }
 

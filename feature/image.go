@@ -24,9 +24,9 @@ type picture struct {
 
 // ImageConfig decodes PNG and JPEG images to grey pixels of one size, as numbers from 0 to 1.
 type ImageConfig struct {
-	Column    string `yaml:"column" required:"true" doc:"The column: the file's bytes, or, with root, the file's path in a text column."`
-	Width     int    `yaml:"width" required:"true" doc:"The width in pixels that every image is brought to."`
-	Height    int    `yaml:"height" required:"true" doc:"The height in pixels that every image is brought to; proportions are not kept."`
+	Column    string `yaml:"column" like:"photo" required:"true" doc:"The column: the file's bytes, or, with root, the file's path in a text column."`
+	Width     int    `yaml:"width" like:"28" required:"true" doc:"The width in pixels that every image is brought to."`
+	Height    int    `yaml:"height" like:"28" required:"true" doc:"The height in pixels that every image is brought to; proportions are not kept."`
 	Root      string `yaml:"root" doc:"The folder under which paths are looked up; nothing outside of it is ever read. Default none: the column holds bytes."`
 	Invert    bool   `yaml:"invert" doc:"Swap black and white: for dark writing on light paper. Default false."`
 	MaxPixels int    `yaml:"max_pixels" doc:"Images with more pixels are rejected before they are decoded. Default 16777216."`

@@ -12,7 +12,7 @@ type logarithm struct{ columnar }
 
 // LogConfig reads columns as numbers on a logarithmic scale that keeps 0 and the sign.
 type LogConfig struct {
-	Columns []string `yaml:"columns" short:"true" required:"true" doc:"The columns, read as numeric reads them."`
+	Columns []string `yaml:"columns" like:"amount" short:"true" required:"true" doc:"The columns, read as numeric reads them."`
 }
 
 // NewLogConfig is the config with its defaults.

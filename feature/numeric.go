@@ -11,7 +11,7 @@ type numeric struct{ columnar }
 
 // NumericConfig reads columns as numbers.
 type NumericConfig struct {
-	Columns []string `yaml:"columns" short:"true" required:"true" doc:"The columns: integers, floats, decimals, booleans, times (seconds since 1970) or text that is a number."`
+	Columns []string `yaml:"columns" like:"items,amount" short:"true" required:"true" doc:"The columns: integers, floats, decimals, booleans, times (seconds since 1970) or text that is a number."`
 }
 
 // NewNumericConfig is the config with its defaults.

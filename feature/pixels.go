@@ -17,9 +17,9 @@ type pixels struct {
 
 // PixelsConfig reads a column of raw grey bytes, one per pixel, as numbers from 0 to 1.
 type PixelsConfig struct {
-	Column string  `yaml:"column" required:"true" doc:"The column of bytes: row by row from the top left, 0 is black."`
-	Width  int     `yaml:"width" required:"true" doc:"Pixels in a row."`
-	Height int     `yaml:"height" required:"true" doc:"Rows of pixels."`
+	Column string  `yaml:"column" like:"pixels" required:"true" doc:"The column of bytes: row by row from the top left, 0 is black."`
+	Width  int     `yaml:"width" like:"28" required:"true" doc:"Pixels in a row."`
+	Height int     `yaml:"height" like:"28" required:"true" doc:"Rows of pixels."`
 	Scale  float64 `yaml:"scale" doc:"What each byte is multiplied by. Default 1/255."`
 }
 

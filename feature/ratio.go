@@ -12,8 +12,8 @@ type ratio struct{ columnar }
 
 // RatioConfig divides one column by another.
 type RatioConfig struct {
-	Of string `yaml:"of" required:"true" doc:"The column that is divided, read as numeric reads it."`
-	To string `yaml:"to" required:"true" doc:"The column that it is divided by; where this is 0 the ratio is unknown."`
+	Of string `yaml:"of" like:"amount" required:"true" doc:"The column that is divided, read as numeric reads it."`
+	To string `yaml:"to" like:"items" required:"true" doc:"The column that it is divided by; where this is 0 the ratio is unknown."`
 }
 
 // NewRatioConfig is the config with its defaults.

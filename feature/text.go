@@ -20,7 +20,7 @@ type ngrams struct {
 
 // TextConfig turns a text into its words, or runs of letters, as sparse weights by their hash.
 type TextConfig struct {
-	Column  string `yaml:"column" short:"true" required:"true" doc:"The column of text."`
+	Column  string `yaml:"column" like:"note" short:"true" required:"true" doc:"The column of text."`
 	Of      string `yaml:"of" enum:"words,characters" doc:"What an n-gram is made of: words (runs of letters and digits), or characters. Default words."`
 	From    int    `yaml:"from" doc:"The shortest n-gram. Default 1."`
 	To      int    `yaml:"to" doc:"The longest n-gram. Default 1."`

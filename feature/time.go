@@ -66,8 +66,8 @@ func timePart(name string) (part, bool) {
 
 // TimeConfig reads parts of a timestamp as numbers: the hour, the weekday, the month.
 type TimeConfig struct {
-	Column string   `yaml:"column" required:"true" doc:"The column: a time, ISO 8601 text, or a number with unix."`
-	Parts  []string `yaml:"parts" required:"true" enum:"year,quarter,month,week,day,dayofyear,weekday,hour,minute,second,minuteofday,unix" doc:"The parts: weekday counts from 0 (Sunday), week is ISO 8601's, unix is seconds since 1970."`
+	Column string   `yaml:"column" like:"ordered_at" required:"true" doc:"The column: a time, ISO 8601 text, or a number with unix."`
+	Parts  []string `yaml:"parts" like:"weekday,hour" required:"true" enum:"year,quarter,month,week,day,dayofyear,weekday,hour,minute,second,minuteofday,unix" doc:"The parts: weekday counts from 0 (Sunday), week is ISO 8601's, unix is seconds since 1970."`
 	Zone   string   `yaml:"zone" doc:"The time zone of the parts, such as America/New_York. Default UTC."`
 	Circle bool     `yaml:"circle" doc:"Two columns, sine and cosine, for each part that goes round, so that 23 is next to 0. Default false."`
 	Unix   string   `yaml:"unix" enum:"s,ms" doc:"How a number counts since 1970. Default none: times and ISO text."`

@@ -14,15 +14,15 @@ import (
 type WindowConfig struct {
 	Count    string        `yaml:"count" expr:"rows" doc:"rows for the number of rows, or an expression: how many of its values are not NULL. 0 where there are none."`
 	Sum      string        `yaml:"sum" expr:"true" doc:"A column or expression, such as amount or arr_delay > 15 (1 where true): the sum of its values, exact."`
-	Mean     string        `yaml:"mean" expr:"true" doc:"A column or expression: the mean of its values."`
+	Mean     string        `yaml:"mean" like:"amount" expr:"true" doc:"A column or expression: the mean of its values."`
 	Min      string        `yaml:"min" expr:"true" doc:"A column or expression: its smallest value."`
 	Max      string        `yaml:"max" expr:"true" doc:"A column or expression: its largest value."`
 	Distinct string        `yaml:"distinct" expr:"true" doc:"A column or expression: how many different values it has. 0 where there are none."`
 	Last     string        `yaml:"last" expr:"true" doc:"A column or expression: its newest value."`
 	Since    string        `yaml:"since" expr:"rows" doc:"rows for the seconds since the newest row, or an expression: since its newest value."`
 	Where    string        `yaml:"where" expr:"true" doc:"Only rows of the table for which this is true. Default all."`
-	Of       string        `yaml:"of" required:"true" doc:"The table whose rows are in the window: flights or public.flights. With PostgreSQL, unless rows are only inserted or all that is asked for is a count of rows, it needs ALTER TABLE … REPLICA IDENTITY FULL."`
-	By       []string      `yaml:"by" doc:"The columns that a row must share with the row that asks. Default none: all rows of the table."`
+	Of       string        `yaml:"of" like:"orders" table:"true" required:"true" doc:"The table whose rows are in the window: flights or public.flights. With PostgreSQL, unless rows are only inserted or all that is asked for is a count of rows, it needs ALTER TABLE … REPLICA IDENTITY FULL."`
+	By       []string      `yaml:"by" like:"country" doc:"The columns that a row must share with the row that asks. Default none: all rows of the table."`
 	Match    []string      `yaml:"match" doc:"The columns of the asking row that by is compared with, where they have other names. Default those of by."`
 	Over     time.Duration `yaml:"over" required:"true" doc:"How far back: the window at time t holds what became known in (t - over, t]."`
 	Every    time.Duration `yaml:"every" doc:"The window ends at the last multiple of this (UTC) instead of the asking row's time: tumbling when equal to over. Default sliding."`

@@ -5,7 +5,7 @@ import "github.com/tidemill/tidemill"
 // SourceConfig reads tables of a PostgreSQL database by logical replication.
 type SourceConfig struct {
 	URL               string   `yaml:"url" required:"true" secret:"true" doc:"The connection string: postgres://user:password@host:5432/database."`
-	Tables            []string `yaml:"tables" required:"true" doc:"The tables to read, as flights or schema.flights; without a schema it is public."`
+	Tables            []string `yaml:"tables" like:"orders" required:"true" doc:"The tables to read, as flights or schema.flights; without a schema it is public."`
 	Slot              string   `yaml:"slot" doc:"The replication slot. Default tidemill_<flow>."`
 	Publication       string   `yaml:"publication" doc:"The publication. Default the slot's name."`
 	CreatePublication bool     `yaml:"create_publication" doc:"Make the publication where it is missing. Default true."`

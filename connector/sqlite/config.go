@@ -9,7 +9,7 @@ import (
 // SourceConfig captures tables of a SQLite file with triggers that write a change log in the writer's own transaction.
 type SourceConfig struct {
 	Path   string   `yaml:"path" doc:"The database file." required:"true"`
-	Tables []string `yaml:"tables" doc:"The tables to capture." required:"true"`
+	Tables []string `yaml:"tables" like:"orders" doc:"The tables to capture." required:"true"`
 	Log    string   `yaml:"log" doc:"Name of the change log's table. Default tidemill_log_ and the flow's name."`
 	Before string   `yaml:"before" doc:"What an update and a delete tell of the row as it was: all of it, or its key, which makes the log smaller. Default full." enum:"full,key"`
 }
