@@ -29,6 +29,7 @@ type runRow struct {
 	truth  string
 	weight float64
 	mute   bool // its outputs are not told
+	scored bool // of a learned row: it was scored when the same change asked about it
 }
 
 // run is asks, or learns, that follow one another with nothing between them that could change their result.
@@ -202,6 +203,9 @@ func (t *taskState) flushAsks() error {
 			}
 		case tellIt:
 			t.emit(row.i, o)
+			if t.scoresGroups() {
+				t.scoreAnswer(pred, class, math.NaN(), row.weight, &r.xs[n], &others{nil, math.NaN(), nil}, true)
+			}
 		case scoreIt, judgeIt, teachIt:
 			o.Truth, o.Answered = row.truth, o.Asked
 			t.emit(row.i, o)
@@ -239,7 +243,7 @@ func (t *taskState) hold(q *question) error {
 // flushLearns teaches rows as they are. In the snapshot, and in tasks that never ask, each is first predicted and scored.
 func (t *taskState) flushLearns() {
 	r := &t.run
-	score := r.rows[0].has && (t.phase == Snapshot || len(t.predict)+len(t.eval) == 0)
+	score := (r.rows[0].has || t.scoresGroups()) && (t.phase == Snapshot || len(t.predict)+len(t.eval) == 0)
 	for i := range r.rows {
 		if t.phase == Snapshot {
 			t.countNulls(Snapshot, &r.xs[i])
@@ -257,7 +261,7 @@ func (t *taskState) flushLearns() {
 		width := len(r.preds) / len(r.rows)
 		for n := range r.rows {
 			row := &r.rows[n]
-			if score {
+			if score && !row.scored {
 				pred := r.preds[n*width : (n+1)*width]
 				r.base = t.base.predict(r.base[:0])
 				t.scoreAnswer(pred, t.decide(pred), row.y, row.weight, &r.xs[n], &others{r.base, t.base.last, nil}, true)
@@ -271,7 +275,7 @@ func (t *taskState) flushLearns() {
 	}
 	for n := range r.rows {
 		row := &r.rows[n]
-		if score {
+		if score && !row.scored {
 			r.preds = t.model.Predict(r.preds[:0], encode(t.encoders, &r.xs[n], &r.enc[0], &r.enc[1]))
 			r.base = t.base.predict(r.base[:0])
 			var frozen []float64

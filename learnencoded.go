@@ -57,7 +57,7 @@ func (t *taskState) learnPiece(lb BatchLearner, bp BatchPredictor, from, to int,
 	lb.LearnBatch(nil, &block, false)
 	for n := from; n < to; n++ {
 		row := &r.rows[n]
-		if score {
+		if score && !row.scored {
 			pred := r.preds[(n-from)*width : (n-from+1)*width]
 			r.base = t.base.predict(r.base[:0])
 			var frozen []float64

@@ -148,6 +148,10 @@ func (t *taskState) scoreAnswer(pred []float64, class int, y, weight float64, x 
 	tally.update(a, o)
 }
 
+// scoresGroups reports whether rows without an answer are scored: how well each lies in its cluster is known at once, when
+// it is asked about or, as with answers, before it is learned.
+func (t *taskState) scoresGroups() bool { return t.kind == Cluster && len(t.spec.Scores) > 0 }
+
 func (t *taskState) positiveIndex() int {
 	if t.positive != "" {
 		if k, ok := t.classes.index[t.positive]; ok {

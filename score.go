@@ -5,7 +5,7 @@ type Answer struct {
 	Kind       ModelKind
 	Prediction []float64 // padded to one probability per class for classifiers
 	Class      int       // the predicted class (of binary tasks: by the threshold); -1 if the prediction is NaN
-	Truth      float64   // the true class's index, or the true value
+	Truth      float64   // the true class's index, or the true value; NaN where a cluster task has none
 	Unseen     bool      // the true class was unknown when the question was asked
 	Weight     float64
 	Positive   int      // the positive class's index; -1 if there is none
@@ -29,6 +29,9 @@ type Score interface {
 // gives computes the Value as of then, beside any Update. Whoever shows figures calls Later under the flow's lock and the
 // func without it.
 type Heavy interface{ Later() func() float64 }
+
+// Suited is an upgrade of Score: whether it has a figure for models of the kind. One that does not say so suits all.
+type Suited interface{ Suits(kind ModelKind) bool }
 
 // Confuser is an upgrade of Score: the counts [truth][predicted].
 type Confuser interface{ Confusion() [][]uint64 }

@@ -24,7 +24,11 @@ func (t *taskState) touch(c *Change, tt *taskTable, pr, ln, ev *boundOn, at int6
 				return err
 			}
 		}
-		return t.learnRow(c, tt, at, math.NaN(), false, i)
+		err := t.learnRow(c, tt, at, math.NaN(), false, i)
+		if err == nil && asks != nil {
+			t.run.rows[len(t.run.rows)-1].scored = true
+		}
+		return err
 	}
 	if !known {
 		if asks == nil {

@@ -148,6 +148,11 @@ func newTask(f *Flow, no int, term uint64) (*taskState, error) {
 	if t.threshold == 0 {
 		t.threshold = 0.5
 	}
+	for _, s := range spec.Scores {
+		if x, ok := s.(Suited); ok && !x.Suits(t.kind) {
+			return nil, fmt.Errorf("task %s: score %s has no figure for a model that is to %s", spec.Name, s.Name(), t.kind)
+		}
+	}
 	var err error
 	if t.predict, err = parseTrigger(spec.Name, "predict", spec.Predict, Insert); err != nil {
 		return nil, err

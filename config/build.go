@@ -324,7 +324,7 @@ func (b *builder) defaultScores(t *builtTask) {
 	if b.given(join(t.path, "scores")) || t.model == nil {
 		return
 	}
-	name := map[tidemill.ModelKind]string{tidemill.Classify: "accuracy", tidemill.Regress: "mae"}[t.model.Kind()]
+	name := map[tidemill.ModelKind]string{tidemill.Classify: "accuracy", tidemill.Regress: "mae", tidemill.Cluster: "silhouette"}[t.model.Kind()]
 	if n := b.kinds.Scores[name]; n != nil {
 		t.shape.Scores = many[tidemill.Score]{{name: name, path: fmt.Sprintf("%s.scores[0].%s", t.path, name), cfg: n(), made: n}}
 	}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -94,6 +95,7 @@ func (b *builder) checkModel(t *builtTask) {
 			b.path(join(t.path, "weight"), "weight: balanced is for models that predict classes; %s does not", name)
 		}
 	}
+	b.checkScores(t)
 	if t.features == nil {
 		return
 	}
@@ -109,6 +111,32 @@ func (b *builder) checkModel(t *builtTask) {
 		}
 	}
 	b.bind(t, cols)
+}
+
+// checkScores refuses scores that would never have a figure.
+func (b *builder) checkScores(t *builtTask) {
+	suits := func(s tidemill.Score) bool {
+		x, ok := s.(tidemill.Suited)
+		return !ok || x.Suits(t.model.Kind())
+	}
+	for i := range t.shape.Scores {
+		one := &t.shape.Scores[i]
+		if one.cfg == nil {
+			continue
+		}
+		if s, err := one.cfg.Build(b.shape.Name); err != nil || suits(s) {
+			continue
+		}
+		var others []string
+		for _, name := range slices.Sorted(maps.Keys(b.kinds.Scores)) {
+			if s, err := b.kinds.Scores[name]().Build(b.shape.Name); err == nil && suits(s) {
+				others = append(others, name)
+			}
+		}
+		does := map[tidemill.ModelKind]string{tidemill.Classify: "predicts classes", tidemill.Regress: "predicts numbers",
+			tidemill.Cluster: "groups rows", tidemill.Anomaly: "finds what is strange"}[t.model.Kind()]
+		b.path(one.path, "%s has no figure for %s, which %s; scores for it: %s", one.name, t.shape.Model.name, does, strings.Join(others, ", "))
+	}
 }
 
 func (b *builder) bind(t *builtTask, cols []tidemill.FeatureColumn) {

@@ -36,7 +36,7 @@ type taskShape struct {
 	Scale     string                 `yaml:"scale" enum:"none,standard,minmax" doc:"How numbers are scaled. Default: standard for models that need it, none for others."`
 	Missing   string                 `yaml:"missing" enum:"zero,indicator" doc:"A number that is missing is 0 after scaling (zero), and a further column says so (indicator). Default zero."`
 	Model     one[tidemill.Model]    `yaml:"model" required:"true" doc:"What learns and answers."`
-	Scores    many[tidemill.Score]   `yaml:"scores" doc:"The figures that are kept over the answers. Default: accuracy for classes, mae for numbers, none else."`
+	Scores    many[tidemill.Score]   `yaml:"scores" doc:"The figures that are kept over the answers. Default: accuracy for classes, mae for numbers, silhouette for clusters."`
 	Classes   labels                 `yaml:"classes" doc:"Fixes the classes and their order; [0..9] is a range. Default: as the answers bring them."`
 	Positive  string                 `yaml:"positive" doc:"The positive class of two. Default true, or 1."`
 	Threshold float64                `yaml:"threshold" doc:"From which probability on the positive class is predicted. Default 0.5."`

@@ -67,6 +67,19 @@ func (t *Total) Later() func() float64 {
 	return func() float64 { return v }
 }
 
+// Suits implements tidemill.Suited.
+func (t *Total) Suits(kind tidemill.ModelKind) bool {
+	switch t.Name() {
+	case "mae", "mse", "rmse", "r2":
+		return kind == tidemill.Regress
+	case "silhouette":
+		return kind == tidemill.Cluster
+	case "auc":
+		return kind == tidemill.Classify || kind == tidemill.Anomaly
+	}
+	return kind == tidemill.Classify
+}
+
 // Rolling is an empty score of the same settings over the last n answers.
 func (t *Total) Rolling(n int) tidemill.Score { return newRolling(t.f.empty(), n) }
 

@@ -6,14 +6,18 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
 	"unicode"
 
+	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/config"
 )
 
@@ -203,7 +207,7 @@ func TestKindsExamples(t *testing.T) {
 		_, example, _ := strings.Cut(p.Text, "```yaml\n")
 		example, _, _ = strings.Cut(example, "```")
 		flow := "name: a\n"
-		task := "tasks:\n  - name: b\n    learn: {table: a, label: y}\n"
+		task := "tasks:\n  - name: b\n    learn: {table: orders, label: y}\n"
 		switch word {
 		case "feature", "encoder", "model", "score":
 			for _, line := range strings.SplitAfter(example, "\n") {
@@ -216,7 +220,18 @@ func TestKindsExamples(t *testing.T) {
 			}
 			task += map[string]string{"feature.window": "    snapshot: skip\n", "model.mlp": "    classes: [0..9]\n",
 				"feature.category": "    model: hoeffding_tree\n", "encoder.target": ""}[p.Kind]
-			if word != "model" && name != "category" {
+			switch {
+			case word == "score":
+				s, err := k.Scores[name]().Build("a")
+				if err != nil {
+					t.Fatal(err)
+				}
+				for kind, model := range map[tidemill.ModelKind]string{tidemill.Classify: "logistic", tidemill.Regress: "linear", tidemill.Cluster: "kmeans"} {
+					if s.(tidemill.Suited).Suits(kind) {
+						task += "    model: " + model + "\n"
+					}
+				}
+			case word != "model" && name != "category":
 				task += "    model: linear\n"
 			}
 			example = task
@@ -236,6 +251,23 @@ func TestKindsExamples(t *testing.T) {
 		_, err := config.Parse(p.File, []byte(strings.ReplaceAll(flow, `"***"`, secret)), k, func(string) (string, bool) { return "", false })
 		if err != nil {
 			t.Errorf("%s: %v\n%s", p.Kind, err, flow)
+		}
+	}
+}
+
+// TestEveryKindRuns: there is no feature, encoder, model or score that testdata/script/kinds.txt does not run.
+func TestEveryKindRuns(t *testing.T) {
+	text, err := os.ReadFile("testdata/script/kinds.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, flow, _ := strings.Cut(string(text), "-- kinds.yaml --")
+	k := kinds()
+	names := slices.Concat(slices.Collect(maps.Keys(k.Features)), slices.Collect(maps.Keys(k.Encoders)), slices.Collect(maps.Keys(k.Models)),
+		slices.Collect(maps.Keys(k.Scores)))
+	for _, name := range names {
+		if !regexp.MustCompile(`[ \[{]` + name + `[:,}\]\n]`).MatchString(flow) {
+			t.Errorf("kinds.txt runs no %s", name)
 		}
 	}
 }

@@ -110,7 +110,7 @@ func taskText(b *strings.Builder, t *tidemill.TaskStatus) {
 	if len(more) > 0 {
 		line("", "%s", strings.Join(more, ", "))
 	}
-	if c.Asked > 0 {
+	if c.Asked > 0 && (c.Answered > 0 || t.Kind != "cluster" && t.Kind != "anomaly") { // those wait for no answers
 		line("coverage", "%.4g of the questions answered", t.Coverage)
 	}
 	if t.LabelDelay != nil {
@@ -118,6 +118,10 @@ func taskText(b *strings.Builder, t *tidemill.TaskStatus) {
 	}
 	if len(t.Classes) > 0 {
 		line("classes", "%s", strings.Join(t.Classes, ", "))
+	}
+	wide := 10
+	for _, x := range t.Scores {
+		wide = max(wide, len(x.Name))
 	}
 	for _, x := range t.Scores {
 		if again(x, t.Scores) || x.N == 0 || x.Value == nil {
@@ -134,7 +138,7 @@ func taskText(b *strings.Builder, t *tidemill.TaskStatus) {
 				text += fmt.Sprintf(", %s %.4g", strings.ReplaceAll(name, "_", "-"), *v)
 			}
 		}
-		line(x.Name, "%s", text)
+		fmt.Fprintf(b, "  %-*s %s\n", wide, x.Name, text)
 	}
 	for i, w := range t.Weights {
 		if i == 10 {
