@@ -349,6 +349,9 @@ func TestDashboardClusters(t *testing.T) {
 		x.Kind, x.Classes, x.Scores, x.Curve, x.Confusion, x.Weights, x.Warnings = "cluster", nil, nil, nil, nil, nil, nil
 		x.Columns = x.Columns[3:5]
 		x.Centres = [][]float64{{5.918, 2.903}, {5.23, 3.605}}
+		v := 0.61803
+		x.Scores = []tidemill.ScoreStatus{{Name: "silhouette", Phase: "stream", N: 1200, Value: &v, Rolling: &v, Baselines: map[string]*float64{}}}
+		x.Curve = []tidemill.CurvePoint{{N: 600, Phase: "stream", Value: &v, Rolling: &v}, {N: 1200, Phase: "stream", Value: &v, Rolling: &v}}
 		for i := range x.Latest {
 			x.Latest[i].Label, x.Latest[i].Truth = "1", ""
 		}
@@ -359,6 +362,17 @@ func TestDashboardClusters(t *testing.T) {
 	p.wait(`document.querySelectorAll(".centres tbody tr").length === 2`)
 	if got := p.text("#latest") + p.text("#questions"); strings.Contains(p.text("#latest"), "open") || strings.Contains(got, "% answered") || !strings.Contains(got, "distance") {
 		t.Errorf("it waits for answers: %.300s", got)
+	}
+	if got := p.text("#score") + " " + p.text("#score-sub"); got != "0.618 over the last 1,000 rows" {
+		t.Errorf("the score reads %q", got)
+	}
+	p.eval(`document.querySelector("#chart").dispatchEvent(new KeyboardEvent("keydown", {key: "End"}))`)
+	p.wait(`document.querySelector("#chart").parentElement.innerText.includes("1,200 rows")`)
+	if got := p.text("#legend"); strings.Contains(got, "no change") || !strings.Contains(got, "since the start") {
+		t.Errorf("the legend reads %q", got)
+	}
+	if got := p.text("#scores"); !strings.Contains(got, "silhouette") || !strings.Contains(got, "rows") || strings.Contains(got, "answers") {
+		t.Errorf("the scores read %q", got)
 	}
 	if got := p.text("#source"); got != "sqlite iris.db · iris, iris_new" {
 		t.Errorf("the source reads %q", got)

@@ -41,7 +41,7 @@ export class Curve {
     });
   }
 
-  // set takes new points; name is the score's, names what the baselines are called, empty the lines that
+  // set takes new points; name is the score's, names what the lines and what is counted are called, empty the lines that
   // stand where there is no curve yet, hidden the lines that the reader has put away.
   set(points, name, names, empty, hidden) {
     // Counting begins anew with each phase: on the axis the phases follow one another.
@@ -142,7 +142,7 @@ export class Curve {
     this.cross.firstChild.setAttribute("x2", x);
     this.cross.lastChild.setAttribute("cx", x);
     this.cross.lastChild.setAttribute("cy", v === null || v === undefined ? -20 : this.Y(v));
-    this.tip.replaceChildren(h("b", null, count(p.n) + " answers"), h("small", null, p.phase + (p.event ? " · " + p.event : "")),
+    this.tip.replaceChildren(h("b", null, `${count(p.n)} ${this.names.of}`), h("small", null, p.phase + (p.event ? " · " + p.event : "")),
       ...this.shown.toReversed().filter((l) => p[l.key] !== null && p[l.key] !== undefined).map((l) => h("p", null, h("i." + l.cls), this.names?.[l.key] || l.label, h("b", null, score(this.name, p[l.key])))));
     this.tip.hidden = false;
     const w = this.tip.offsetWidth, W = this.box.clientWidth;

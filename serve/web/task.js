@@ -49,11 +49,11 @@ export class TaskView {
   learning() {
     const t = this.task, all = t.scores || [], curve = t.curve || [];
     const s = main(t);
-    const names = { baseline: t.kind === "regress" ? "mean" : "majority", no_change: "no change", frozen: "frozen copy", value: "since the start", rolling: "last 1,000" };
+    const names = { baseline: t.kind === "regress" ? "mean" : "majority", no_change: "no change", frozen: "frozen copy", value: "since the start", rolling: "last 1,000", of: t.kind === "cluster" ? "rows" : "answers" };
     text($("curve-title"), s ? "Learning curve · " + s.name.replaceAll("_", " ") : "Learning curve");
     const own = s ? s.rolling ?? s.value : null;
     text($("score"), s ? score(s.name, own) : "–");
-    text($("score-sub"), s ? verdict(s) : ["cluster", "anomaly"].includes(t.kind) ? "" : "no answer yet");
+    text($("score-sub"), s ? verdict(s, names.of) : ["cluster", "anomaly"].includes(t.kind) ? "" : "no answer yet");
     const phases = [...new Set(curve.map((p) => p.phase))], range = $("range");
     const choices = phases.length > 1 ? ["all", ...phases] : [];
     if (!choices.includes(this.range)) this.range = "all";
@@ -92,7 +92,7 @@ export class TaskView {
     const table = t.table || "its table";
     if (this.st.state === "snapshot") return ["The curve begins with the first scored rows", "of the snapshot that is being read"];
     if (t.scores?.length) return ["The curve begins with the second point", ""];
-    if (["anomaly", "cluster"].includes(t.kind)) return ["No answers, no curve", `a task of kind ${t.kind} learns without them`];
+    if (["anomaly", "cluster"].includes(t.kind)) return ["No score, no curve", t.kind === "cluster" ? "scores: [silhouette] says how well rows lie in their clusters" : `a task of kind ${t.kind} learns without answers`];
     if (!t.counts.asked) return [`Waiting for the first row of ${table}`, "a row is asked about when it comes, and scored when its answer comes"];
     return [`${count(t.counts.open)} questions wait for their answers`, "the curve begins with the first one"];
   }
@@ -128,7 +128,7 @@ export class TaskView {
   scores() {
     const t = this.task, box = $("scores"), all = (t.scores || []).filter((s) => s.name !== "confusion"); // a card of its own
     if (!changed(box, all)) return;
-    if (!all.length) { box.replaceChildren(h("p.none", null, ["cluster", "anomaly"].includes(t.kind) ? "Nothing to score: no answers come." : "No answer has been scored yet.")); return; }
+    if (!all.length) { box.replaceChildren(h("p.none", null, t.kind === "cluster" ? "No row has been scored yet." : t.kind === "anomaly" ? "Nothing to score: no answers come." : "No answer has been scored yet.")); return; }
     const bases = [...new Set(all.flatMap((s) => Object.keys(s.baselines || {})))].sort();
     const phases = new Set(all.map((s) => s.phase)).size > 1;
     const row = (s) => {
@@ -144,7 +144,7 @@ export class TaskView {
       return d;
     });
     box.replaceChildren(h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Scores" }, h("table", null,
-      h("thead", null, h("tr", null, ...["score", "all", "last 1,000", ...bases.map((b) => b.replaceAll("_", " ")), "answers"].map((n) => h("th", { scope: "col" }, n)))),
+      h("thead", null, h("tr", null, ...["score", "all", "last 1,000", ...bases.map((b) => b.replaceAll("_", " ")), t.kind === "cluster" ? "rows" : "answers"].map((n) => h("th", { scope: "col" }, n)))),
       h("tbody", null, ...all.map(row)))), ...details);
   }
 
@@ -204,9 +204,9 @@ export class TaskView {
 }
 
 // verdict says in words how the score stands beside the best baseline: both since the start, whatever the figure before it is of.
-function verdict(s) {
+function verdict(s, of) {
   const rolling = s.rolling !== null && s.rolling !== undefined;
-  const over = (rolling ? `over the last ${count(Math.min(1000, s.n))} answers` : `over ${count(s.n)} answers`) + (s.phase === "snapshot" ? " of the snapshot" : "");
+  const over = (rolling ? `over the last ${count(Math.min(1000, s.n))} ${of}` : `over ${count(s.n)} ${of}`) + (s.phase === "snapshot" ? " of the snapshot" : "");
   const [name, base] = Object.entries(s.baselines || {}).filter(([, v]) => v !== null).sort(([, a], [, b]) => better(s.name) ? b - a : a - b)[0] || [];
   if (base === undefined || s.value === null || s.value === undefined) return over;
   const good = better(s.name) ? s.value - base : base - s.value;
