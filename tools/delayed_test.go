@@ -56,33 +56,41 @@ func TestDelayedLabels(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes a year of flights, three times")
 	}
-	text, err := os.ReadFile("../docs/guides/delayed-labels.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	bin, err := postgrestest.Bin()
 	if err != nil {
 		t.Fatal(err)
 	}
-	url := postgrestest.Start(t).URL("postgres")
+	guide(t, "delayed-labels", 30, "PATH="+bin+":"+os.Getenv("PATH"), "DATABASE_URL="+postgrestest.Start(t).URL("postgres"))
+}
+
+// TestIris does the same with docs/guides/iris.md.
+func TestIris(t *testing.T) { guide(t, "iris", 2, "PATH="+os.Getenv("PATH")) }
+
+// guide types what a guide says, at least so many commands, and holds what is printed to it.
+func guide(t *testing.T, name string, least int, env ...string) {
+	t.Helper()
+	text, err := os.ReadFile("../docs/guides/" + name + ".md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
 	if out, err := exec.Command("go", "build", "-o", filepath.Join(dir, "bin", "tidemill"), "../cmd/tidemill").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	var all []typed
-	script := "exec 2>&1\n"
+	script := "exec 2>&1\nPATH=" + filepath.Join(dir, "bin") + ":$PATH\n"
 	for _, c := range commands(string(text)) {
 		if c.command != "" {
 			script += fmt.Sprintf("printf '\\n@@%d\\n'\n%s\n", len(all), c.command)
 			all = append(all, c)
 		}
 	}
-	if len(all) < 30 {
+	if len(all) < least {
 		t.Fatalf("only %d commands are found", len(all))
 	}
 	shell := exec.Command("bash", "-c", script)
 	shell.Dir, shell.WaitDelay = dir, time.Second
-	shell.Env = append(os.Environ(), "PATH="+filepath.Join(dir, "bin")+":"+bin+":"+os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TZ=UTC", "DATABASE_URL="+url)
+	shell.Env = append(append(os.Environ(), "LC_ALL=C.UTF-8", "TZ=UTC"), env...)
 	out, err := shell.Output()
 	if err != nil {
 		t.Errorf("the last command: %v", err)
