@@ -24,9 +24,11 @@ func (a *arena[T]) take(n int) []T {
 	return s
 }
 
-// builder collects one batch. Its memory goes to the receiver with the batch.
+// builder collects batches, one after the other. A batch's memory goes to the receiver with it; what is left of the chunks
+// serves the next ones, so that small batches cost no chunk each.
 type builder struct {
 	changes []tidemill.Change
+	hint    int // how many changes a batch has lately
 	values  arena[tidemill.Value]
 	txs     arena[tidemill.Tx]
 	slab    slab
@@ -38,8 +40,24 @@ const (
 	batchBytes   = 2 << 20
 )
 
-func newBuilder(hint int) *builder {
-	return &builder{changes: make([]tidemill.Change, 0, hint), values: arena[tidemill.Value]{most: 8192}, txs: arena[tidemill.Tx]{most: 1024}}
+func newBuilder() *builder {
+	return &builder{values: arena[tidemill.Value]{most: 8192}, txs: arena[tidemill.Tx]{most: 1024}}
+}
+
+// next begins another batch; the last one's changes are the receiver's.
+func (b *builder) next() {
+	if n := len(b.changes); n > 0 {
+		b.hint = max(n, b.hint-b.hint/8)
+		b.changes = nil
+	}
+	b.slab.size = 0
+}
+
+func (b *builder) add(c tidemill.Change) {
+	if b.changes == nil {
+		b.changes = make([]tidemill.Change, 0, max(b.hint, 4))
+	}
+	b.changes = append(b.changes, c)
 }
 
 func (b *builder) full() bool { return len(b.changes) >= batchChanges || b.slab.size >= batchBytes }
@@ -153,7 +171,7 @@ func (st *stream) decode(s *stmt, b *builder) error {
 	tx := &b.txs.take(1)[0]
 	tx.Order, tx.Commit = uint64(st.seq), time.UnixMilli(commit).UTC()
 	c.Tx, c.At = tx, uint64(st.seq)
-	b.changes = append(b.changes, c)
+	b.add(c)
 	return nil
 }
 

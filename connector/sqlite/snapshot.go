@@ -88,7 +88,7 @@ func (st *stream) snapshot(ctx context.Context, yield func(tidemill.Batch, error
 			}
 		}()
 	}
-	r := reader{tx: &tidemill.Tx{Order: uint64(st.seq), Commit: time.UnixMilli(st.at).UTC()}, b: newBuilder(0), yield: yield}
+	r := reader{tx: &tidemill.Tx{Order: uint64(st.seq), Commit: time.UnixMilli(st.at).UTC()}, b: newBuilder(), yield: yield}
 	for _, name := range st.c.tables {
 		sh := st.latest(name)
 		if sh == nil {
@@ -143,7 +143,7 @@ func (r *reader) table(ctx context.Context, from *db, sh *shape) (ok bool, err e
 			if err := ctx.Err(); err != nil {
 				return false, err
 			}
-			r.b = newBuilder(len(r.b.changes))
+			r.b.next()
 		}
 		r.n++
 		c := tidemill.Change{Op: tidemill.Read, Flags: flags, Table: sh.table, Tx: r.tx, N: r.n, At: r.tx.Order, After: r.b.values.take(len(sh.Columns))}
@@ -151,7 +151,7 @@ func (r *reader) table(ctx context.Context, from *db, sh *shape) (ok bool, err e
 			c.After[i] = s.value(i, &r.b.slab)
 		}
 		flags = 0
-		r.b.changes = append(r.b.changes, c)
+		r.b.add(c)
 	}
 	if flags == 0 {
 		r.b.changes[len(r.b.changes)-1].Flags |= tidemill.LastOf

@@ -163,13 +163,16 @@ func (s *stmt) text(i int) string { return string(s.raw(i)) }
 
 // value reads column i with its storage class; the bytes of texts and blobs go to sl.
 func (s *stmt) value(i int, sl *slab) tidemill.Value {
-	switch s.kind(i) {
+	// One look at the column, then its value: each sqlite3_column_… looks again. No other thread uses the connection.
+	v := sqlite3.Xsqlite3_column_value(s.d.tls, s.handle, int32(i))
+	switch sqlite3.Xsqlite3_value_type(s.d.tls, v) {
 	case sqlite3.SQLITE_INTEGER:
-		return tidemill.Int(s.int(i))
+		return tidemill.Int(sqlite3.Xsqlite3_value_int64(s.d.tls, v))
 	case sqlite3.SQLITE_FLOAT:
-		return tidemill.Float(s.float(i))
+		return tidemill.Float(sqlite3.Xsqlite3_value_double(s.d.tls, v))
 	case sqlite3.SQLITE_TEXT:
-		return tidemill.TextBytes(sl.copy(s.raw(i)))
+		p := sqlite3.Xsqlite3_value_text(s.d.tls, v)
+		return tidemill.TextBytes(sl.copy(memory(p, int(sqlite3.Xsqlite3_value_bytes(s.d.tls, v)))))
 	case sqlite3.SQLITE_BLOB:
 		return tidemill.Blob(sl.copy(s.blob(i)))
 	}

@@ -24,7 +24,7 @@ type stream struct {
 	safe    int64 // the last log row that was read under it
 	seq     int64 // the last log row read
 	at      int64 // its time, ms since 1970; 0 for a continuation
-	last    int   // changes in the last batch
+	b       *builder
 	pruned  int64 // the log was deleted up to here while idle
 }
 
@@ -212,7 +212,11 @@ func (st *stream) run(ctx context.Context, yield func(tidemill.Batch, error) boo
 // read reads one batch of the log. The read transaction ends before the batch is yielded: nothing of ours keeps a writer
 // or a checkpoint waiting while the flow learns.
 func (st *stream) read() (*builder, error) {
-	b := newBuilder(st.last)
+	if st.b == nil {
+		st.b = newBuilder()
+	}
+	b := st.b
+	b.next()
 	seq, at := st.seq, st.at
 	defer st.rows.reset()
 	st.rows.bindInt(1, st.seq)
@@ -231,7 +235,6 @@ func (st *stream) read() (*builder, error) {
 			break
 		}
 	}
-	st.last = len(b.changes)
 	return b, nil
 }
 
