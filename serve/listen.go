@@ -54,13 +54,14 @@ func listen(ctx context.Context, mill Mill, cfg Config, lim limits) (addr string
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
 	done := make(chan error, 1)
-	go func() {
-		if chain != nil {
-			done <- srv.ServeTLS(l, "", "")
-		} else {
-			done <- srv.Serve(l)
-		}
-	}()
+	var plain *lane
+	if chain != nil {
+		go func() { done <- srv.ServeTLS(l, "", "") }()
+	} else {
+		plain = newLane(s, l, crowd, lim)
+		go plain.run()
+		go func() { done <- srv.Serve(plain) }()
+	}
 	ended := make(chan struct{})
 	var failed error
 	go func() {
@@ -73,6 +74,9 @@ func listen(ctx context.Context, mill Mill, cfg Config, lim limits) (addr string
 			defer cancel()
 			if err := srv.Shutdown(end); errors.Is(err, context.DeadlineExceeded) {
 				srv.Close()
+			}
+			if plain != nil {
+				plain.wait(end)
 			}
 			<-done
 		}
