@@ -98,7 +98,7 @@ func (s *server) rows(body string, t *tidemill.TaskStatus) (rows []tidemill.Row,
 	}
 	err = p.items(func(i int) error {
 		if i == s.cfg.MaxRows {
-			return p.fail("more than max_rows, %d rows", i)
+			return s.tooMany()
 		}
 		r := make(tidemill.Row, len(t.Columns))
 		var err error

@@ -63,7 +63,7 @@ func TestPredictManyRows(t *testing.T) {
 	if got := ask(t, h, "POST", "/predict/late", `[]`, 200); got != "[]\n" {
 		t.Errorf("no rows: %s", got)
 	}
-	if got := ask(t, h, "POST", "/predict/late", `[{},{},{},{}]`, 400); !strings.Contains(got, "max_rows") {
+	if got := ask(t, h, "POST", "/predict/late", `[{},{},{},{}]`, 413); !strings.Contains(got, "max_rows") {
 		t.Errorf("too many rows: %s", got)
 	}
 }

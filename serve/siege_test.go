@@ -204,7 +204,7 @@ func TestHundredThousandRows(t *testing.T) {
 		return r.StatusCode, string(b)
 	}
 	url := hurriedBy(t, f, Config{}, 20*time.Second)
-	if code, text := post(url); code != http.StatusBadRequest || !strings.Contains(text, "max_rows") {
+	if code, text := post(url); code != http.StatusRequestEntityTooLarge || !strings.Contains(text, "max_rows") {
 		t.Errorf("%d %.200s", code, text)
 	}
 	url = hurriedBy(t, f, Config{MaxRows: 100000, MaxBody: 8 << 20}, 20*time.Second)

@@ -16,7 +16,7 @@ func (s *server) instances(t *tidemill.TaskStatus, text string) ([]tidemill.Row,
 	var rows []tidemill.Row
 	err := p.items(func(i int) error {
 		if i == s.cfg.MaxRows {
-			return fmt.Errorf("more than max_rows, %d rows", i)
+			return s.tooMany()
 		}
 		r := make(tidemill.Row, 4)
 		var err error
@@ -98,7 +98,7 @@ func (s *server) columns(t *tidemill.TaskStatus, text string) ([]tidemill.Row, e
 		n := 0
 		err := p.items(func(i int) error {
 			if i == s.cfg.MaxRows {
-				return fmt.Errorf("more than max_rows, %d rows", i)
+				return s.tooMany()
 			}
 			if first {
 				rows = append(rows, make(tidemill.Row, 4))

@@ -34,7 +34,7 @@ func (s *server) tensorRows(t *tidemill.TaskStatus, inputs []tensor) ([]tidemill
 		n = inputs[0].shape[0]
 	}
 	if n > s.cfg.MaxRows {
-		return nil, fmt.Errorf("%d rows; max_rows is %d", n, s.cfg.MaxRows)
+		return nil, s.tooMany()
 	}
 	for i := range inputs {
 		// Every element has a byte at least: what a shape claims is checked before room is made for it.

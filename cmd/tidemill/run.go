@@ -41,7 +41,7 @@ run has the state or wrote to a sink.`,
 	c.Flags().BoolVar(&o.adopt, "adopt", false, "take sinks over whatever another state folder wrote to them")
 	c.Flags().BoolVar(&o.reset, "reset", false, "remove from the sinks what they hold of the flow's tasks; with --fresh, or where no checkpoint is")
 	c.Flags().BoolVar(&o.json, "json", false, "print one JSON object on the last line of standard output")
-	c.Flags().BoolVar(&o.quiet, "quiet", false, "no progress and no summary")
+	c.Flags().BoolVar(&o.quiet, "quiet", false, "no progress, no summary, and of the log warnings only")
 	c.Flags().StringVar(&o.listen, "listen", "", "serve on this address, whatever the flow file says")
 	return c
 }
@@ -53,6 +53,9 @@ func (a *app) runFlow(ctx context.Context, path string, o runOptions) error {
 	}
 	flow := f.Flow
 	flow.Once, flow.Fresh, flow.Adopt, flow.Reset, flow.Log = o.once, o.fresh, o.adopt, o.reset, a.logger()
+	if o.quiet {
+		flow.Log = a.logs(slog.LevelWarn)
+	}
 	flow.Idle = debug.FreeOSMemory
 	var served *serve.Config
 	if c, ok := f.Serve.(*serve.Config); ok {
@@ -105,7 +108,9 @@ func (a *app) runFlow(ctx context.Context, path string, o runOptions) error {
 	if err != nil {
 		return a.diagnose(ctx, f, a.hint(path, placed(f, err)))
 	}
-	a.leftBehind(f, path)
+	if !o.quiet {
+		a.leftBehind(f, path)
+	}
 	return nil
 }
 
@@ -119,8 +124,11 @@ func (a *app) say(format string, v ...any) {
 }
 
 // logger logs to standard error, in text or JSON.
-func (a *app) logger() *slog.Logger {
-	o := &slog.HandlerOptions{Level: slog.LevelInfo}
+func (a *app) logger() *slog.Logger { return a.logs(slog.LevelInfo) }
+
+// logs is the logger of what is at least so weighty.
+func (a *app) logs(least slog.Level) *slog.Logger {
+	o := &slog.HandlerOptions{Level: least}
 	if a.log == "json" {
 		return slog.New(slog.NewJSONHandler(a.err, o))
 	}
