@@ -110,7 +110,8 @@ func (s *survey) countSQL(ctx context.Context, d *database) error {
 // milliseconds since 1970, or something that cannot be read.
 func (s *survey) lookAtTimes(ctx context.Context, d *database) error {
 	for _, c := range s.columns {
-		named := c.Kind == tidemill.KindInt && unixNames.MatchString(c.Name)
+		named := c.Kind == tidemill.KindInt && unixNames.MatchString(c.Name) ||
+			c.Kind == tidemill.KindText && (unixNames.MatchString(c.Name) || timeNames.MatchString(c.Name))
 		if c.Kind != tidemill.KindTime && !named || c.nulls == s.rows {
 			continue
 		}
@@ -127,6 +128,7 @@ func (s *survey) lookAtTimes(ctx context.Context, d *database) error {
 		numbers := kind == "integer" && other == "integer" && err1 == nil && err2 == nil
 		switch {
 		case kind == "text" && other == "text" && ok1 && ok2:
+			c.Kind = tidemill.KindTime
 		case numbers && from > 1e8 && to < 1e10: // 1973 to 2286
 			c.Kind, c.unix = tidemill.KindTime, "s"
 		case numbers && from > 1e11 && to < 1e13:
@@ -193,27 +195,39 @@ var (
 // guessTimes finds the two columns that put rows and answers on one clock. One without the other would compare the rows'
 // own times with those of the commits.
 func (s *survey) guessTimes() {
-	for _, c := range s.columns {
-		if c.Kind == tidemill.KindTime && c.odd == "" && c.nulls == 0 && s.at == nil && timeNames.MatchString(c.Name) {
-			s.at = c
-		}
-	}
-	if s.at == nil || s.label == nil {
-		s.at = nil
+	if s.label == nil {
 		return
 	}
-	if s.label.nulls == 0 {
+	s.at = s.time(timeNames, 0)
+	switch {
+	case s.at == nil:
+	case s.label.nulls == 0:
 		s.later = s.at // a row brings its answer
-		return
-	}
-	for _, c := range s.columns {
-		if c.Kind == tidemill.KindTime && c.odd == "" && c.nulls == s.label.nulls && s.later == nil && laterNames.MatchString(c.Name) {
-			s.later = c
-		}
+	default:
+		s.later = s.time(laterNames, s.label.nulls)
 	}
 	if s.later == nil {
 		s.at = nil
 	}
+}
+
+// time is the first column of times that is so often NULL and is named so; where none is, the only one that is so often
+// NULL, if there are answers still to come that tell the two apart.
+func (s *survey) time(names *regexp.Regexp, nulls int) *surveyed {
+	var found []*surveyed
+	for _, c := range s.columns {
+		if c.Kind != tidemill.KindTime || c.odd != "" || c.nulls != nulls {
+			continue
+		}
+		if names.MatchString(c.Name) {
+			return c
+		}
+		found = append(found, c)
+	}
+	if len(found) == 1 && s.label.nulls > 0 {
+		return found[0]
+	}
+	return nil
 }
 
 // guessLabel takes the named column, or the one that looks most like an answer.
