@@ -18,6 +18,8 @@ type outbox struct {
 	next    time.Time     // until when the next write waits for more
 	in      chan outItem
 	written atomic.Uint64 // Seq up to which this sink is done
+	waiting atomic.Int64  // outputs that were handed over and are not done
+	room    chan struct{} // fewer of them wait
 	done    chan struct{}
 	mill    *Mill
 	ctx     context.Context // ends writes at once
@@ -41,13 +43,17 @@ type markResult struct {
 // outboxItems bounds what waits for a sink: items of at most one slice's outputs.
 const outboxItems = 64
 
-// writeMax is how many outputs one Write takes at most.
+// writeMax is how many outputs are gathered for one Write, but for what comes with the last item.
 const writeMax = 8192
+
+// outboxOutputs is how many outputs may wait when further ones are handed over: those that are being written, and as many
+// again. Each holds on to its batch's memory.
+const outboxOutputs = 2 * writeMax
 
 func newOutbox(m *Mill, s Sink, rejects bool) *outbox {
 	ctx, cancel := context.WithCancel(context.Background())
-	b := &outbox{sink: s, name: describe(s), rejects: rejects, in: make(chan outItem, outboxItems), done: make(chan struct{}), mill: m,
-		ctx: ctx, cancel: cancel}
+	b := &outbox{sink: s, name: describe(s), rejects: rejects, in: make(chan outItem, outboxItems), room: make(chan struct{}, 1), done: make(chan struct{}),
+		mill: m, ctx: ctx, cancel: cancel}
 	if g, ok := s.(Gatherer); ok {
 		b.flood, b.linger = g.Gather()
 	}
@@ -62,15 +68,15 @@ func (b *outbox) run() {
 	var pending []Output
 	for item := range b.in {
 		pending = b.take(pending[:0], item.outs)
-		upto, mark := item.upto, item.mark
+		upto, mark, n := item.upto, item.mark, len(item.outs)
 	gather:
-		for mark == nil && len(pending) < writeMax {
+		for mark == nil && n < writeMax {
 			next, ok := b.more()
 			if !ok {
 				break gather
 			}
 			pending = b.take(pending, next.outs)
-			upto, mark = max(upto, next.upto), next.mark
+			upto, mark, n = max(upto, next.upto), next.mark, n+len(next.outs)
 		}
 		if len(pending) > 0 {
 			if b.flood > 0 && len(pending) >= b.flood {
@@ -81,7 +87,9 @@ func (b *outbox) run() {
 				if mark != nil {
 					mark <- markResult{err: err}
 				}
+				b.less(n)
 				for rest := range b.in { // let the engine go on to its end
+					b.less(len(rest.outs))
 					if rest.mark != nil {
 						rest.mark <- markResult{err: err}
 					}
@@ -91,6 +99,7 @@ func (b *outbox) run() {
 			clear(pending)
 		}
 		b.written.Store(upto)
+		b.less(n)
 		if mark != nil {
 			mk, err := b.flush()
 			mark <- markResult{mk, err}
@@ -120,6 +129,18 @@ func (b *outbox) more() (item outItem, ok bool) {
 		return item, ok
 	case <-t.C:
 		return item, false
+	}
+}
+
+// less says that so many outputs wait no more.
+func (b *outbox) less(n int) {
+	if n == 0 {
+		return
+	}
+	b.waiting.Add(-int64(n))
+	select {
+	case b.room <- struct{}{}:
+	default:
 	}
 }
 
@@ -202,6 +223,16 @@ func (m *Mill) send(ctx context.Context) error {
 	outs := m.held
 	m.held = nil
 	for _, b := range m.boxes {
+		for b.waiting.Load() >= outboxOutputs {
+			select {
+			case <-b.room:
+			case err := <-m.failed:
+				return err
+			case <-ctx.Done():
+				return m.cutOff()
+			}
+		}
+		b.waiting.Add(int64(len(outs)))
 		item := outItem{outs: outs, upto: outs[len(outs)-1].Seq}
 		select {
 		case b.in <- item:
@@ -213,12 +244,17 @@ func (m *Mill) send(ctx context.Context) error {
 		case err := <-m.failed:
 			return err
 		case <-ctx.Done():
-			// A stop does not wait for a slow sink: the last checkpoint stands, and what came after it is read again.
-			m.clean = false
-			return errStopped
+			return m.cutOff()
 		}
 	}
 	return nil
+}
+
+// cutOff ends a send that a sink holds up: a stop does not wait for it; the last checkpoint stands, and what came after it
+// is read again.
+func (m *Mill) cutOff() error {
+	m.clean = false
+	return errStopped
 }
 
 // errStopped ends the engine's loop early: the flow was cancelled while a sink held it back.

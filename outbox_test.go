@@ -3,9 +3,11 @@ package tidemill_test
 import (
 	"context"
 	"errors"
+	"iter"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tidemill/tidemill"
@@ -187,4 +189,47 @@ func TestGatheringSink(t *testing.T) {
 			t.Errorf("%d writes: %d", len(s.writes), s.writes)
 		}
 	}
+}
+
+// counting tells how many changes its source has yielded.
+type counting struct {
+	*script
+	n atomic.Int64
+}
+
+func (s *counting) Changes(ctx context.Context, after tidemill.Position) iter.Seq2[tidemill.Batch, error] {
+	return func(yield func(tidemill.Batch, error) bool) {
+		for b, err := range s.script.Changes(ctx, after) {
+			s.n.Add(int64(len(b.Changes)))
+			if !yield(b, err) {
+				return
+			}
+		}
+	}
+}
+
+// TestStuckSinkHoldsFewRows: what waits for a sink is bounded in outputs, however large the batches are; then all of it is written.
+func TestStuckSinkHoldsFewRows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		table := orders()
+		_, stream := history(table, 0, 100_000)
+		sink := &balky{}
+		sink.set("down")
+		src := &counting{script: &script{table: table, stream: stream, cut: 4000}}
+		m, err := tidemill.Start(t.Context(), tidemill.Flow{Name: "orders", Source: src, Sinks: []tidemill.Sink{sink}, Store: store.Memory(), Once: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		if n := src.n.Load(); n < 16_000 || n > 40_000 {
+			t.Errorf("%d rows were read for a sink that takes none", n)
+		}
+		sink.set("")
+		if err := m.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		if len(sink.log) != len(stream) {
+			t.Errorf("%d rows were written, want %d", len(sink.log), len(stream))
+		}
+	})
 }

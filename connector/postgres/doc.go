@@ -9,7 +9,7 @@
 // The snapshot is read with COPY in the slot's exported snapshot: it and the stream meet without a gap and without an
 // overlap. It takes no locks beyond those of a SELECT. The stream then brings committed transactions only, in commit
 // order; a large one comes in several batches. A server of version 15 or newer sends a large transaction while it is still
-// open, instead of writing it to its disk and reading it again: it waits here until it commits, up to 32 MB in memory and
+// open, instead of writing it to its disk and reading it again: it waits here until it commits, up to 8 MB in memory and
 // the rest in the system's temporary folder, and if there is no room the server keeps such transactions as older ones do
 // (Tx.Origin is not known of a transaction that was sent open). Such servers send binary values where a table has bytea
 // columns and all types allow it. The slot keeps WAL until Release has said that the flow is durable beyond

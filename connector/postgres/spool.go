@@ -11,7 +11,7 @@ import (
 
 const (
 	// spoolBudget is how many bytes of open transactions are held in memory, all together; the rest lies in files.
-	spoolBudget = 32 << 20
+	spoolBudget = 8 << 20
 	spoolPiece  = 256 << 10
 	spoolHead   = 16 // length, subtransaction, position
 )
