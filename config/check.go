@@ -240,7 +240,7 @@ func (b *builder) checkLeak(t *builtTask) {
 			}
 			for _, c := range reads(f, table) {
 				if slices.Contains(hidden, c) {
-					b.path(t.paths[i], "column %s is read by the label in line %d: a feature must not know the answer", c, b.find(l.path).line)
+					b.word(t.paths[i], c, "column %s is read by the label in line %d: a feature must not know the answer", c, b.find(l.path).line)
 				}
 			}
 		}
@@ -293,10 +293,10 @@ func (b *builder) checkTables() {
 			return
 		}
 		if near := tidemill.Nearest(table, tables); near != "" {
-			b.path(path, "the source does not read table %q; the nearest that it reads is %q", table, near)
+			b.word(path, table, "the source does not read table %q; the nearest that it reads is %q", table, near)
 			return
 		}
-		b.path(path, "the source does not read table %q; it reads %s (line %d)", table, strings.Join(tables, ", "), b.find(b.shape.Source.path).line)
+		b.word(path, table, "the source does not read table %q; it reads %s (line %d)", table, strings.Join(tables, ", "), b.find(b.shape.Source.path).line)
 	}
 	for _, t := range b.file.tasks {
 		for i, p := range t.shape.Predict {
@@ -378,7 +378,7 @@ func (f *File) CheckTables(tables []*tidemill.Table) error {
 		for i, f := range t.features {
 			for _, table := range tables {
 				if err := f.Bind(table, tidemill.Folds); err != nil {
-					b.path(t.paths[i], "%v", err)
+					b.column(t.paths[i], err)
 				}
 			}
 		}
@@ -407,7 +407,7 @@ func (b *builder) bindOn(t *builtTask, path, word, at string, exprs map[string]s
 		if near != "" {
 			near = fmt.Sprintf("; the nearest is %q", near)
 		}
-		b.path(path+".table", "the database has no table %q%s", word, near)
+		b.word(path+".table", word, "the database has no table %q%s", word, near)
 		return
 	}
 	table := tables[i]
@@ -417,7 +417,7 @@ func (b *builder) bindOn(t *builtTask, path, word, at string, exprs map[string]s
 			_, err = x.Bind(table)
 		}
 		if e, ok := err.(*tidemill.ExprError); ok {
-			b.path(path+".at", "at: %s", e.Reason)
+			b.word(path+".at", at, "at: %s", e.Reason)
 		}
 	}
 	for key, src := range exprs {
@@ -435,7 +435,7 @@ func (b *builder) bindOn(t *builtTask, path, word, at string, exprs map[string]s
 	if asks {
 		for i, f := range t.features {
 			if err := f.Bind(table, tidemill.Asks); err != nil {
-				b.path(t.paths[i], "%v", err)
+				b.column(t.paths[i], err)
 			}
 		}
 	}

@@ -121,9 +121,31 @@ func (f *File) Explain(err error) *Error {
 		if m[3] != "" {
 			path = join(path, m[3])
 		}
-		return f.At(path, err.Error())
+		return f.explain(f.tasks[i], path, err)
 	}
 	return nil
+}
+
+// explain puts an error at the word of an expression, or of a feature, that it is about, else at its path.
+func (f *File) explain(t *builtTask, path string, err error) *Error {
+	r := *f.report
+	r.errs = nil
+	var expr *tidemill.ExprError
+	n := r.scalars[path]
+	switch {
+	case n != nil && n.exact && errors.As(err, &expr):
+		r.exprError(n, path, expr)
+	case strings.HasSuffix(path, ".features"):
+		for k, feature := range t.features {
+			if d, ok := feature.(tidemill.Describer); ok && strings.Contains(err.Error(), ": feature "+d.Describe()+": ") {
+				path = t.paths[k]
+			}
+		}
+		r.column(path, err)
+	default:
+		r.path(path, "%v", err)
+	}
+	return asErrors(r.finish())[0]
 }
 
 // taskPath is the path of the i-th task: without an index where the file gives the one task without a list.

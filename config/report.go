@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -48,6 +49,45 @@ func (r *report) node(n *node, path, format string, a ...any) {
 func (r *report) path(path, format string, a ...any) {
 	p := r.find(path)
 	r.at(p.line, p.col, path, p.width, format, a...)
+}
+
+// word reports at a word within what a path holds, or at the path where it does not stand there.
+func (r *report) word(path, word, format string, a ...any) {
+	p := r.find(path)
+	same := func(c rune) bool { return c == '_' || unicode.IsLetter(c) || unicode.IsDigit(c) }
+	want := []rune(word)
+	for no := p.line; no <= len(r.lines) && len(want) > 0; no++ {
+		line, from := []rune(r.line(no)), p.col+p.width-1
+		if no > p.line {
+			text := strings.TrimLeft(string(line), " ")
+			if from = 0; text != "" && len(line)-len([]rune(text)) < p.col-1 {
+				break // what the path holds is over
+			}
+		}
+		for i := from; i+len(want) <= len(line); i++ {
+			if line[i] == '#' && i > 0 && line[i-1] == ' ' {
+				break
+			}
+			end := i + len(want)
+			if slices.Equal(line[i:end], want) && (i == 0 || !same(line[i-1])) && (end == len(line) || !same(line[end]) && line[end] != ':') {
+				r.at(no, i+1, path, len(want), format, a...)
+				return
+			}
+		}
+	}
+	r.path(path, format, a...)
+}
+
+// columnWord is the column that an error of a feature is about.
+var columnWord = regexp.MustCompile(`column "([^"]+)"`)
+
+// column reports an error of a feature at the column that it names, or at the feature.
+func (r *report) column(path string, err error) {
+	if m := columnWord.FindStringSubmatch(err.Error()); m != nil {
+		r.word(path, m[1], "%v", err)
+		return
+	}
+	r.path(path, "%v", err)
 }
 
 func (r *report) find(path string) place {

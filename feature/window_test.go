@@ -68,7 +68,6 @@ func FuzzWindowState(f *testing.F) {
 	tidemilltest.FuzzState(f, made, tidemilltest.StateBytes(f, w))
 }
 
-// event is what a plain table has of a value that entered a window.
 // TestWindowIsTheQuery runs a stream of inserts, updates, deletes and late rows, and asks SQLite the same over all values
 // that have not been taken out.
 func TestWindowIsTheQuery(t *testing.T) {

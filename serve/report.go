@@ -186,7 +186,7 @@ func (p *paper) scores(t *tidemill.TaskStatus) {
 	slices.Sort(bases)
 	p.write(`<h3>Scores beside the baselines</h3><div class="wide"><table class="num"><tr><th>score</th><th>phase</th><th>all</th><th>last 1,000</th>`)
 	for _, b := range bases {
-		p.write(`<th>`, esc(b), `</th>`)
+		p.write(`<th>`, esc(strings.ReplaceAll(b, "_", " ")), `</th>`)
 	}
 	p.write(`<th>answers</th></tr>`)
 	for _, s := range t.Scores {
