@@ -135,22 +135,18 @@ func flightsMemoryChild(_ context.Context, a args) (figures, error) {
 
 // flightsChild lets flights go by in a SQLite file: inserted at the scheduled departure, updated at the landing, while
 // a flow captures (of the row before an update its key alone: nothing here needs more), predicts, writes to a file of its
-// own, and learns.
+// own, and learns. The writer is a process of its own, as a database's users are, or with writer=inside a goroutine.
 func flightsChild(ctx context.Context, a args) (figures, error) {
-	all, err := firstFlights(a.int("rows"))
-	if err != nil {
-		return nil, err
-	}
-	events := flights.Events(all)
 	path := filepath.Join(a["dir"], "flights.db")
-	w, err := newTimetable(ctx, path)
+	open := outsideWriter
+	if a["writer"] == "inside" {
+		open = insideWriter
+	}
+	w, err := open(ctx, path, a)
 	if err != nil {
 		return nil, err
 	}
 	defer w.close()
-	if n := a.int("tx"); n > 0 {
-		w.perTx = n
-	}
 	m, err := tidemill.Start(ctx, tidemill.Flow{Name: "flights", Source: sqlite.Source(path, "flights").KeyOnly(), Sinks: []tidemill.Sink{sqlite.Sink(filepath.Join(a["dir"], "predictions.db"), "predictions")},
 		Store: store.Dir(filepath.Join(a["dir"], "state")), Every: 10 * time.Second, Tasks: []tidemill.Task{{Name: "late",
 			Predict: tidemill.On{Op: tidemill.Insert, Table: "flights", At: "scheduled_at"}, Learn: tidemill.On{Op: tidemill.Update, Table: "flights", At: "landed_at", Label: "arr_delay > 15"},
@@ -163,15 +159,15 @@ func flightsChild(ctx context.Context, a args) (figures, error) {
 	}
 	began, used := time.Now(), cpu()
 	wrote := make(chan error, 1)
-	var write time.Duration
+	var world figures
 	go func() {
-		err := w.run(ctx, all, events)
-		write = time.Since(began)
+		var err error
+		world, err = w.write(ctx)
 		wrote <- err
 	}()
-	for {
+	for written := false; ; {
 		s := m.Status()
-		if s.Stream.Rows >= uint64(len(events)) && s.Written >= s.Outputs && s.Tasks[0].Counts.Asked >= uint64(len(all)) {
+		if written && s.Stream.Rows >= uint64(w.events) && s.Written >= s.Outputs && s.Tasks[0].Counts.Asked >= uint64(w.flights) {
 			break
 		}
 		select {
@@ -179,7 +175,7 @@ func flightsChild(ctx context.Context, a args) (figures, error) {
 			if err != nil {
 				return nil, errors.Join(err, m.Stop())
 			}
-			wrote <- nil
+			written = true
 		case <-m.Done():
 			return nil, fmt.Errorf("the flow ended: %w", m.Wait())
 		default:
@@ -188,8 +184,13 @@ func flightsChild(ctx context.Context, a args) (figures, error) {
 	}
 	took, cpus := time.Since(began).Seconds(), cpu()-used
 	t := m.Status().Tasks[0]
-	n := float64(len(all))
-	out := figures{"rows_per_s": n / took, "rows_per_cpu_s": n / cpus, "changes_per_s": float64(len(events)) / took, "seconds": took, "write_s": write.Seconds()}
+	n := float64(w.flights)
+	out := figures{"rows_per_s": n / took, "changes_per_s": float64(w.events) / took, "seconds": took, "write_s": world["write_s"]}
+	if c, ok := world["cpu_s"]; ok {
+		out["flow_us"], out["writer_us"] = cpus/n*1e6, c/n*1e6 // processor time per flight
+		cpus += c
+	}
+	out["rows_per_cpu_s"] = n / cpus
 	for _, s := range t.Scores {
 		if s.Phase == "stream" && s.Value != nil {
 			out[s.Name] = *s.Value
@@ -203,16 +204,16 @@ func flightsRow(ctx context.Context, b *bench) error {
 	rows := "rows=" + strconv.Itoa(b.size)
 	memory := b.child("tidemill from memory", "flights-memory", rows)
 	memory.own = true
-	sqlite := func(name, tx string) side {
+	sqlite := func(name string, words ...string) side {
 		return side{name: name, own: true, run: func(ctx context.Context) (f figures, err error) {
 			err = b.inFolder(func(dir string) error {
-				f, err = b.child("", "flights", "dir="+dir, rows, tx).run(ctx)
+				f, err = b.child("", "flights", append(words, "dir="+dir, rows)...).run(ctx)
 				return err
 			})
 			return f, err
 		}}
 	}
-	_, err := b.interleave(ctx, 5, sqlite("tidemill through SQLite", ""), sqlite("transactions of 2,000", "tx=2000"), side{name: "river from memory", runs: 3, run: func(ctx context.Context) (figures, error) {
+	_, err := b.interleave(ctx, 5, sqlite("tidemill through SQLite"), sqlite("writer in our process", "writer=inside"), sqlite("transactions of 2,000", "tx=2000"), side{name: "river from memory", runs: 3, run: func(ctx context.Context) (figures, error) {
 		return b.python(ctx, "flights_river.py", strconv.Itoa(b.size))
 	}}, memory, side{name: "demo, both tasks, one file", runs: 3, own: true, run: b.demoFlights})
 	return err

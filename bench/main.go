@@ -45,7 +45,7 @@ func rows() []row {
 func children() map[string]func(ctx context.Context, a args) (figures, error) {
 	return map[string]func(context.Context, args) (figures, error){
 		"mlp": mlpChild, "source": sourceChild, "flow": flowChild,
-		"flights": flightsChild, "flights-memory": flightsMemoryChild,
+		"flights": flightsChild, "timetable": timetableChild, "flights-memory": flightsMemoryChild,
 		"elec2": elec2Child, "engine": engineChild, "kmeans": kmeansChild, "checkpoint": checkpointChild,
 	}
 }

@@ -177,6 +177,7 @@ func (st *stream) run(ctx context.Context, yield func(tidemill.Batch, error) boo
 	var delay time.Duration
 	for {
 		var b *builder
+		looked := time.Now()
 		err := st.d.retry(ctx, func() (err error) {
 			b, err = st.read()
 			return err
@@ -196,6 +197,11 @@ func (st *stream) run(ctx context.Context, yield func(tidemill.Batch, error) boo
 		}
 		if len(b.changes) > 0 {
 			delay = 0
+			if w.many = len(b.changes) >= floodChanges; w.many && !b.full() && !behind {
+				if err := pause(ctx, looked.Add(floodPause)); err != nil {
+					return err
+				}
+			}
 			continue
 		}
 		if delay > idlePause && st.c.wanted.Load() > st.pruned {

@@ -15,6 +15,8 @@ type watcher struct {
 	base time.Duration // the first pause after an event or a batch
 	path string
 	file os.FileInfo // as it was when it was opened
+	told bool        // somebody wrote a moment ago
+	many bool        // the last batch was of a flood
 }
 
 // The pauses between looks. Where the system tells of writes, a look soon after one is still needed several times: a
@@ -25,6 +27,16 @@ const (
 	toldPause    = time.Second
 	pollPause    = 5 * time.Millisecond
 	longestPause = 100 * time.Millisecond
+	// A large commit is some tens of writes, of which each would wake the reader: for so long after the first the clock
+	// does, in a flood. A small one is seen at once.
+	tellingPause = time.Millisecond
+)
+
+// After floodChanges in one batch the next look is floodPause after the last: in a flood, batches that are large cost less,
+// and looks that find nothing cost writers time too.
+const (
+	floodChanges = 256
+	floodPause   = 5 * time.Millisecond
 )
 
 // newWatcher watches the file that was at path when it was opened.
@@ -45,14 +57,25 @@ func (w *watcher) close() {
 // wait pauses until somebody writes, or for the pause that follows delay; it gives the pause to go on with.
 func (w *watcher) wait(ctx context.Context, delay time.Duration) (time.Duration, error) {
 	delay = min(max(2*delay, w.base), w.most)
+	wake := w.wake
+	if w.told = w.told && w.many && delay < tellingPause; w.told {
+		wake = nil
+	}
 	t := time.NewTimer(delay)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
 		return 0, ctx.Err()
-	case <-w.wake:
+	case <-wake:
+		w.told = true
 		return 0, nil
 	case <-t.C:
+	}
+	if w.told { // what was told meanwhile is seen by the look that follows
+		select {
+		case <-w.wake:
+		default:
+		}
 	}
 	if delay == w.most {
 		// The connection goes on with a file that another one was moved over.
@@ -61,4 +84,20 @@ func (w *watcher) wait(ctx context.Context, delay time.Duration) (time.Duration,
 		}
 	}
 	return delay, nil
+}
+
+// pause waits until the time.
+func pause(ctx context.Context, until time.Time) error {
+	left := time.Until(until)
+	if left <= 0 {
+		return nil
+	}
+	t := time.NewTimer(left)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
 }

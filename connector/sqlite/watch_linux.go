@@ -19,7 +19,7 @@ func watchFile(path string) (<-chan struct{}, func()) {
 		f.Close()
 		return nil, nil
 	}
-	wake := make(chan struct{}, 1)
+	wake, quit := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(wake)
 		buf := make([]byte, 4096)
@@ -40,13 +40,16 @@ func watchFile(path string) (<-chan struct{}, func()) {
 				}
 				e = e[min(len(e), unix.SizeofInotifyEvent+int(binary.NativeEndian.Uint32(e[12:]))):]
 			}
+			// Nothing is read before somebody waits: the system merges what is told meanwhile, and wakes nobody for it.
 			select {
 			case wake <- struct{}{}:
-			default:
+			case <-quit:
+				return
 			}
 		}
 	}()
 	return wake, func() {
+		close(quit)
 		f.Close()
 		for range wake { // until the goroutine has let go of the descriptor
 		}
