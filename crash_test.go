@@ -247,8 +247,8 @@ func crash(t *testing.T, kind, place string, k *shopkeeper) {
 	for ; kills < crashKills/5; kills++ {
 		kill(time.Duration(k.r.IntN(80)) * time.Millisecond)
 	}
-	for !snapshotDone(t, crashFlow(kind, place, "killed", killedDir)) {
-		kill(500 * time.Millisecond)
+	for after := 500 * time.Millisecond; !snapshotDone(t, crashFlow(kind, place, "killed", killedDir)); after *= 2 { // a busy machine gets its time
+		kill(after)
 	}
 	stop := make(chan struct{})
 	done := make(chan struct{})

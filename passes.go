@@ -49,7 +49,7 @@ func (m *Mill) runPasses(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		m.passAt = 0
+		m.passAt, m.dirty = 0, true // that it has ended is kept too, also while the database rests
 	}
 	for _, t := range m.tasks {
 		if t.phase == Snapshot {

@@ -42,3 +42,46 @@ func TestResumedCheckpointIsSeen(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// unhurried is a model that lets every checkpoint end before the next slice does.
+type unhurried struct {
+	slope
+	learned int
+}
+
+func (m *unhurried) New() tidemill.Model { return &unhurried{} }
+func (m *unhurried) Learn(e *tidemill.Example) {
+	if m.learned++; m.learned%32 == 0 {
+		time.Sleep(5 * time.Millisecond)
+	}
+	m.slope.Learn(e)
+}
+
+// That the snapshot is done is soon in a checkpoint, also when the last one was taken at the very end of the last pass and the
+// database rests from then on.
+func TestDoneIsKept(t *testing.T) {
+	table := orders()
+	snap, _ := history(table, 600, 0)
+	dir := t.TempDir()
+	flow := func() tidemill.Flow {
+		task := lateTask()
+		task.Model, task.Snapshot, task.Predict.At, task.Predict.Unix, task.Learn.At, task.Learn.Unix = &unhurried{}, tidemill.SnapshotReplay, "id", "s", "id", "s"
+		return tidemill.Flow{Name: "orders", Source: &script{table: table, snapshot: snap, cut: 32}, Tasks: []tidemill.Task{task},
+			Store: store.Dir(dir), Every: time.Microsecond}
+	}
+	m, err := tidemill.Start(t.Context(), flow())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+		if r, err := tidemill.Open(t.Context(), flow()); err == nil && r.Status().Snapshot.Done {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the newest checkpoint does not say that the snapshot is done; the flow: %+v", m.Status())
+		}
+	}
+	if err := m.Stop(); err != nil {
+		t.Fatal(err)
+	}
+}
