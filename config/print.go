@@ -20,6 +20,18 @@ type pairs []pair
 // bare is a scalar that is printed as it is.
 type bare string
 
+// Filler is an upgrade of a config struct of which some keys depend on others where they are not given: Filled is a copy,
+// by pointer, with what they are then. What is shown of it is the copy.
+type Filler interface{ Filled() any }
+
+// filled is a config struct as it is shown.
+func filled(cfg any) reflect.Value {
+	if f, ok := cfg.(Filler); ok {
+		cfg = f.Filled()
+	}
+	return reflect.ValueOf(cfg).Elem()
+}
+
 // showConfig shows a struct with all its defaults: keys without a value are left out unless their default (in fresh, if
 // that is valid) has one; secrets are starred. It is nil where nothing is left.
 func showConfig(v, fresh reflect.Value) any {

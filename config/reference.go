@@ -50,7 +50,7 @@ func kindPage(kinds *Kinds, r room, name string) Page {
 func Example(word, name string, cfg any) string {
 	v := reflect.ValueOf(cfg).Elem()
 	fillRequired(v, map[string]string{"file": "rows.csv", "sqlite": "shop.db", "dir": "state"}[name])
-	shown := showConfig(v, reflect.Value{})
+	shown := showConfig(filled(cfg), reflect.Value{})
 	item := any(pairs{{name, shown}})
 	if shown == nil {
 		item = name

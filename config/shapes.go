@@ -155,7 +155,7 @@ func (o *one[T]) show() any {
 	if o.cfg == nil {
 		return nil
 	}
-	cfg := showConfig(reflect.ValueOf(o.cfg).Elem(), reflect.ValueOf(o.made()).Elem())
+	cfg := showConfig(filled(o.cfg), reflect.ValueOf(o.made()).Elem())
 	if cfg == nil {
 		return o.name
 	}

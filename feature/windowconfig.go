@@ -43,6 +43,15 @@ func (c *WindowConfig) Build(string) (tidemill.Feature, error) {
 	return w, nil
 }
 
+// Filled implements config.Filler: it gives how late rows may be.
+func (c *WindowConfig) Filled() any {
+	d := *c
+	if d.Over > 0 {
+		d.Late = min(d.Late, d.Over)
+	}
+	return &d
+}
+
 // figures lists the figures that are asked for, in the order of their keys.
 func (c *WindowConfig) figures() (out []windowed) {
 	for agg, column := range []string{c.Count, c.Sum, c.Mean, c.Min, c.Max, c.Distinct, c.Last, c.Since} {

@@ -46,6 +46,18 @@ func (c *KMeansConfig) Build(string) (tidemill.Model, error) {
 	return m, nil
 }
 
+// Filled implements config.Filler: it gives what depends on the rule and on the centres.
+func (c *KMeansConfig) Filled() any {
+	s, err := c.complete()
+	if err != nil {
+		return c
+	}
+	if c.HalfLife > 0 {
+		s.Decay = c.Decay // which half_life stands for
+	}
+	return &s
+}
+
 // complete checks the settings and replaces those that mean a default.
 func (c *KMeansConfig) complete() (KMeansConfig, error) {
 	s := *c

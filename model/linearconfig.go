@@ -97,20 +97,40 @@ func (c *SoftmaxConfig) Build(string) (tidemill.Model, error) {
 
 // settings is what the three kinds share.
 func (c *LinearConfig) settings(kind string) (glmSettings, error) {
-	o := Optimizer{Kind: c.Optimizer, Rate: c.LearningRate, Rho: c.Rho, Beta1: c.Beta1, Beta2: c.Beta2, Eps: c.Eps, Beta: c.FTRLBeta, L1: c.FTRLL1, L2: c.FTRLL2}
-	if o.Rate == 0 {
-		switch o.Kind {
-		case "sgd":
-			o.Rate = 0.01
-		case "ftrl":
-			o.Rate = 0.05
-		default:
-			o.Rate = 0.1
-		}
-	}
+	o := Optimizer{Kind: c.Optimizer, Rate: c.rate(), Rho: c.Rho, Beta1: c.Beta1, Beta2: c.Beta2, Eps: c.Eps, Beta: c.FTRLBeta, L1: c.FTRLL1, L2: c.FTRLL2}
 	s := glmSettings{opt: o, l1: c.L1, l2: c.L2, interceptRate: c.InterceptRate, clip: c.Clip}
 	if err := s.check(); err != nil {
 		return s, fmt.Errorf("%s: %w", kind, err)
 	}
 	return s, nil
+}
+
+// rate is the learning rate; where none is given it depends on the optimizer.
+func (c *LinearConfig) rate() float64 {
+	switch {
+	case c.LearningRate != 0:
+		return c.LearningRate
+	case c.Optimizer == "sgd":
+		return 0.01
+	case c.Optimizer == "ftrl":
+		return 0.05
+	}
+	return 0.1
+}
+
+// Filled implements config.Filler: it gives the learning rate.
+func (c *LinearConfig) Filled() any {
+	d := *c
+	d.LearningRate = c.rate()
+	return &d
+}
+
+// Filled implements config.Filler: it gives the learning rate.
+func (c *LogisticConfig) Filled() any {
+	return (*LogisticConfig)((*LinearConfig)(c).Filled().(*LinearConfig))
+}
+
+// Filled implements config.Filler: it gives the learning rate.
+func (c *SoftmaxConfig) Filled() any {
+	return (*SoftmaxConfig)((*LinearConfig)(c).Filled().(*LinearConfig))
 }

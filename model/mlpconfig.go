@@ -57,6 +57,18 @@ func (c *MLPConfig) Build(string) (tidemill.Model, error) {
 	return m, nil
 }
 
+// Filled implements config.Filler: it gives the learning rate, what the last layer does, and the layers' activations.
+func (c *MLPConfig) Filled() any {
+	d := *c
+	if s, err := c.complete(); err == nil {
+		d.LearningRate, d.Output = s.LearningRate, s.Output
+		if len(c.Layers) > 0 {
+			d.Layers = s.Layers
+		}
+	}
+	return &d
+}
+
 // maxUnits bounds the outputs of a layer.
 const maxUnits = 1 << 20
 
