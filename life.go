@@ -189,7 +189,7 @@ func (t *taskState) decide(pred []float64) int {
 	return -1
 }
 
-// moved carries an open question over to the row's new key.
+// moved carries an open question, and the note of an answer, over to the row's new key.
 func (t *taskState) moved(c *Change, tt *taskTable, i int) error {
 	b := tt.holds()
 	if b == nil {
@@ -203,24 +203,29 @@ func (t *taskState) moved(c *Change, tt *taskTable, i int) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
-	if note, ok := t.answered.find(old); ok {
+	// A row that was answered, and asked about again, has both.
+	note, answered := t.answered.find(old)
+	if answered {
 		t.answered.forget(old)
 		t.answered.set(now, note)
-		t.emit(i, Output{Kind: Retracted, Change: c, Task: t.spec.Name, ID: old, NewID: now, Position: t.locate(c)})
+	}
+	open, err := t.questions.take(old, &t.q)
+	if err != nil {
+		return err
+	}
+	if open {
+		t.q.id = now
+		var dead question
+		if replaced, err := t.questions.take(now, &dead); err != nil {
+			return err
+		} else if replaced {
+			t.counts.Replaced++
+		}
+		t.questions.put(&t.q)
+	}
+	if !answered && !open {
 		return nil
 	}
-	found, err := t.questions.take(old, &t.q)
-	if err != nil || !found {
-		return err
-	}
-	t.q.id = now
-	var dead question
-	if replaced, err := t.questions.take(now, &dead); err != nil {
-		return err
-	} else if replaced {
-		t.counts.Replaced++
-	}
-	t.questions.put(&t.q)
 	t.emit(i, Output{Kind: Retracted, Change: c, Task: t.spec.Name, ID: old, NewID: now, Position: t.locate(c)})
 	return nil
 }
@@ -248,7 +253,8 @@ func (t *taskState) gone(c *Change, tt *taskTable, told bool) error {
 	}
 	if found {
 		t.counts.Dropped++
-	} else if _, ok := t.answered.find(id); ok {
+	}
+	if _, ok := t.answered.find(id); ok {
 		if !told {
 			t.counts.Deleted++
 		}
