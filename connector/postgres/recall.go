@@ -29,7 +29,9 @@ func (w *Predictions) Recall(ctx context.Context, task string, limit int) ([]tid
 	}
 	defer s.shut()
 	var out []tidemill.Recalled
-	micros := func(column string) string { return "(extract(epoch FROM " + column + ") * 1000000)::int8" }
+	micros := func(column string) string {
+		return "CASE WHEN isfinite(" + column + ") THEN (extract(epoch FROM " + column + ") * 1000000)::int8 END"
+	}
 	r := s.ExecParams(ctx, `SELECT id, coalesce(prediction, ''), truth, score, probabilities, `+micros("asked_at")+`, `+micros("answered_at")+`
 		FROM `+w.table.sql()+` WHERE task = $1 AND truth IS NOT NULL ORDER BY answered_at DESC NULLS LAST LIMIT `+strconv.Itoa(limit), [][]byte{text(task)}, nil, nil, nil)
 	for r.NextRow() {

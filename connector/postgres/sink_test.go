@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -85,6 +86,31 @@ func TestSinkWritesRows(t *testing.T) {
 	write(t, w, moved(9, "2", "1"), predicted(10, "3", "x"), answered(11, "1", "maybe"))
 	if got := table(t, s, url, short); got != "1 no maybe; 3 x NULL" {
 		t.Error(got)
+	}
+}
+
+// TestSinkTimesOfAnyYear writes what a row's own time may be: a source's calendar can be wider than PostgreSQL's.
+func TestSinkTimesOfAnyYear(t *testing.T) {
+	s := postgrestest.Start(t)
+	url := s.CreateDB(t)
+	w := postgres.Sink(url, "predictions")
+	resume(t, w, 1, tidemill.Mark{})
+	first := time.UnixMicro(-210_866_803_200_000_000)
+	var out []tidemill.Output
+	for i, at := range []time.Time{first, first.Add(-time.Microsecond), time.UnixMicro(math.MinInt64), time.UnixMicro(math.MaxInt64)} {
+		o := predicted(uint64(i+1), fmt.Sprint(i), "no")
+		o.Asked = at
+		out = append(out, o)
+	}
+	write(t, w, out...)
+	got := table(t, s, url, "SET timezone = 'UTC'; SELECT id, asked_at FROM predictions ORDER BY id")
+	if got != "0 4714-11-24 00:00:00+00 BC; 1 -infinity; 2 -infinity; 3 294247-01-10 04:00:54.775807+00" {
+		t.Error(got)
+	}
+	write(t, w, answered(5, "2", "no"))
+	told, err := w.Recall(context.Background(), "late", 10)
+	if err != nil || len(told) != 1 || !told[0].Asked.IsZero() {
+		t.Errorf("recalled %+v, %v", told, err)
 	}
 }
 

@@ -191,14 +191,22 @@ func (a *array) float(x float64) {
 	a.b = binary.BigEndian.AppendUint64(a.b, math.Float64bits(x))
 }
 
-// time is NULL for the zero time.
+// firstMicros is PostgreSQL's first timestamp, 4714-11-24 BC, in microseconds since 1970. Its last one is beyond int64's.
+const firstMicros = -210_866_803_200_000_000
+
+// time is NULL for the zero time, and -infinity for one before PostgreSQL's calendar: the server would refuse the whole
+// write, each time that it is tried.
 func (a *array) time(t time.Time) {
 	if t.IsZero() {
 		a.null()
 		return
 	}
+	us := int64(math.MinInt64) // -infinity
+	if at := t.UnixMicro(); at >= firstMicros {
+		us = at - epoch2000
+	}
 	a.b = binary.BigEndian.AppendUint32(a.b, 8)
-	a.b = binary.BigEndian.AppendUint64(a.b, uint64(t.UnixMicro()-epoch2000))
+	a.b = binary.BigEndian.AppendUint64(a.b, uint64(us))
 }
 
 // probabilities is {"class": probability} for a classifier, else NULL.
