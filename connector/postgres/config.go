@@ -9,7 +9,7 @@ type SourceConfig struct {
 	Slot              string   `yaml:"slot" doc:"The replication slot. Default tidemill_<flow>."`
 	Publication       string   `yaml:"publication" doc:"The publication. Default the slot's name."`
 	CreatePublication bool     `yaml:"create_publication" doc:"Make the publication where it is missing. Default true."`
-	Failover          bool     `yaml:"failover" doc:"Make a slot that standbys keep in step (PostgreSQL 17 or newer). Default false."`
+	Failover          bool     `yaml:"failover" doc:"Make a slot that standbys keep in step, so that the flow goes on when one is promoted (PostgreSQL 17 or newer). Default false."`
 }
 
 // NewSourceConfig is the default configuration.

@@ -31,8 +31,10 @@
 // # Position
 //
 // A position reads postgres:7412345678901234567/1 slot=tidemill_late lsn=0/16B3748: the server's system identifier and
-// timeline, the slot, and the end of the last transaction. A position of another server, timeline or slot, one that the
-// slot has been moved beyond, one whose slot is gone or was invalidated by max_slot_wal_keep_size, is tidemill.ErrGap.
+// timeline, the slot, and the end of the last transaction. A position of another server or slot, one that the slot has been
+// moved beyond, one whose slot is gone or was invalidated by max_slot_wal_keep_size, is tidemill.ErrGap. On a standby that
+// was promoted the stream goes on where the standby has the slot (failover: true) and had all that was read; else that is
+// ErrGap too.
 //
 // # Sink
 //

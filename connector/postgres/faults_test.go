@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -322,4 +325,61 @@ func TestCrashInTheSnapshot(t *testing.T) {
 	if d.changes[0].Tx.Order <= order {
 		t.Error("a new snapshot uses the identities of the old one")
 	}
+}
+
+// promote lets the server come back as a standby, and makes it the primary again: its log goes on in a new timeline.
+func promote(t *testing.T, s *postgrestest.Server, url string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(s.Dir, "standby.signal"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Join(s.Dir, "standby.signal"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	s.Start(t)
+	if got := s.Query(t, url, "SELECT pg_promote()")[0][0]; got != "t" {
+		t.Fatalf("pg_promote gave %s", got)
+	}
+}
+
+// TestPromotedServer goes on in the timeline of a server that was promoted, if that had all that was read before.
+func TestPromotedServer(t *testing.T) {
+	s := postgrestest.Start(t, postgrestest.Own())
+	url := s.CreateDB(t)
+	src, at := begin(t, s, url)
+	s.Exec(t, url, "INSERT INTO a VALUES (1)")
+	s.Stop(t)
+	promote(t, s, url)
+	s.Exec(t, url, "INSERT INTO a VALUES (2)")
+	c := open(t, src, at)
+	c.want("insert public.a -> (1, NULL)", "insert public.a -> (2, NULL)")
+	c.until(func() bool { return c.caughtUp })
+	c.close()
+	mustSay(t, string(c.upto), "/2 slot=")
+	free(t, s, url)
+
+	// A copy of the server misses what was committed, and read, since: it is not gone on with.
+	s.Stop(t)
+	copied := s.Dir + "-copied"
+	if out, err := exec.Command("cp", "-a", s.Dir, copied).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	s.Start(t)
+	at = c.upto
+	s.Exec(t, url, "INSERT INTO a VALUES (3)")
+	c = open(t, src, at)
+	c.want("insert public.a -> (3, NULL)")
+	c.until(func() bool { return c.caughtUp })
+	c.close()
+	s.Stop(t)
+	if err := errors.Join(os.RemoveAll(s.Dir), os.Rename(copied, s.Dir)); err != nil {
+		t.Fatal(err)
+	}
+	promote(t, s, url)
+	s.Exec(t, url, "INSERT INTO a SELECT g FROM generate_series(4, 500) g")
+	isGap(t, first(t, postgres.Source(url, "a"), c.upto), "left timeline 2 at", "a standby was promoted that was behind")
+	isGap(t, first(t, src, at), "left timeline 2 at", "a standby was promoted that was behind")
+	// A source that has read no more than the position says has lost nothing.
+	d := open(t, postgres.Source(url, "a"), at)
+	d.until(func() bool { return len(d.rows) == 497 })
 }

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tidemill/tidemill"
@@ -62,7 +63,16 @@ func (u *run) verify(ctx context.Context, s *session, p place) error {
 		return gap("the position %s is of the server with system id %s, this server has system id %s", p.position(), p.system, u.place.system)
 	}
 	if p.timeline != u.place.timeline {
-		return gap("the position %s is of timeline %d, this server is on timeline %d (it was restored, or another server was promoted)", p.position(), p.timeline, u.place.timeline)
+		left, err := leftTimeline(ctx, s, p.timeline, u.place.timeline)
+		switch {
+		case err != nil:
+			return err
+		case left == 0:
+			return gap("the position %s is of timeline %d, this server is on timeline %d, which does not come from it (the server was restored)", p.position(), p.timeline, u.place.timeline)
+		case left < p.lsn || uint64(left) <= u.reached.Load():
+			return gap("this server left timeline %d at %s, this flow is at %s and has read transactions that the server does not have (a standby was promoted that was behind, or a backup was restored)",
+				p.timeline, left, max(p.lsn, lsn(u.reached.Load())))
+		}
 	}
 	if p.slot != u.slot {
 		return gap("the position %s is of slot %q, the flow names slot %q", p.position(), p.slot, u.slot)
@@ -85,6 +95,29 @@ func (u *run) verify(ctx context.Context, s *session, p place) error {
 		return gap("the server's log ends at %s, this flow is at %s: the server is an older copy of itself", u.goal, p.lsn)
 	}
 	return nil
+}
+
+// leftTimeline is where the log of the timeline now left that of the timeline was; 0 if it does not come from there.
+func leftTimeline(ctx context.Context, s *session, was, now uint32) (lsn, error) {
+	if was > now {
+		return 0, nil
+	}
+	rows, err := s.ask(ctx, fmt.Sprintf("TIMELINE_HISTORY %d", now))
+	if err != nil {
+		return 0, err
+	}
+	if len(rows) != 1 || len(rows[0]) < 2 {
+		return 0, tidemill.Fatalf("postgres: the server does not answer TIMELINE_HISTORY as PostgreSQL does")
+	}
+	// A line is a timeline, where it was left, and why; comments begin with #.
+	for line := range strings.Lines(string(rows[0][1])) {
+		var from uint32
+		var at string
+		if n, _ := fmt.Sscan(line, &from, &at); n == 2 && from == was {
+			return parseLSN(at)
+		}
+	}
+	return 0, nil
 }
 
 // dropSlot drops a slot, waiting a while for whoever uses it. done is false if there was none.

@@ -27,6 +27,7 @@ type Capture struct {
 
 	tables      []tableName
 	released    atomic.Uint64 // the LSN that is durable here
+	reached     atomic.Uint64 // the commit of the last transaction that was yielded, whole or in part
 	spoolFailed atomic.Bool   // open transactions found no room here
 	text        atomic.Bool   // a type came that is read in text alone
 	openBytes   string        // what the decoder of the server holds of open transactions, a setting
@@ -206,6 +207,7 @@ func (u *run) follow(ctx context.Context, after tidemill.Position) error {
 	}
 	if after == "" || after == tidemill.Begun {
 		u.released.Store(0)
+		u.reached.Store(0)
 		if err := u.begin(ctx, s, after == tidemill.Begun); err != nil {
 			return err
 		}

@@ -311,7 +311,8 @@ func (x *streamer) send() error {
 		b.Upto = tidemill.Position(x.at.append(slices.Clip(x.prefix)))
 		x.yielded = x.at
 	}
-	if len(x.changes) > 0 {
+	if n := len(x.changes); n > 0 {
+		x.reached.Store(x.changes[n-1].Tx.Order)
 		b.Changes = x.take()
 	}
 	if !x.yield(b, nil) {
