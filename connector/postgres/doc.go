@@ -26,7 +26,8 @@
 //
 // An update's Before holds the replica identity's columns if they changed, the whole row with REPLICA IDENTITY FULL, else
 // nothing. A large value that an update did not touch (TOAST) is Unknown, unless the identity is FULL. Inheritance
-// children are tables of their own; a partitioned table is read as a whole under its own name.
+// children are tables of their own; a partitioned table is read as a whole under its own name. A table that is renamed, or
+// dropped and made anew, stops the flow.
 //
 // # Position
 //

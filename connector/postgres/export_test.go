@@ -1,5 +1,7 @@
 package postgres
 
+import "time"
+
 // Open sets how much of open transactions the server holds (as logical_decoding_work_mem is written) and how many bytes
 // we do, so that small ones come as large ones do. "" lets the server hold all of them.
 func (r *Capture) Open(server string, ours int) *Capture {
@@ -21,3 +23,6 @@ func (r *Capture) Text() *Capture {
 
 // TextOnly reports whether the source has gone over to text.
 func (r *Capture) TextOnly() bool { return r.text.Load() }
+
+// Look sets how often the stream looks at what is published.
+func (r *Capture) Look(every time.Duration) { r.lookEvery = every }

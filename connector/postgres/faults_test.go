@@ -383,3 +383,24 @@ func TestPromotedServer(t *testing.T) {
 	d := open(t, postgres.Source(url, "a"), at)
 	d.until(func() bool { return len(d.rows) == 497 })
 }
+
+// TestTableMadeAnew stops a running stream: the new table is not published.
+func TestTableMadeAnew(t *testing.T) {
+	s := postgrestest.Start(t)
+	url := s.CreateDB(t)
+	src, at := begin(t, s, url)
+	src.Look(time.Millisecond)
+	c := open(t, src, at)
+	s.Exec(t, url, "INSERT INTO a VALUES (1)")
+	c.want("insert public.a -> (1, NULL)")
+	c.until(func() bool { return c.caughtUp })
+	s.Exec(t, url, "DROP TABLE a; CREATE TABLE a (id int PRIMARY KEY, x text); INSERT INTO a VALUES (2)")
+	var err error
+	for err == nil {
+		err = c.step()
+	}
+	isGap(t, err, "does not publish public.a (any more)")
+	if len(c.rows) > 0 {
+		t.Errorf("got %v", c.rows)
+	}
+}

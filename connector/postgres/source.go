@@ -32,6 +32,7 @@ type Capture struct {
 	text        atomic.Bool   // a type came that is read in text alone
 	openBytes   string        // what the decoder of the server holds of open transactions, a setting
 	spoolBytes  int           // what we hold of them in memory
+	lookEvery   time.Duration // between two looks at what is published
 	poke        chan struct{} // tells the running stream of a release
 }
 
@@ -49,7 +50,7 @@ func Source(url string, tables ...string) *Capture {
 
 func (c *SourceConfig) reader(flow string) *Capture {
 	r := &Capture{url: c.URL, words: c.Tables, slot: c.Slot, publication: c.Publication, create: c.CreatePublication, failover: c.Failover,
-		openBytes: openBytes, spoolBytes: spoolBudget, poke: make(chan struct{}, 1)}
+		openBytes: openBytes, spoolBytes: spoolBudget, lookEvery: lookEvery, poke: make(chan struct{}, 1)}
 	if r.slot == "" {
 		r.slot = slotName(flow)
 	}

@@ -73,8 +73,9 @@ type streamer struct {
 	yielded lsn    // the last Upto
 	caught  bool   // CaughtUp was said
 	cat     *catalog
-	spool   spool    // open transactions
-	segment *spooled // that is being received
+	looked  time.Time // when it was last seen that the tables are published
+	spool   spool     // open transactions
+	segment *spooled  // that is being received
 }
 
 // stream yields the log after place.lsn.
@@ -98,7 +99,7 @@ func (u *run) stream(ctx context.Context, s *session) error {
 	var beside sync.WaitGroup
 	beside.Go(func() { st.loop(timeout, u.poke, stop) })
 	cancel := context.AfterFunc(ctx, func() { s.Conn().SetDeadline(time.Unix(1, 0)) })
-	x := &streamer{run: u, session: s, status: st, prefix: []byte(u.place.prefix()), at: u.place.lsn, yielded: u.place.lsn}
+	x := &streamer{run: u, session: s, status: st, prefix: []byte(u.place.prefix()), at: u.place.lsn, yielded: u.place.lsn, looked: time.Now()}
 	x.spool.budget = u.spoolBytes
 	x.decoder = decoder{relations: map[uint32]*relation{}, meta: u.meta}
 	x.resolve = func(m *relationMessage) (*relation, error) { return x.relation(ctx, m) }
@@ -289,7 +290,7 @@ func (x *streamer) data(ctx context.Context, b []byte) error {
 				return lost(ctx, err)
 			}
 		}
-		return nil
+		return x.stillPublished(ctx)
 	}
 	return tidemill.Fatalf("postgres: the stream brought data that is neither a change nor a keepalive")
 }
@@ -335,21 +336,53 @@ func (x *streamer) relation(ctx context.Context, m *relationMessage) (*relation,
 		return &relation{skip: true, table: tidemill.NewTable(m.schema, m.name, nil, nil), forms: make([]form, len(m.columns)), ident: make([]bool, len(m.columns))}, nil
 	}
 	for try := 0; ; try++ {
-		if x.cat == nil {
-			s, err := connect(ctx, x.url, false)
-			if err != nil {
-				return nil, err
-			}
-			x.cat = newCatalog(s)
+		if err := x.catalog(ctx); err != nil {
+			return nil, err
 		}
 		rel, err := x.cat.describe(ctx, m)
 		if err == nil || !x.cat.s.IsClosed() || try == 1 {
 			return rel, err
 		}
-		// The session may have lain idle for days, and the server or a firewall has closed it.
-		if x.cat.s, err = connect(ctx, x.url, false); err != nil {
-			x.cat = nil
-			return nil, err
-		}
 	}
+}
+
+// catalog makes sure of a session to ask about tables. One may have lain idle for days, and the server or a firewall has
+// closed it.
+func (x *streamer) catalog(ctx context.Context) error {
+	if x.cat != nil && !x.cat.s.IsClosed() {
+		return nil
+	}
+	s, err := connect(ctx, x.url, false)
+	switch {
+	case err != nil:
+		return err
+	case x.cat == nil:
+		x.cat = newCatalog(s)
+	default:
+		x.cat.s = s
+	}
+	return nil
+}
+
+// lookEvery is how often a running stream looks at what is published, at most.
+const lookEvery = 15 * time.Second
+
+// stillPublished ends a stream whose tables are not published any more: to the publication a table that was dropped and
+// made anew is another one, and its changes would be missed without a word. Where it cannot look it looks again later.
+func (x *streamer) stillPublished(ctx context.Context) error {
+	if x.tx != nil || x.segment != nil || time.Since(x.looked) < x.lookEvery {
+		return nil
+	}
+	x.looked = time.Now()
+	if x.catalog(ctx) != nil {
+		return nil
+	}
+	// Somebody may alter a table for long; the stream does not wait for that.
+	if _, err := x.cat.s.ask(ctx, "SET lock_timeout = '1s'"); err != nil {
+		return nil
+	}
+	if err := x.checkPublication(ctx, x.cat.s); errors.Is(err, tidemill.ErrGap) {
+		return err
+	}
+	return nil
 }
