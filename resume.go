@@ -1,6 +1,7 @@
 package tidemill
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -280,7 +281,7 @@ func (m *Mill) restore(c *Checkpoint) ([]Mark, error) {
 			}
 		}
 	}
-	m.event("resume", fmt.Sprintf("resumed from checkpoint %d.%d at %s", c.ID.Term, c.ID.Seq, c.Position))
+	m.event("resume", fmt.Sprintf("resumed from checkpoint %d.%d at %s", c.ID.Term, c.ID.Seq, cmp.Or(string(c.Position), "the beginning")))
 	return marks, nil
 }
 

@@ -1,6 +1,11 @@
 package tidemill_test
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,6 +45,43 @@ func TestResumedCheckpointIsSeen(t *testing.T) {
 	}
 	if err := m.Stop(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A checkpoint that only says that a history has begun has no position to print.
+func TestResumedAtTheBeginning(t *testing.T) {
+	table := orders()
+	dir := t.TempDir()
+	flow := func() tidemill.Flow {
+		return tidemill.Flow{Name: "orders", Source: &script{table: table}, Tasks: []tidemill.Task{lateTask()}, Store: store.Dir(dir), Every: time.Hour}
+	}
+	m, err := tidemill.Start(t.Context(), flow())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	ids, _, err := store.Dir(dir).List(t.Context())
+	if err != nil || len(ids) == 0 {
+		t.Fatalf("%v, %v", ids, err)
+	}
+	for _, id := range ids[:len(ids)-1] { // all but the first
+		if err := os.Remove(filepath.Join(dir, "current", fmt.Sprintf("checkpoint-%06d-%012d", id.Term, id.Seq))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if m, err = tidemill.Start(t.Context(), flow()); err != nil {
+		t.Fatal(err)
+	}
+	events := m.Status().Events
+	if err := m.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(events, func(e tidemill.EventStatus) bool {
+		return strings.HasSuffix(e.Text, "resumed from checkpoint 1.1 at the beginning")
+	}) {
+		t.Errorf("events %+v", events)
 	}
 }
 

@@ -304,7 +304,7 @@ func evaluationText(r *evaluation, src *rerun, s *tidemill.Status) string {
 		fmt.Fprintf(&b, "%s lines do not fit and are skipped\n", count(r.Skipped))
 	}
 	if r.Rejected > 0 {
-		fmt.Fprintf(&b, "%s rows could not be used\n", count(r.Rejected))
+		fmt.Fprintf(&b, "rows that could not be used: %s\n", count(r.Rejected))
 	}
 	for i := range s.Tasks {
 		t := &s.Tasks[i]

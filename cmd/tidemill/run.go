@@ -261,7 +261,7 @@ func resultOf(f *config.File, s *tidemill.Status) result {
 func (a *app) summary(s *tidemill.Status) {
 	a.say("%s: %s rows of the snapshot, %s of the stream, at %s", s.Flow, count(s.Snapshot.Rows), count(s.Stream.Rows), positionText(s.Position))
 	if s.Rejected > 0 {
-		a.say("%s rows could not be used", count(s.Rejected))
+		a.say("rows that could not be used: %s", count(s.Rejected))
 	}
 	for _, t := range s.Tasks {
 		a.say("task %s: %s asked, %s answered, %s learned%s", t.Name, count(t.Counts.Asked), count(t.Counts.Answered),
