@@ -52,6 +52,9 @@ func lookSlot(ctx context.Context, s *session, name string) (*slotState, error) 
 	return st, nil
 }
 
+// behind is how a server comes to have less than was read from another of its kind.
+const behind = "a standby was promoted that was behind, or a backup was restored"
+
 const fresh = "start over with a new snapshot: tidemill run --fresh"
 
 // verify looks whether the server can go on at p: PostgreSQL itself would silently skip what the slot has passed.
@@ -69,9 +72,11 @@ func (u *run) verify(ctx context.Context, s *session, p place) error {
 			return err
 		case left == 0:
 			return gap("the position %s is of timeline %d, this server is on timeline %d, which does not come from it (the server was restored)", p.position(), p.timeline, u.place.timeline)
-		case left < p.lsn || uint64(left) <= u.reached.Load():
-			return gap("this server left timeline %d at %s, this flow is at %s and has read transactions that the server does not have (a standby was promoted that was behind, or a backup was restored)",
-				p.timeline, left, max(p.lsn, lsn(u.reached.Load())))
+		case u.reached.Load() >= uint64(left):
+			return gap("this server left timeline %d at %s, this run has read it up to %s: transactions that the server does not have (%s); started again, the flow goes on if its checkpoint is from before; if not",
+				p.timeline, left, lsn(u.reached.Load()), behind)
+		case left < p.lsn:
+			return gap("this server left timeline %d at %s, this flow is at %s (%s)", p.timeline, left, p.lsn, behind)
 		}
 	}
 	if p.slot != u.slot {
