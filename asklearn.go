@@ -180,6 +180,8 @@ func (t *taskState) flushAsks() error {
 		}
 		if t.phase == Stream {
 			t.countNulls(Stream, &r.xs[n])
+		} else if t.spec.Snapshot == SnapshotReplay && row.mute { // it will be learned with what is known of it by now
+			t.countNulls(Snapshot, &r.xs[n])
 		}
 		t.names.note(&r.xs[n], row.c)
 		t.example.note(row.c)

@@ -50,8 +50,13 @@ func (t *taskState) bind(table *Table) (*taskTable, error) {
 				return nil, fail(list.what, fmt.Errorf("it has no primary key: name the column that joins question and answer with `id:`"))
 			}
 			for bit := range tt.times {
-				if tr.on.Op&(1<<bit) != 0 && !tt.times[bit].used {
-					tt.times[bit] = timeColumn{col: b.at, unix: tr.on.Unix, used: true}
+				tc := &tt.times[bit]
+				switch {
+				case tr.on.Op&(1<<bit) == 0:
+				case !tc.used:
+					*tc = timeColumn{col: b.at, unix: tr.on.Unix, used: true}
+				case tc.col != b.at || tc.unix != tr.on.Unix:
+					tc.mixed = true
 				}
 			}
 			*list.to = append(*list.to, b)
@@ -270,6 +275,12 @@ func (t *taskState) fingerprint() string {
 	}
 	if t.spec.Balanced {
 		b.WriteString("weight: balanced\n")
+	}
+	if t.spec.Snapshot != SnapshotLearn {
+		fmt.Fprintf(&b, "snapshot: %s\n", t.spec.Snapshot)
+	}
+	if t.spec.Epochs > 1 {
+		fmt.Fprintf(&b, "epochs: %d\n", t.spec.Epochs)
 	}
 	return b.String()
 }

@@ -1,6 +1,9 @@
 package tidemill
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // classes are a task's labels and their indexes: fixed by the flow, or in the order of first answer. Labels handed out
 // are never changed in place, so outputs may share them.
@@ -72,18 +75,17 @@ func (c *classes) read(d *decoder) error {
 	if d.err != nil {
 		return d.err
 	}
-	if fixed != c.fixed {
-		return fmt.Errorf("classes: %w", ErrChanged)
+	if fixed != c.fixed || fixed && !slices.Equal(labels, c.labels) {
+		e := &classesChanged{was: "an open set", now: "an open set"}
+		if fixed {
+			e.was = fmt.Sprint(labels)
+		}
+		if c.fixed {
+			e.now = fmt.Sprint(c.labels)
+		}
+		return e
 	}
 	if fixed {
-		if len(labels) != len(c.labels) {
-			return fmt.Errorf("classes: were %v, now %v: %w", labels, c.labels, ErrChanged)
-		}
-		for i := range labels {
-			if labels[i] != c.labels[i] {
-				return fmt.Errorf("classes: were %v, now %v: %w", labels, c.labels, ErrChanged)
-			}
-		}
 		return nil
 	}
 	c.labels, c.index = nil, map[string]int{}
@@ -92,3 +94,8 @@ func (c *classes) read(d *decoder) error {
 	}
 	return nil
 }
+
+// classesChanged says that the flow's classes are not those of its state.
+type classesChanged struct{ was, now string }
+
+func (e *classesChanged) Error() string { return "classes: were " + e.was + ", now " + e.now }

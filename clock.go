@@ -6,10 +6,16 @@ import (
 	"time"
 )
 
-// timeFor is the change's own time on the task's clock: the column that `at:` names for this operation, else the commit
-// time. ok is false where the column is NULL or unreadable; then at is the clock as it stands.
-func (t *taskState) timeFor(tt *taskTable, c *Change) (at int64, ok bool) {
+// timeFor is the change's own time on the task's clock: the column that `at:` names for what the change does, else the
+// commit time. pr, ln and ev are the triggers that it meets, nil where there is none. ok is false where the column is NULL
+// or unreadable; then at is the clock as it stands.
+func (t *taskState) timeFor(tt *taskTable, c *Change, pr, ln, ev *boundOn) (at int64, ok bool) {
 	tc := &tt.times[bits.TrailingZeros16(uint16(c.Op))]
+	if tc.mixed {
+		if b := timedBy(c, pr, ln, ev); b != nil {
+			tc = &timeColumn{col: b.at, unix: b.on.Unix}
+		}
+	}
 	if tc.col < 0 {
 		return commitMicros(c), true
 	}
@@ -20,6 +26,25 @@ func (t *taskState) timeFor(tt *taskTable, c *Change) (at int64, ok bool) {
 		}
 	}
 	return t.clock, false
+}
+
+// timedBy is the trigger whose `at:` is the time of a change: an answer has the time of the answer, an ask that of the ask. A row
+// that is inserted with its label has that of the ask, as it is asked about first. nil where the change meets none.
+func timedBy(c *Change, pr, ln, ev *boundOn) *boundOn {
+	asks := pr
+	if asks == nil {
+		asks = ev
+	}
+	by, _, known := labelled(ln, ev, c.Row())
+	switch {
+	case known && asks != nil && (c.Op == Insert || by.at < 0):
+		return asks
+	case known:
+		return by
+	case asks != nil:
+		return asks
+	}
+	return ln
 }
 
 func commitMicros(c *Change) int64 {

@@ -48,6 +48,17 @@ const (
 	SnapshotSkip
 )
 
+// String is the mode as a flow names it.
+func (m SnapshotMode) String() string {
+	switch m {
+	case SnapshotReplay:
+		return "replay"
+	case SnapshotSkip:
+		return "skip"
+	}
+	return "learn"
+}
+
 // Task is one question asked of the stream.
 type Task struct {
 	Name      string

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -91,6 +92,9 @@ func checkScript(t *testing.T, path string) {
 			t.Errorf("%s: status:\n%s\nwant:\n%s", what, got.status, want.status)
 		}
 		sameState(t, what, want.state, got.state)
+	}
+	if f.disk && len(want.state.Segments) == 0 {
+		t.Error("nothing lies on disk")
 	}
 	if !f.full {
 		k, err := readScript(path, "key")
@@ -214,6 +218,9 @@ func runScript(t *testing.T, f *flowScript, cut int, lives func() *tidemilltest.
 	return r
 }
 
+// segmentTerm finds a segment's length of name, name and term.
+var segmentTerm = regexp.MustCompile(`(?s).(questions-\w+-\d{8})-\d+`)
+
 // sameState compares what two flows know, but for what names the run.
 func sameState(t *testing.T, what string, want, got *tidemill.Checkpoint) {
 	t.Helper()
@@ -231,6 +238,9 @@ func sameState(t *testing.T, what string, want, got *tidemill.Checkpoint) {
 		g := got.Sections[i]
 		if w.Name == "flow" || w.Name == "journal" {
 			continue
+		}
+		if strings.HasSuffix(w.Name, "/questions") { // what lies in segments is named by the term of the run that wrote it
+			w.Data, g.Data = segmentTerm.ReplaceAll(w.Data, []byte("$1")), segmentTerm.ReplaceAll(g.Data, []byte("$1"))
 		}
 		if w.Name != g.Name || w.Fingerprint != g.Fingerprint || !bytes.Equal(w.Data, g.Data) {
 			n := 0

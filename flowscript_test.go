@@ -22,6 +22,7 @@ type flowScript struct {
 	sections []section
 	yaml     string
 	full     bool // it is not run with the key alone before a change
+	disk     bool // in the end, questions lie in segments
 	snapshot []tidemill.Change
 	stream   []tidemill.Change
 }
@@ -77,6 +78,7 @@ func readScript(path, before string) (*flowScript, error) {
 	}
 	f.yaml = "name: golden\nsource: {script: {}}\n" + f.section("flow")
 	f.full = strings.Contains(f.sections[0].text, "before: full")
+	f.disk = strings.Contains(f.sections[0].text, "disk: yes")
 	keyOnly := strings.Contains(f.sections[0].text, "before: key")
 	if keyOnly {
 		before, f.full = "key", true

@@ -80,7 +80,8 @@ func (t *taskState) step(c *Change, tt *taskTable, i int) error {
 		if err := t.truncated(tt); err != nil {
 			return err
 		}
-		t.fold(c, tt)
+		at, _ := t.timeFor(tt, c, nil, nil, nil)
+		t.fold(c, at)
 		return nil
 	default:
 		return nil
@@ -105,21 +106,24 @@ func (t *taskState) step(c *Change, tt *taskTable, i int) error {
 	if err != nil {
 		return err
 	}
+	at, ok := t.timeFor(tt, c, pr, ln, ev)
 	if pr != nil || ln != nil || ev != nil {
-		at, ok := t.timeFor(tt, c)
 		err = t.touch(c, tt, pr, ln, ev, at, ok, i)
+	}
+	if !ok {
+		at = t.clock
 	}
 	if c.Op == Delete {
 		_, _, told := labelled(ln, ev, c.Before)
 		if e := t.gone(c, tt, told); e != nil {
-			t.fold(c, tt) // the row is gone from the windows all the same
+			t.fold(c, at) // the row is gone from the windows all the same
 			return e
 		}
 	}
 	if err != nil {
 		return err // a row that cannot be used is not folded in either
 	}
-	t.fold(c, tt)
+	t.fold(c, at)
 	return nil
 }
 
@@ -277,9 +281,8 @@ func (t *taskState) truncated(tt *taskTable) error {
 	return err
 }
 
-// fold lets the features remember the change.
-func (t *taskState) fold(c *Change, tt *taskTable) {
-	at, _ := t.timeFor(tt, c)
+// fold lets the features remember the change, as of its time.
+func (t *taskState) fold(c *Change, at int64) {
 	for _, f := range t.spec.Features {
 		if tf, ok := f.(Timed); ok {
 			tf.UpdateAt(c, at)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/encode"
 	"github.com/tidemill/tidemill/score"
 	"github.com/tidemill/tidemill/store"
 )
@@ -398,8 +399,34 @@ func TestEditedFlowStops(t *testing.T) {
 	if _, err := tidemill.Start(t.Context(), two); !errors.Is(err, tidemill.ErrChanged) || !strings.Contains(err.Error(), "also column id") {
 		t.Errorf("one feature less: %v", err)
 	}
+	for _, e := range []struct {
+		says string
+		edit func(t *tidemill.Task)
+	}{
+		{"tasks[late].epochs: was without it, now epochs: 3", func(t *tidemill.Task) { t.Epochs = 3 }},
+		{"tasks[late].snapshot: was without it, now snapshot: skip", func(t *tidemill.Task) { t.Snapshot = tidemill.SnapshotSkip }},
+		{"tasks[late].classes: was [false true], now [true false]", func(t *tidemill.Task) { t.Classes = []string{"true", "false"} }},
+		{"tasks[late].classes: was [false true], now [false true never]", func(t *tidemill.Task) { t.Classes = append(t.Classes, "never") }},
+		{"tasks[late].learn: was learn: {on: update, table: orders, label: late}, now learn: {on: insert|update", func(t *tidemill.Task) { t.Learn.Op |= tidemill.Insert }},
+		{"tasks[late].weight: was without it, now weight: x", func(t *tidemill.Task) { t.Weight = "x" }},
+		{"tasks[late].encoders: was absent, now standard", func(t *tidemill.Task) { t.Encoders = []tidemill.Encoder{encode.Standard()} }},
+	} {
+		f.Tasks = []tidemill.Task{lateTask()}
+		e.edit(&f.Tasks[0])
+		if _, err := tidemill.Start(t.Context(), f); !errors.Is(err, tidemill.ErrChanged) || !strings.Contains(err.Error(), e.says) || !strings.Contains(err.Error(), "--fresh") {
+			t.Errorf("want %q, got %v", e.says, err)
+		}
+	}
+	scaled := tidemill.Flow{Name: "orders", Source: f.Source, Store: store.Memory(), Tasks: []tidemill.Task{lateTask()}}
+	scaled.Tasks[0].Encoders = []tidemill.Encoder{encode.Standard()}
+	drive(t, scaled)
+	scaled.Tasks = []tidemill.Task{lateTask()}
+	if _, err := tidemill.Start(t.Context(), scaled); !errors.Is(err, tidemill.ErrChanged) || !strings.Contains(err.Error(), "also standard") {
+		t.Errorf("one encoder less: %v", err)
+	}
 	f.Tasks = []tidemill.Task{lateTask()}
-	f.Tasks[0].Scores = []tidemill.Score{score.LogLoss()}
+	f.Tasks[0].Scores, f.Tasks[0].KeepFirst, f.Tasks[0].Threshold = []tidemill.Score{score.LogLoss()}, true, 0.7
+	f.Tasks[0].Memory, f.Tasks[0].Frozen, f.Tasks[0].Positive = 1, time.Hour, "false"
 	f.Tasks[0].Wait = time.Hour
 	if s := drive(t, f); s.Tasks[0].Counts.Learned == 0 {
 		t.Error("other scores and another wait should keep the state")

@@ -152,6 +152,9 @@ func (t *taskState) again(c *Change) error {
 		return err
 	}
 	b := matchRow(tt.learn, c)
+	if _, err := t.snapshotTime(c, tt, b); err != nil {
+		return nil
+	}
 	y, _, has, err := t.snapshotLabel(b, c)
 	if err != nil {
 		return nil

@@ -76,10 +76,12 @@ func (d *decoder) floats(dst []float64) []float64 {
 	return dst
 }
 
-// chunkBytes is the size at which a chunk of held questions is full; ordBits are enough to number the records of one.
+// A chunk of held questions is full at a sixteenth of the memory bound, within these sizes; ordBits are enough to number the
+// records of one.
 const (
-	chunkBytes = 1 << 20
-	ordBits    = 15
+	chunkMin = 1 << 10
+	chunkMax = 1 << 20
+	ordBits  = 15
 )
 
 // chunk is an append-only run of question records: in memory, or in an immutable segment.
@@ -98,10 +100,13 @@ type chunk struct {
 	file  SegmentReader
 }
 
-func (c *chunk) full() bool { return c.size >= chunkBytes || len(c.offs) == 1<<ordBits }
+// full reports whether a chunk takes no more records. What is in a segment takes none, whatever the bound is by now.
+func (s *questions) full(c *chunk) bool {
+	return c.mem == nil || c.size >= min(max(s.memory/16, chunkMin), chunkMax) || len(c.offs) == 1<<ordBits
+}
 
 // questions holds a task's open questions: an index of hashes over chunks of records. Chunks beyond the memory bound go
-// to segments of the store. Which records lie in which chunk depends on the changes alone.
+// to segments of the store. Which records lie in which chunk depends on the changes and the bound alone.
 type questions struct {
 	task    string
 	memory  int
@@ -185,7 +190,7 @@ func (s *questions) place(c *chunk) {
 
 func (s *questions) append(key uint64, rec []byte, asked int64) {
 	var c *chunk
-	if n := len(s.chunks); n > 0 && s.chunks[n-1].mem != nil && !s.chunks[n-1].full() {
+	if n := len(s.chunks); n > 0 && !s.full(s.chunks[n-1]) {
 		c = s.chunks[n-1]
 	} else {
 		c = &chunk{no: s.next, mem: s.spare, first: math.MaxInt64}
@@ -270,7 +275,7 @@ func (s *questions) kill(c *chunk, ord, size int) {
 
 // tidy drops an empty chunk, and moves what lives out of one that is mostly dead.
 func (s *questions) tidy(c *chunk) error {
-	if !c.full() || c.n > 0 && c.bytes*4 >= c.size {
+	if !s.full(c) || c.n > 0 && c.bytes*4 >= c.size {
 		return nil
 	}
 	type moved struct {

@@ -21,7 +21,7 @@ func (s *questions) spill() error {
 		if s.memUsed <= s.memory {
 			break
 		}
-		if c.mem == nil || !c.full() {
+		if c.mem == nil || !s.full(c) {
 			continue
 		}
 		c.name = fmt.Sprintf("questions-%s-%08d-%d", fileWord(s.task), c.no, s.term)

@@ -343,7 +343,12 @@ func (t *taskState) restore(c *Checkpoint) (bool, error) {
 		return false, nil
 	}
 	if now := t.fingerprint(); life.Fingerprint != now {
-		return true, changed(path, diffLine(life.Fingerprint, now), diffLine(now, life.Fingerprint))
+		a, b := diffLine(life.Fingerprint, now), diffLine(now, life.Fingerprint)
+		key, _, ok := strings.Cut(b, ":")
+		if !ok {
+			key, _, _ = strings.Cut(a, ":")
+		}
+		return true, changed(path+"."+key, a, b)
 	}
 	fail := func(what string, err error) error {
 		if IsFatal(err) {
@@ -366,6 +371,10 @@ func (t *taskState) restore(c *Checkpoint) (bool, error) {
 	}
 	d := decoder{b: life.Data}
 	if err := t.readLife(&d); err != nil {
+		var edited *classesChanged
+		if errors.As(err, &edited) {
+			return true, changed(path+".classes", edited.was, edited.now)
+		}
 		return true, fail("life", err)
 	}
 	if q := c.Section(prefix + "questions"); q != nil {
@@ -396,6 +405,9 @@ func (t *taskState) restore(c *Checkpoint) (bool, error) {
 		if err := state(fmt.Sprintf("encoder/%d", i), path+".encoders", e); err != nil {
 			return true, err
 		}
+	}
+	if sec := c.Section(fmt.Sprintf("%sencoder/%d", prefix, len(t.encoders))); sec != nil {
+		return true, changed(path+".encoders", "also "+sec.Fingerprint, "without it")
 	}
 	if err := state("model", path+".model", t.model); err != nil {
 		return true, err

@@ -108,27 +108,9 @@ func (t *taskState) firstEpoch(cs []Change) error {
 
 func (t *taskState) firstEpochRow(c *Change, tt *taskTable, i int) error {
 	b := matchRow(tt.learn, c)
-	at := commitMicros(c)
-	if h := tt.any(); h != nil {
-		if b != nil {
-			h = b
-		}
-		if h.at >= 0 {
-			if v, ok := timeOf(c.After[h.at], h.on.Unix); ok {
-				at = v
-			} else {
-				at = t.clock
-			}
-		}
-		if err := tooFar(c, at); err != nil {
-			return err
-		}
-		if !t.started || at > t.clock {
-			if !t.started {
-				t.startAt = at
-			}
-			t.started, t.clock = true, at
-		}
+	at, err := t.snapshotTime(c, tt, b)
+	if err != nil {
+		return err
 	}
 	if b == nil {
 		return nil
@@ -144,6 +126,38 @@ func (t *taskState) firstEpochRow(c *Change, tt *taskTable, i int) error {
 		t.answered.set(id, noteOf(tt.name, text))
 	}
 	return nil
+}
+
+// snapshotTime is the time of a snapshot row that learns by b, and moves the clock to the latest of the row's times: a row
+// that waits for its answer tells how late it is as well as one that has it.
+func (t *taskState) snapshotTime(c *Change, tt *taskTable, b *boundOn) (at int64, err error) {
+	at = commitMicros(c)
+	asks := matchRow(tt.predict, c)
+	if asks == nil {
+		asks = matchRow(tt.eval, c)
+	}
+	for _, h := range []*boundOn{asks, b} {
+		if h == nil {
+			continue
+		}
+		at = commitMicros(c)
+		if h.at >= 0 {
+			v, ok := timeOf(c.After[h.at], h.on.Unix)
+			if !ok {
+				at = t.clock
+				continue
+			}
+			at = v
+		}
+		if err := tooFar(c, at); err != nil {
+			return at, err
+		}
+		if !t.started {
+			t.started, t.clock, t.startAt = true, at, at
+		}
+		t.clock = max(t.clock, at)
+	}
+	return at, nil
 }
 
 // snapshotLabel is the label of a row under one trigger, and its text; has is false while it is NULL.
@@ -288,6 +302,9 @@ func (t *taskState) closeRow(c *Change, tt *taskTable) error {
 		}
 		at = v
 	}
+	if tooFar(c, at) != nil {
+		return nil // the first epoch rejected it
+	}
 	var err error
 	id, ok := asks.idOf(c.After)
 	if !ok {
@@ -312,9 +329,6 @@ func (t *taskState) closeRow(c *Change, tt *taskTable) error {
 		} else {
 			err = e
 		}
-		return t.closeError(err, c, tt)
-	}
-	if err := tooFar(c, at); err != nil {
 		return t.closeError(err, c, tt)
 	}
 	if t.spec.Wait > 0 && at < t.clock-t.spec.Wait.Microseconds() {

@@ -85,10 +85,12 @@ type taskTable struct {
 	times                [7]timeColumn // by the operation's bit
 }
 
+// timeColumn is where the time of an operation's changes is.
 type timeColumn struct {
-	col  int // -1: the commit time
-	unix string
-	used bool
+	col   int // -1: the commit time
+	unix  string
+	used  bool
+	mixed bool // triggers of the operation name other columns
 }
 
 // boundOn is a trigger resolved for a table.
