@@ -16,6 +16,7 @@ type bar struct {
 	what     string
 	began    time.Time
 	last     time.Time
+	whole    bool // the end has been told
 	width    int
 }
 
@@ -26,15 +27,16 @@ func (b *bar) show(what string, n, total uint64, extra string) {
 	now := time.Now()
 	if what != b.what {
 		b.end()
-		b.what, b.began, b.last = what, now, time.Time{}
+		b.what, b.began, b.last, b.whole = what, now, time.Time{}, false
 	}
 	gap := 2 * time.Second
 	if b.terminal {
 		gap = 100 * time.Millisecond
 	}
-	if now.Sub(b.last) < gap && (n < total || n == 0) {
+	if b.whole || now.Sub(b.last) < gap && (n < total || n == 0) {
 		return
 	}
+	b.whole = n > 0 && n >= total
 	first := b.last.IsZero()
 	b.last = now
 	if first && !b.terminal && n < total {

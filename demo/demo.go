@@ -194,6 +194,7 @@ func (s *stage) start(ctx context.Context) error {
 		serve.Room()
 	}
 	s.file.Flow.Idle = debug.FreeOSMemory
+	s.file.Flow.Reset = true // the state of an earlier run is gone, so are its predictions
 	if s.mill, err = tidemill.Start(ctx, s.file.Flow); err != nil {
 		return fmt.Errorf("demo %s: %w", s.name, err)
 	}
@@ -245,7 +246,12 @@ func (s *stage) finish(ctx context.Context) error {
 		s.result.PeakRSS = s.o.PeakRSS()
 	}
 	s.say("")
-	s.say("The flow is %s: edit it, and run it with  tidemill run %s", s.path("flow.yaml"), s.path("flow.yaml"))
+	if s.kind == "postgres" {
+		s.say("The flow is %s: edit it, and run it with the URL of --source as DATABASE_URL:  tidemill run %s", s.path("flow.yaml"), s.path("flow.yaml"))
+		s.say("Its replication slot stays, and the server keeps WAL for it; to remove it, with the same DATABASE_URL:  tidemill source drop %s", s.path("flow.yaml"))
+	} else {
+		s.say("The flow is %s: edit it, and run it with  tidemill run %s", s.path("flow.yaml"), s.path("flow.yaml"))
+	}
 	if !s.o.Once {
 		if s.addr != "" {
 			s.say("Dashboard: %s   (Ctrl-C ends)", s.addr)

@@ -3,6 +3,7 @@ package demo
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"strings"
 	"testing"
 
@@ -102,6 +103,43 @@ func TestDemosOnPostgres(t *testing.T) {
 		}
 		if r = runDemo(t, "iris", Options{Source: url}); r.Scores["spark"] < 10.0/11 {
 			t.Errorf("%+v", r)
+		}
+	}
+}
+
+// TestDemoSparesTables: a table of the demo's name that no demo made is not touched, nor are predictions of other flows.
+func TestDemoSparesTables(t *testing.T) {
+	server := postgrestest.Start(t)
+	url := server.CreateDB(t)
+	server.Exec(t, url, "CREATE TABLE iris_new (id int PRIMARY KEY); INSERT INTO iris_new VALUES (7)")
+	o := Options{Dir: t.TempDir(), Source: url, Once: true, Kinds: testKinds(), Out: io.Discard, Err: io.Discard}
+	if err := Run(t.Context(), "iris", o); err == nil || !strings.Contains(err.Error(), "a table iris_new that no demo made") {
+		t.Fatalf("%v", err)
+	}
+	if rows := server.Query(t, url, "SELECT id FROM iris_new"); len(rows) != 1 || rows[0][0] != "7" {
+		t.Errorf("the table holds %v", rows)
+	}
+	server.Exec(t, url, "DROP TABLE iris_new")
+	runDemo(t, "iris", Options{Source: url})
+	server.Exec(t, url, "INSERT INTO predictions (task, id, prediction) VALUES ('another', '1', 'x'), ('spark', 'gone', 'x')")
+	runDemo(t, "iris", Options{Source: url})
+	if rows := server.Query(t, url, "SELECT task FROM predictions WHERE prediction = 'x'"); len(rows) != 1 || rows[0][0] != "another" {
+		t.Errorf("of other rows there are %v", rows)
+	}
+}
+
+// TestBarEndsOnce: what is done is told once, however often it is looked at, and the next phase begins anew.
+func TestBarEndsOnce(t *testing.T) {
+	for _, terminal := range []bool{false, true} {
+		var out bytes.Buffer
+		b := newBar(&out, terminal)
+		for range 5 {
+			b.show("learn", 10, 10, "")
+		}
+		b.end()
+		b.show("stream", 4, 4, "")
+		if text := out.String(); strings.Count(text, "learn") != 1 || strings.Count(text, "stream") != 1 {
+			t.Errorf("terminal %v: %q", terminal, text)
 		}
 	}
 }

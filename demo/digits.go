@@ -88,7 +88,7 @@ func (d *postgresDigits) close() error { return d.conn.Close(context.Background(
 
 func (d *postgresDigits) load(ctx context.Context, train *mnist.Set, rows int, progress func(int)) error {
 	for _, t := range []string{"mnist_train", "mnist_test"} {
-		if _, err := d.conn.Exec(ctx, fmt.Sprintf("DROP TABLE IF EXISTS %s; CREATE TABLE %s(id SERIAL PRIMARY KEY, label SMALLINT, pixels BYTEA)", t, t)); err != nil {
+		if _, err := d.conn.Exec(ctx, fmt.Sprintf("DROP TABLE IF EXISTS %[1]s; CREATE TABLE %[1]s(id SERIAL PRIMARY KEY, label SMALLINT, pixels BYTEA); COMMENT ON TABLE %[1]s IS '%[2]s'", t, made)); err != nil {
 			return err
 		}
 	}

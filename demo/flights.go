@@ -111,7 +111,7 @@ func (s *stage) openTimetable(ctx context.Context) (timetable, error) {
 		}
 		return &sqliteTimetable{db: db}, nil
 	}
-	if err := s.clearPostgres(ctx, flights.FlowPostgres); err != nil {
+	if err := s.clearPostgres(ctx, flights.FlowPostgres, "flights"); err != nil {
 		return nil, err
 	}
 	conn, err := pgx.Connect(ctx, s.o.Source)

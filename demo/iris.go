@@ -44,6 +44,11 @@ func (g *garden) setUp(ctx context.Context) error {
 				return err
 			}
 		}
+		if g.kind == "postgres" {
+			if _, err := g.db.ExecContext(ctx, "COMMENT ON TABLE "+t+" IS '"+made+"'"); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -105,7 +110,7 @@ func runIris(ctx context.Context, o Options) error {
 	g := &garden{kind: s.kind}
 	if s.kind == "postgres" {
 		flow = iris.FlowPostgres
-		if err := s.clearPostgres(ctx, flow); err != nil {
+		if err := s.clearPostgres(ctx, flow, "iris", "iris_new"); err != nil {
 			return err
 		}
 		g.db, err = sql.Open("pgx", o.Source)

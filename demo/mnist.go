@@ -112,7 +112,7 @@ func (s *stage) openDigits(ctx context.Context) (digits, error) {
 		}
 		return &sqliteDigits{db}, nil
 	}
-	if err := s.clearPostgres(ctx, mnist.FlowPostgres); err != nil {
+	if err := s.clearPostgres(ctx, mnist.FlowPostgres, "mnist_train", "mnist_test"); err != nil {
 		return nil, err
 	}
 	conn, err := pgx.Connect(ctx, s.o.Source)
@@ -122,29 +122,35 @@ func (s *stage) openDigits(ctx context.Context) (digits, error) {
 	return &postgresDigits{conn}, nil
 }
 
-// clearPostgres removes what an earlier run of the demo left in the database: its slot, publication and predictions.
-func (s *stage) clearPostgres(ctx context.Context, flow string) error {
+// made is the comment on the tables that a demo makes in PostgreSQL: no others are ever dropped.
+const made = "made by tidemill demo"
+
+// clearPostgres removes the slot and the publication of an earlier run of the demo. What it wrote into predictions goes when
+// the flow starts. It refuses a database that has tables of the demo's names which no demo made.
+func (s *stage) clearPostgres(ctx context.Context, flow string, tables ...string) error {
 	if err := s.write(flow); err != nil {
 		return err
-	}
-	if d, ok := s.file.Flow.Source.(tidemill.Dropper); ok {
-		if _, err := d.Drop(ctx); err != nil {
-			return fmt.Errorf("demo %s: remove what an earlier run left: %w", s.name, err)
-		}
 	}
 	conn, err := pgx.Connect(ctx, s.o.Source)
 	if err != nil {
 		return fmt.Errorf("demo %s: %w", s.name, err)
 	}
 	defer conn.Close(ctx)
-	_, err = conn.Exec(ctx, "DROP TABLE IF EXISTS predictions")
-	if err == nil {
-		var marks *string
-		if err = conn.QueryRow(ctx, "SELECT to_regclass('tidemill_marks')::text").Scan(&marks); err == nil && marks != nil {
-			_, err = conn.Exec(ctx, "DELETE FROM tidemill_marks WHERE flow = $1", s.name)
+	for _, t := range tables {
+		var name, comment *string
+		if err := conn.QueryRow(ctx, "SELECT to_regclass($1)::text, obj_description(to_regclass($1), 'pg_class')", t).Scan(&name, &comment); err != nil {
+			return fmt.Errorf("demo %s: %w", s.name, err)
+		}
+		if name != nil && (comment == nil || *comment != made) {
+			return fmt.Errorf("demo %s: the database has a table %s that no demo made, and the demo would replace it; name another database, or drop the table", s.name, t)
 		}
 	}
-	return err
+	if d, ok := s.file.Flow.Source.(tidemill.Dropper); ok {
+		if _, err := d.Drop(ctx); err != nil {
+			return fmt.Errorf("demo %s: remove what an earlier run left: %w", s.name, err)
+		}
+	}
+	return nil
 }
 
 func accuracyOf(st *tidemill.Status, phase string) string {

@@ -124,7 +124,7 @@ type postgresTimetable struct{ conn *pgx.Conn }
 
 func (d *postgresTimetable) create(ctx context.Context) error {
 	// The windows must tell a first value from one that has left them: an update brings the row as it was.
-	for _, q := range append(createFlights("TIMESTAMP"), "ALTER TABLE flights REPLICA IDENTITY FULL") {
+	for _, q := range append(createFlights("TIMESTAMP"), "ALTER TABLE flights REPLICA IDENTITY FULL", "COMMENT ON TABLE flights IS '"+made+"'") {
 		if _, err := d.conn.Exec(ctx, q); err != nil {
 			return err
 		}
