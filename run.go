@@ -35,7 +35,7 @@ func (m *Mill) read(ctx context.Context, after Position, live bool, out chan<- r
 	}
 	var last identity
 	again := false
-	wait := 100 * time.Millisecond
+	wait := max(m.patience, 100*time.Millisecond)
 	for {
 		var failure error
 		for b, err := range m.flow.Source.Changes(ctx, after) {
@@ -82,6 +82,7 @@ func (m *Mill) read(ctx context.Context, after Position, live bool, out chan<- r
 		}
 		wait = min(wait*2, 15*time.Second)
 		if !live {
+			m.patience = wait // of the next reader, which takes the snapshot anew
 			tell(reading{err: errSnapshotBroken})
 			return
 		}
