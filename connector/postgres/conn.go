@@ -25,6 +25,12 @@ func parseURL(url string) (*pgconn.Config, error) {
 	if url == "" {
 		return nil, errors.New("postgres: url is missing; write postgres://user:password@host:5432/database")
 	}
+	if _, rest, ok := strings.Cut(url, "://"); ok {
+		// A parser takes what is between two @ for the host, and errors then name it.
+		if place, _, _ := strings.Cut(rest, "?"); strings.Count(place, "@") > 1 {
+			return nil, errors.New("postgres: url: it has more than one @; write %40 for one in a user's name or a password: postgres://user:password@host:5432/database")
+		}
+	}
 	cfg, err := pgconn.ParseConfig(url)
 	if err != nil {
 		// pgconn hides the password where it finds one; a string that it cannot read at all is not repeated.

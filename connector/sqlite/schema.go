@@ -157,6 +157,9 @@ func (d *db) layout(name string) (*layout, error) {
 		}
 		return nil, tidemill.Fatalf("sqlite: %s has no table %q; %s", d.path, name, have)
 	default:
+		if kind == "virtual" || kind == "shadow" {
+			kind += " table"
+		}
 		return nil, tidemill.Fatalf("sqlite: %s: %q is a %s, whose changes no trigger sees: name ordinary tables", d.path, name, kind)
 	}
 	keyAt := map[int64]int{}
