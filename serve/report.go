@@ -120,7 +120,31 @@ func figure(v *float64) string {
 	if v == nil || math.IsNaN(*v) || math.IsInf(*v, 0) {
 		return "–"
 	}
+	if math.Abs(*v) >= 1000 {
+		return large(*v)
+	}
 	return strconv.FormatFloat(*v, 'f', 4, 64)
+}
+
+// large writes a number of at least a thousand as people read it: 14,026.4, or 3.2e+17 where nobody can.
+func large(v float64) string {
+	digits := 1
+	switch size := math.Abs(v); {
+	case size >= 1e15:
+		return strconv.FormatFloat(v, 'g', 5, 64)
+	case size >= 1e5:
+		digits = 0
+	}
+	whole, rest, _ := strings.Cut(strconv.FormatFloat(math.Abs(v), 'f', digits, 64), ".")
+	n, _ := strconv.ParseUint(whole, 10, 64) // below 1e15
+	text := group(n)
+	if rest != "" {
+		text += "." + rest
+	}
+	if v < 0 {
+		text = "-" + text
+	}
+	return text
 }
 
 // figures writes names and values in turn.

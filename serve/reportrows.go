@@ -56,7 +56,7 @@ func (p *paper) misses(answers []Answered) {
 	for i := range 100 {
 		l.points = append(l.points, [2]float64{math.Abs(off[min(len(off)-1, i*len(off)/100)]), float64(i) / 100})
 	}
-	p.plot(fmt.Sprintf("Errors, mean %.4f, median %.4g", mean, math.Abs(off[len(off)/2])), "off by", "share of the answers", []line{l})
+	p.plot("Errors, mean "+figure(&mean)+", median "+shortNumber(math.Abs(off[len(off)/2])), "off by", "share of the answers", []line{l})
 }
 
 // centres is the table of a clustering's centres.
@@ -201,4 +201,9 @@ func (p *paper) furthest(answers []Answered) {
 }
 
 // shortNumber is a figure with what digits say something.
-func shortNumber(v float64) string { return strconv.FormatFloat(v, 'g', 5, 64) }
+func shortNumber(v float64) string {
+	if math.Abs(v) >= 1000 {
+		return large(v)
+	}
+	return strconv.FormatFloat(v, 'g', 5, 64)
+}
