@@ -144,7 +144,8 @@ func classes(n int) string {
 // features writes the features. It is an error if no column can be one.
 func (s *survey) features(line func(string, ...any)) error {
 	var numeric, boolean, onehot, words []string
-	var pictures, reasons []string
+	var pictures, files, reasons []string
+	var keys []*surveyed          // of a key of several columns
 	left := map[string][]string{} // by reason
 	leave := func(c *surveyed, reason string) {
 		if left[reason] == nil {
@@ -157,10 +158,14 @@ func (s *survey) features(line func(string, ...any)) error {
 		switch {
 		case c == s.label:
 		case c.key:
-			leave(c, "key")
+			if len(s.table.Key) > 1 && c.Kind != tidemill.KindTime && c.distinct > 1 && c.distinct <= min(1000, s.rows/2) && s.label != nil {
+				keys = append(keys, c)
+			} else {
+				leave(c, "key")
+			}
 		case c.odd != "":
 			leave(c, c.odd)
-		case s.rows > 1 && c.distinct < 2 && c.Kind != tidemill.KindBytes && c.Kind != tidemill.KindOther:
+		case s.rows > 1 && c.distinct < 2 && !(c.Kind == tidemill.KindText && c.distinct == 1 && c.nulls > 0) && c.Kind != tidemill.KindBytes && c.Kind != tidemill.KindOther:
 			leave(c, "always the same")
 		case c.Kind == tidemill.KindTime:
 			if c != s.at && c != s.later {
@@ -169,14 +174,17 @@ func (s *survey) features(line func(string, ...any)) error {
 		case s.label != nil && s.label.nulls > 0 && c.nulls >= s.label.nulls && c.nulls > 0 || laterNames.MatchString(c.Name):
 			leave(c, "filled in later?")
 		case c.Kind == tidemill.KindBytes:
-			if side := int(math.Sqrt(float64(c.bytes))); c.bytes >= 64 && side*side == c.bytes {
+			if c.width > 0 {
+				w, h := shrunk(c.width, c.height)
+				files = append(files, fmt.Sprintf("{column: %s, width: %d, height: %d} # of %d x %d pixels", name, w, h, c.width, c.height))
+			} else if side := int(math.Sqrt(float64(c.bytes))); c.bytes >= 64 && side*side == c.bytes {
 				pictures = append(pictures, fmt.Sprintf("{column: %s, width: %d, height: %d}", name, side, side))
 			} else {
 				leave(c, "bytes")
 			}
 		case c.Kind == tidemill.KindBool:
 			boolean = append(boolean, name)
-		case c.Kind == tidemill.KindText || idNames.MatchString(c.Name):
+		case c.Kind == tidemill.KindText || c.refers || idNames.MatchString(c.Name):
 			switch {
 			case s.label == nil:
 				leave(c, "text: groups are of numbers")
@@ -194,7 +202,15 @@ func (s *survey) features(line func(string, ...any)) error {
 			leave(c, c.Native)
 		}
 	}
-	if len(numeric)+len(boolean)+len(onehot)+len(pictures)+len(words) == 0 {
+	alone := len(numeric)+len(boolean)+len(onehot)+len(pictures)+len(files)+len(words) == 0
+	for _, c := range keys {
+		if alone {
+			onehot = append(onehot, yamlWord(c.Name)) // better than nothing
+		} else {
+			leave(c, "key")
+		}
+	}
+	if len(numeric)+len(boolean)+len(onehot)+len(pictures)+len(files)+len(words) == 0 {
 		var names []string
 		for _, c := range s.columns {
 			names = append(names, c.Name)
@@ -215,6 +231,9 @@ func (s *survey) features(line func(string, ...any)) error {
 	for _, p := range pictures {
 		line("      - pixels: %s", p)
 	}
+	for _, p := range files {
+		line("      - image: %s", p)
+	}
 	if s.at != nil && s.at.distinct > 1 {
 		parts, unix := "[weekday, hour]", ""
 		if s.at.Native == "date" {
@@ -225,7 +244,7 @@ func (s *survey) features(line func(string, ...any)) error {
 		}
 		line("      - time: {column: %s, parts: %s, circle: true%s}", yamlWord(s.at.Name), parts, unix)
 	}
-	if len(numeric)+len(boolean)+len(onehot)+len(pictures) == 0 {
+	if len(numeric)+len(boolean)+len(onehot)+len(pictures)+len(files) == 0 {
 		for _, w := range words {
 			line("      - text: %s # its words", w)
 		}
@@ -240,6 +259,15 @@ func (s *survey) features(line func(string, ...any)) error {
 		}
 	}
 	return nil
+}
+
+// shrunk is the size that pictures are brought to: their own where it is small.
+func shrunk(width, height int) (int, int) {
+	const side = 32
+	if long := max(width, height); long > side {
+		width, height = max(1, (width*side+long/2)/long), max(1, (height*side+long/2)/long)
+	}
+	return width, height
 }
 
 // broken joins the words of a YAML list, with lines that are not too long.

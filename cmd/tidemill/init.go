@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -9,6 +10,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,8 +63,7 @@ func (a *app) initFlow(ctx context.Context, where, table, label string) error {
 	if d.db != nil {
 		defer d.db.Close()
 	}
-	var best *survey
-	var others []*survey
+	var found []*survey // the one that suits best first
 	for _, t := range tables {
 		s, err := newSurvey(ctx, d, t, label)
 		if err != nil {
@@ -71,19 +73,20 @@ func (a *app) initFlow(ctx context.Context, where, table, label string) error {
 			fmt.Fprintf(a.err, "table %s is passed over: %v\n", t, err)
 			continue
 		}
-		if best == nil || s.suits() > best.suits() {
-			best = s
+		if table != "" || s.suits() >= 0 {
+			found = append(found, s)
 		}
-		others = append(others, s)
 	}
-	if best == nil || table == "" && best.suits() < 0 {
+	slices.SortStableFunc(found, func(x, y *survey) int { return cmp.Compare(y.suits(), x.suits()) })
+	if label != "" && table == "" { // the tables that have it, where one has
+		if with := slices.DeleteFunc(slices.Clone(found), func(s *survey) bool { return s.label == nil }); len(with) > 0 {
+			found = with
+		}
+	}
+	if len(found) == 0 {
 		return &failure{exitEnvironment, fmt.Errorf("no table of %s can be used", hidePassword(where))}
 	}
-	for _, s := range others {
-		if s != best && s.suits() > 0 && s.label != nil && s.label.looksLikeAnswer(s.rows) >= 1 && len(best.others) < 12 {
-			best.others = append(best.others, s.table.String())
-		}
-	}
+	best := found[0]
 	if label != "" && best.label == nil {
 		var names []string
 		for _, c := range best.table.Columns {
@@ -95,9 +98,22 @@ func (a *app) initFlow(ctx context.Context, where, table, label string) error {
 		}
 		return usage("table %s has no column %q; %s", best.table, label, mend)
 	}
-	text, err := best.flow(d)
+	text, first := "", error(nil)
+	for _, best = range found {
+		for _, s := range found {
+			if s != best && s.suits() > 0 && s.label != nil && s.label.looksLikeAnswer(s.rows) >= 1 && len(best.others) < 12 {
+				best.others = append(best.others, s.table.String())
+			}
+		}
+		if text, err = best.flow(d); err == nil {
+			break
+		}
+		if first == nil {
+			first = err
+		}
+	}
 	if err != nil {
-		return err
+		return first
 	}
 	if _, err := io.WriteString(a.out, text); err != nil {
 		return err
@@ -114,7 +130,13 @@ func openDatabase(ctx context.Context, where, table string) (*database, []*tidem
 	head := make([]byte, 16)
 	f, err := os.Open(where)
 	if err != nil {
-		if errors.Is(err, os.ErrNotExist) {
+		scheme, _, isURL := strings.Cut(where, "://")
+		switch {
+		case isURL:
+			return nil, nil, usage("there is no source for %s:// URLs; it looks at postgres://user@host/database, at SQLite files, and at .csv, .tsv and .jsonl files", scheme)
+		case strings.Contains(where, "="):
+			return nil, nil, usage("that is neither a file nor a URL; write postgres://user:password@host:5432/database")
+		case errors.Is(err, os.ErrNotExist):
 			return nil, nil, usage("%s is neither a file nor a URL like postgres://user@host/database", where)
 		}
 		return nil, nil, &failure{exitEnvironment, err}
@@ -163,9 +185,14 @@ func openSQLite(ctx context.Context, path, table string) (*database, []*tidemill
 }
 
 func openPostgres(ctx context.Context, url, table string) (*database, []*tidemill.Table, error) {
+	read := postgres.NewSinkConfig()
+	read.URL = url
+	if _, err := read.Build(""); err != nil { // before the driver sees it, whose errors may repeat a part of it
+		return nil, nil, usage("%s", hidePassword(err.Error()))
+	}
 	db, err := sql.Open("pgx", url)
 	if err != nil {
-		return nil, nil, usage("%s", hidePassword(err.Error()))
+		return nil, nil, usage("the URL cannot be read; write postgres://user:password@host:5432/database")
 	}
 	all, err := postgresTables(ctx, db)
 	if err != nil {
@@ -233,18 +260,22 @@ func lastSegment(url string) string {
 	return "flow"
 }
 
-// hidePassword stars what stands between "name:" and "@" of a URL.
+// hidePassword stars what stands between "name:" and "@" of a URL, and what its options hold as passwords.
 func hidePassword(s string) string {
+	s = passwordOption.ReplaceAllString(s, "${1}***")
 	i := strings.Index(s, "://")
 	if i < 0 {
 		return s
 	}
-	at := strings.IndexByte(s[i:], '@')
+	place, _, _ := strings.Cut(s[i:], "?")
+	at := strings.LastIndexByte(place, '@')
 	colon := strings.IndexByte(s[i+3:], ':')
 	if at < 0 || colon < 0 || colon+3 > at {
 		return s
 	}
 	return s[:i+3+colon+1] + "***" + s[i+at:]
 }
+
+var passwordOption = regexp.MustCompile(`(?i)([?&](?:ssl)?password=)[^&\s"` + "`" + `]*`)
 
 func yamlText(s string) string { return fmt.Sprintf("%q", strings.ReplaceAll(s, "${", "$${")) }

@@ -1,10 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"database/sql"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"image"
+	"image/png"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -73,6 +78,17 @@ func oddPostgres() []odd {
 		{name: "delayed", table: "late", make: "CREATE TABLE late (id int PRIMARY KEY, created_at timestamptz NOT NULL, closed_at timestamptz, amount numeric, reason text, refunded boolean)",
 			into: "late", row: "n, '2024-01-01'::timestamptz + n * interval '1 hour', CASE WHEN n < 290 THEN '2024-01-01'::timestamptz + n * interval '2 hours' END, n % 100, CASE WHEN n < 290 THEN 'r' || n % 2 END, CASE WHEN n < 290 THEN (?)::boolean END",
 			truth: label, want: []string{"at: created_at}", "at: closed_at, label", "wait: 30d", "reason (filled in later?)", "time: {column: created_at, parts: [weekday, hour], circle: true}"}},
+		{name: "pictures", table: "photos", make: "CREATE TABLE photos (id int PRIMARY KEY, image bytea, is_dark boolean)", into: "photos", truth: label,
+			row: `n, decode(CASE WHEN ` + label + ` THEN '` + pngOf(48, 40, 20) + `' ELSE '` + pngOf(48, 40, 230) + `' END, 'hex'), ?`, want: []string{"image: {column: image, width: 32, height: 27} # of 48 x 40 pixels"}},
+		{name: "references", table: "visits", make: "CREATE TABLE doctors (no int PRIMARY KEY); INSERT INTO doctors SELECT generate_series(0, 9); CREATE TABLE visits (id int PRIMARY KEY, doctor int REFERENCES doctors, referred_by int REFERENCES doctors, age int, missed boolean)",
+			into: "visits", row: "n, n % 10, CASE WHEN n % 2 = 0 THEN 3 END, n % 100, ?", truth: label, want: []string{"onehot: [doctor]", "numeric: [age]", `label: "missed"`, "referred_by (always the same)"}},
+		{name: "little but a key", table: "grades", make: "CREATE TABLE grades (pupil int, subject text, passed boolean, PRIMARY KEY (pupil, subject))", into: "grades", row: "n, CASE WHEN " + label + " THEN 'a' ELSE 'b' END, ?", truth: label,
+			id: "n || ',' || CASE WHEN " + label + " THEN 'a' ELSE 'b' END", want: []string{"onehot: [subject]", "left out: pupil (key)"}},
+		{name: "infinities", table: "endless", make: "CREATE TABLE endless (id int PRIMARY KEY, v int, ratio float8, exact numeric, until timestamptz, coupon text, failed boolean)", into: "endless",
+			row: "n, n % 100, CASE WHEN n % 10 = 0 THEN 'infinity'::float8 ELSE 1 / (n::float8) END, CASE WHEN n % 10 = 0 THEN 'NaN'::numeric ELSE n % 7 END, CASE WHEN n % 10 = 0 THEN 'infinity'::timestamptz ELSE now() END, CASE WHEN n % 3 = 0 THEN 'SUMMER' END, ?", truth: label,
+			want: []string{"numeric: [v, exact]", "onehot: [coupon]", "ratio, until (infinite in some rows)"}},
+		{name: "times as text and numbers", table: "texty", make: "CREATE TABLE texty (id int PRIMARY KEY, created text, seen_at bigint, amount int, is_fraud text)", into: "texty",
+			row: "n, to_char('2024-01-01'::timestamp + n * interval '1 hour', 'YYYY-MM-DD HH24:MI:SS'), 1700000000000 + n * 1000::bigint, n % 100, ?", truth: "CASE WHEN " + label + " THEN 'yes' ELSE 'no' END", want: []string{"at: created,", "numeric: [amount]", "seen_at (time)", "model: softmax"}},
 		{name: "a number", table: "houses", make: "CREATE TABLE houses (id int PRIMARY KEY, area float8, rooms int, price float8)", into: "houses", row: "n, n % 100 + n / 1000.0, n % 4, ?", truth: "(n % 100) * 1000.0 + n / 100.0",
 			want: []string{`label: "price"`, "model: linear"}},
 	}
@@ -201,6 +217,48 @@ func (o *odd) written(t *testing.T, dir string, env []string, where string) (flo
 	return flow
 }
 
+// pngOf is a grey picture as the hex digits of a PNG file.
+func pngOf(width, height int, grey uint8) string {
+	m := image.NewGray(image.Rect(0, 0, width, height))
+	for i := range m.Pix {
+		m.Pix[i] = grey
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, m); err != nil {
+		panic(err)
+	}
+	return hex.EncodeToString(b.Bytes())
+}
+
+// TestInitPasswords: no way to write a password into a URL makes init print it, nor a part of it.
+func TestInitPasswords(t *testing.T) {
+	server := postgrestest.Start(t, postgrestest.Password("s3cr3t"))
+	where := strings.TrimPrefix(server.URL("postgres"), "postgres://")
+	user, rest, _ := strings.Cut(where, ":")
+	_, host, _ := strings.Cut(rest, "@")
+	host, options, _ := strings.Cut(host, "?")
+	server.Exec(t, server.URL("postgres"), "CREATE TABLE customers (id int PRIMARY KEY, age int, churned boolean); INSERT INTO customers SELECT n, n % 100, n % 2 = 0 FROM generate_series(1, 100) n")
+	for _, url := range []string{"postgres://" + user + "@" + host + "?password=s3cr3t&" + options, server.URL("postgres")} {
+		out, stderr := call(t, t.TempDir(), nil, exitOK, "init", url)
+		if strings.Contains(out+stderr, "s3cr3t") || !strings.Contains(out, `url: "${DATABASE_URL}"`) {
+			t.Errorf("%s%s", out, stderr)
+		}
+	}
+	for _, url := range []string{"postgres://" + user + ":pa@s3cr3t@" + host, "postgres://" + user + ":pa/@s3cr3t@" + host, "postgres://" + user + ":s3cr3t#x@" + host, "postgres://" + user + ":s3cr3t?x@" + host,
+		"postgres://" + user + ":s3cr3t%zz@" + host, "postgres://" + user + ":as3cr3t@" + host, "mysql://root:s3cr3t@localhost/x", "host=localhost port=1 user=x password=s3cr3t"} {
+		for _, line := range [][]string{{"init", url}, {"check", "flow.yaml", "--connect"}, {"run", "flow.yaml", "--once"}} {
+			c := exec.Command(binary, line...)
+			c.Dir = t.TempDir()
+			c.Env = append(os.Environ(), "URL="+url)
+			must(t, os.WriteFile(filepath.Join(c.Dir, "flow.yaml"), []byte("name: a\nsource: {postgres: {url: \"${URL}\", tables: [customers]}}\n"+
+				"tasks: [{name: b, learn: {table: customers, label: churned}, features: [numeric: age], model: logistic}]\n"), 0o644))
+			if out, err := c.CombinedOutput(); err == nil || strings.Contains(string(out), "s3cr3t") || len(out) == 0 {
+				t.Errorf("%s %s: %v: %s", line[0], url, err, out)
+			}
+		}
+	}
+}
+
 func oddSQLite() []odd {
 	return []odd{
 		{name: "no key", table: "nokey", make: "CREATE TABLE nokey (v int, returned boolean)", into: "nokey", row: "n % 100, ?", truth: label, id: "CASE WHEN n > 1000 THEN n - 700 ELSE n END", want: []string{"numeric: [v]", "model: logistic"}},
@@ -219,6 +277,14 @@ func oddSQLite() []odd {
 		{name: "generated and json", table: "gen", make: "CREATE TABLE gen (id integer PRIMARY KEY, q int, twice int GENERATED ALWAYS AS (q * 2) STORED, doc json, label bool)", into: "gen (id, q, doc, label)", row: "n, n % 100, '{}', ?", truth: label,
 			want: []string{"doc (json)"}},
 		{name: "empty", table: "empty", make: "CREATE TABLE empty (id integer PRIMARY KEY, a int, label boolean)", into: "empty", want: []string{"numeric: [a]", "model: logistic"}},
+		{name: "no types", table: "untyped", make: "CREATE TABLE untyped (id integer PRIMARY KEY, x, y, z, won)", into: "untyped", row: "n, n % 100, CASE WHEN n % 5 = 0 THEN 'none' ELSE n END, 'z' || (n % 3), ?", truth: label,
+			want: []string{"numeric: [x]", "onehot: [z]", "y (numbers, text or bytes by the row)", "model: logistic"}},
+		{name: "text among numbers", table: "dirty", make: "CREATE TABLE dirty (id integer PRIMARY KEY, a int, b real, is_bad int)", into: "dirty", row: "n, CASE WHEN n % 50 = 0 THEN 'n/a' ELSE n END, n % 100, ?", truth: label,
+			want: []string{"numeric: [b]", "a (numbers, text or bytes by the row)"}},
+		{name: "pictures", table: "photos", make: "CREATE TABLE photos (id integer PRIMARY KEY, image blob, is_dark int)", into: "photos", truth: label,
+			row: `n, CASE WHEN ` + label + ` THEN x'` + pngOf(12, 9, 20) + `' ELSE x'` + pngOf(12, 9, 230) + `' END, ?`, want: []string{"image: {column: image, width: 12, height: 9}"}},
+		{name: "references", table: "visits", make: "CREATE TABLE doctors (no integer PRIMARY KEY); CREATE TABLE visits (id integer PRIMARY KEY, doctor int REFERENCES doctors (no), age int, missed int)", into: "visits", row: "n, n % 10, n % 100, ?", truth: label,
+			want: []string{"onehot: [doctor]", "numeric: [age]"}},
 		{name: "only text", table: "texts", make: "CREATE TABLE texts (id text PRIMARY KEY, words text, spam boolean)", into: "texts", row: "n, CASE WHEN n % 100 > 50 THEN 'cheap pills ' ELSE 'dear friend ' END || n, ?", truth: label,
 			want: []string{"text: words"}},
 	}

@@ -30,6 +30,8 @@ type surveyed struct {
 	bytes           int    // of a byte string, where all have the same length
 	unix            string // how a number counts from 1970, where it is a time: s or ms
 	odd             string // why it is no feature, where that is known early
+	refers          bool   // to rows of another table
+	width, height   int    // of a picture, where the bytes are PNG or JPEG files
 }
 
 // sample is how many rows are looked at.
@@ -48,15 +50,15 @@ func newSurvey(ctx context.Context, d *database, t *tidemill.Table, label string
 		}
 		s.columns = append(s.columns, c)
 	}
-	count := s.countSQL
-	if d.db == nil {
-		count = s.countRows
+	looks := []func(context.Context, *database) error{s.countRows}
+	switch d.kind {
+	case "sqlite":
+		looks = []func(context.Context, *database) error{s.lookAtKinds, s.countSQL, s.lookAtTimes, s.lookForPictures, s.lookForReferences}
+	case "postgres":
+		looks = []func(context.Context, *database) error{s.countSQL, s.lookAtTimes, s.lookForInfinity, s.lookForPictures, s.lookForReferences}
 	}
-	if err := count(ctx, d); err != nil {
-		return nil, err
-	}
-	if d.kind == "sqlite" {
-		if err := s.lookAtTimes(ctx, d); err != nil {
+	for _, look := range looks {
+		if err := look(ctx, d); err != nil {
 			return nil, err
 		}
 	}
@@ -70,7 +72,6 @@ func newSurvey(ctx context.Context, d *database, t *tidemill.Table, label string
 
 // countSQL has the database count.
 func (s *survey) countSQL(ctx context.Context, d *database) error {
-	t := s.table
 	var list []string
 	for _, c := range s.columns {
 		name := quoteSQL(c.Name)
@@ -86,16 +87,12 @@ func (s *survey) countSQL(ctx context.Context, d *database) error {
 		}
 		list = append(list, "count("+name+")", distinct, "coalesce("+length+", 0)")
 	}
-	from := quoteSQL(t.Name)
-	if t.Schema != "" {
-		from = quoteSQL(t.Schema) + "." + from
-	}
 	counts := make([]int, 1+len(list))
 	into := make([]any, len(counts))
 	for i := range counts {
 		into[i] = &counts[i]
 	}
-	query := "SELECT count(*), " + strings.Join(list, ", ") + " FROM (SELECT * FROM " + from + fmt.Sprintf(" LIMIT %d) AS some_rows", sample)
+	query := "SELECT count(*), " + strings.Join(list, ", ") + " FROM (SELECT * FROM " + s.from() + fmt.Sprintf(" LIMIT %d) AS some_rows", sample)
 	if err := d.db.QueryRowContext(ctx, query).Scan(into...); err != nil {
 		return err
 	}
@@ -106,18 +103,25 @@ func (s *survey) countSQL(ctx context.Context, d *database) error {
 	return nil
 }
 
-// lookAtTimes tells what SQLite, which has no type for times, holds in columns that look like times: ISO text, seconds or
-// milliseconds since 1970, or something that cannot be read.
+// lookAtTimes tells what the columns hold that may be times without being called so by their type: ISO text, seconds or
+// milliseconds since 1970, or, where SQLite's type says that they are times, something that cannot be read.
 func (s *survey) lookAtTimes(ctx context.Context, d *database) error {
 	for _, c := range s.columns {
-		named := c.Kind == tidemill.KindInt && unixNames.MatchString(c.Name) ||
-			c.Kind == tidemill.KindText && (unixNames.MatchString(c.Name) || timeNames.MatchString(c.Name))
-		if c.Kind != tidemill.KindTime && !named || c.nulls == s.rows {
+		native := strings.ToLower(c.Native)
+		text := c.Kind == tidemill.KindText && (d.kind == "sqlite" || strings.HasPrefix(native, "text") || strings.HasPrefix(native, "char") || strings.HasPrefix(native, "varchar"))
+		maybe := text || c.Kind == tidemill.KindInt && unixNames.MatchString(c.Name)
+		if c.Kind != tidemill.KindTime && !maybe || c.Kind == tidemill.KindTime && d.kind != "sqlite" || c.nulls == s.rows || c.odd != "" {
 			continue
 		}
 		var low, high, kind, other string
-		query := fmt.Sprintf("SELECT min(%[1]s), max(%[1]s), min(typeof(%[1]s)), max(typeof(%[1]s)) FROM (SELECT %[1]s FROM %[2]s WHERE %[1]s IS NOT NULL LIMIT %[3]d)",
-			quoteSQL(c.Name), quoteSQL(s.table.Name), sample)
+		typeOf := "typeof(x)"
+		if d.kind == "postgres" {
+			if typeOf = "'integer'::text"; text {
+				typeOf = "'text'::text"
+			}
+		}
+		query := fmt.Sprintf("SELECT min(x), max(x), min(%[1]s), max(%[1]s) FROM (SELECT %[2]s AS x FROM %[3]s WHERE %[2]s IS NOT NULL LIMIT %[4]d) AS some_rows",
+			typeOf, quoteSQL(c.Name), s.from(), sample)
 		if err := d.db.QueryRowContext(ctx, query).Scan(&low, &high, &kind, &other); err != nil {
 			return err
 		}
@@ -133,7 +137,7 @@ func (s *survey) lookAtTimes(ctx context.Context, d *database) error {
 			c.Kind, c.unix = tidemill.KindTime, "s"
 		case numbers && from > 1e11 && to < 1e13:
 			c.Kind, c.unix = tidemill.KindTime, "ms"
-		case named:
+		case maybe:
 		default:
 			c.odd = "neither ISO text nor seconds or milliseconds since 1970"
 		}
@@ -250,7 +254,7 @@ func (s *survey) guessLabel(named string) {
 
 // looksLikeAnswer is higher for columns that are more likely what one wants to predict; 0 for those that cannot be.
 func (c *surveyed) looksLikeAnswer(rows int) float64 {
-	if c.key || c.Kind == tidemill.KindBytes || c.Kind == tidemill.KindTime || c.Kind == tidemill.KindOther ||
+	if c.key || c.refers || c.odd != "" || c.Kind == tidemill.KindBytes || c.Kind == tidemill.KindTime || c.Kind == tidemill.KindOther ||
 		idNames.MatchString(c.Name) || rows > 1 && c.distinct < 2 {
 		return 0
 	}
