@@ -153,7 +153,40 @@ func look(ctx context.Context, f *config.File) (found []tidemill.Finding, wrong 
 	if err := f.CheckTables(tables); err != nil {
 		errors.As(err, &wrong)
 	}
-	return append(found, wantsWhole(f, tables)...), wrong
+	return append(append(found, wantsKey(f, tables)...), wantsWhole(f, tables)...), wrong
+}
+
+// wantsKey finds tables whose rows nothing tells apart, where a task must join a question and its answer.
+func wantsKey(f *config.File, tables []*tidemill.Table) (found []tidemill.Finding) {
+	for _, table := range tables {
+		if len(table.Key) > 0 {
+			continue
+		}
+		column := "id"
+		for table.Col(column) >= 0 {
+			column = "tidemill_" + column
+		}
+		name := quoteSQL(table.Name)
+		if table.Schema != "" {
+			name = quoteSQL(table.Schema) + "." + name
+		}
+		for i := range f.Flow.Tasks {
+			t := &f.Flow.Tasks[i]
+			joined := false
+			for k, on := range []tidemill.On{t.Predict, t.Evaluate, t.Learn} {
+				for _, o := range append([]tidemill.On{on}, on.Also...) {
+					// What is only learned, never asked about, needs no id.
+					joined = joined || o.Table != "" && table.Is(o.Table) && o.ID == "" && (k < 2 || t.Predict.Table != "")
+				}
+			}
+			if joined {
+				found = append(found, tidemill.Finding{Path: "source", Level: "error", Mend: "ALTER TABLE " + name + " ADD COLUMN " + quoteSQL(column) + " bigserial PRIMARY KEY\n" +
+					"or name columns that no two rows share with `id:` in the task",
+					Text: fmt.Sprintf("task %s joins questions and answers by the primary key, and %s has none", t.Name, table)})
+			}
+		}
+	}
+	return found
 }
 
 // wantsWhole finds features that need the rows of a table as they were before an UPDATE, where the source brings their key

@@ -110,6 +110,36 @@ func TestCheckMends(t *testing.T) {
 	}
 }
 
+// TestCheckMendsKeys: a task over a table without a key cannot join; what check prints makes it run.
+func TestCheckMendsKeys(t *testing.T) {
+	server := postgrestest.Start(t)
+	url := server.CreateDB(t)
+	server.Exec(t, url, `CREATE TABLE "the Log" ("id" text, amount int, returned boolean); ALTER TABLE "the Log" REPLICA IDENTITY FULL; INSERT INTO "the Log" SELECT 'same', i, i > 50 FROM generate_series(1, 100) i`)
+	dir := t.TempDir()
+	flow := strings.NewReplacer("orders, nokey, app.secret", "the Log", "table: orders", "table: the Log").Replace(brokenFlow)
+	must(t, os.WriteFile(filepath.Join(dir, "flow.yaml"), []byte(flow), 0o644))
+	env := []string{"DATABASE_URL=" + url}
+	out, _ := call(t, dir, env, exitEnvironment, "check", "flow.yaml", "--connect", "--json")
+	var found checked
+	must(t, json.Unmarshal([]byte(out), &found))
+	mended := 0
+	for _, f := range found.Findings {
+		if f.Level == "error" {
+			text, _, _ := strings.Cut(f.Mend, "\n")
+			server.Exec(t, url, text)
+			mended++
+		}
+	}
+	if mended != 1 {
+		t.Errorf("%d errors: %s", mended, out)
+	}
+	call(t, dir, env, exitOK, "check", "flow.yaml", "--connect")
+	if out, stderr := call(t, dir, env, exitOK, "run", "flow.yaml", "--once", "--json"); !strings.Contains(out, `"learned":100,`) {
+		t.Errorf("the mended flow: %s%s", out, stderr)
+	}
+	call(t, dir, env, exitOK, "source", "drop", "flow.yaml")
+}
+
 // TestCheckRights: a SQLite file without the right to write, and one that is not in WAL mode.
 func TestCheckRights(t *testing.T) {
 	dir := t.TempDir()
