@@ -271,7 +271,7 @@ const maxClasses = 12
 func predictionLines(p *tidemill.Prediction) []string {
 	lines := []string{"prediction " + p.Label}
 	if p.Probabilities == nil && p.Score != nil && len(p.Values) != 1 {
-		lines[0] += fmt.Sprintf(" (%.4g)", *p.Score)
+		lines[0] += fmt.Sprintf(" (%s)", number(*p.Score))
 	}
 	lines = append(lines, "")
 	if len(p.Probabilities) > 0 {

@@ -124,7 +124,7 @@ func progressText(s *tidemill.Status, rate float64, drawn bool) string {
 	for _, t := range s.Tasks {
 		for _, x := range t.Scores {
 			if x.Rolling != nil && x.N > 0 && (x.Phase == tidemill.Stream.String()) == s.Snapshot.Done {
-				fmt.Fprintf(&b, ", %s %s %.4g", t.Name, x.Name, *x.Rolling)
+				fmt.Fprintf(&b, ", %s %s %s", t.Name, x.Name, number(*x.Rolling))
 				break
 			}
 		}

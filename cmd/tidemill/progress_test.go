@@ -65,3 +65,11 @@ func TestPaceOfTheFirstRows(t *testing.T) {
 		t.Errorf("100 rows in a quarter of a second are told as %v/s", p.rate)
 	}
 }
+
+func TestNumber(t *testing.T) {
+	for v, want := range map[float64]string{0: "0", 0.123456: "0.1235", 6052.3: "6052", 9999.6: "10,000", 14026.38: "14,026", -135467.2: "-135,467", 3.2e17: "3.2e+17", -0.00001: "-1e-05"} {
+		if got := number(v); got != want {
+			t.Errorf("%v is told as %s, not %s", v, got, want)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -91,7 +92,22 @@ func (r *remote) Predict(task string, row tidemill.Row) (p tidemill.Prediction, 
 	if err != nil {
 		return p, err
 	}
-	if err := json.Unmarshal(data, &p); err != nil {
+	var answer struct {
+		tidemill.Prediction
+		Label json.RawMessage `json:"prediction"` // a text, a number where the task's answers are numbers, or null
+	}
+	err = json.Unmarshal(data, &answer)
+	p = answer.Prediction
+	switch label := string(answer.Label); {
+	case err != nil:
+	case label == "":
+		err = errors.New("it has no prediction")
+	case label[0] == '"':
+		err = json.Unmarshal(answer.Label, &p.Label)
+	case label != "null":
+		p.Label = label
+	}
+	if err != nil {
 		return p, &failure{exitEnvironment, fmt.Errorf("the server's answer is no prediction: %w", err)}
 	}
 	return p, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -74,6 +75,9 @@ func (a *app) runFlow(ctx context.Context, path string, o runOptions) error {
 		flow.Serves = true
 		serve.Room()
 	}
+	if err := reachable(ctx, flow); err != nil {
+		return err
+	}
 	mill, err := tidemill.Start(ctx, flow)
 	if err != nil {
 		return a.diagnose(ctx, f, a.hint(path, placed(f, err)))
@@ -114,6 +118,27 @@ func (a *app) runFlow(ctx context.Context, path string, o runOptions) error {
 	return nil
 }
 
+// reachable is an error where nothing has been learned yet and the database does not answer: then there is nothing to predict
+// with meanwhile, and what is wrong is more likely the address than the database. What else is wrong with it is told by the start.
+func reachable(ctx context.Context, flow tidemill.Flow) error {
+	lister, ok := flow.Source.(tidemill.TableLister)
+	if !ok {
+		return nil
+	}
+	if flow.Store == nil {
+		return nil
+	}
+	if kept, _, err := flow.Store.List(ctx); err == nil && len(kept) > 0 && !flow.Fresh {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	if _, err := lister.Tables(ctx); err != nil && !tidemill.IsFatal(err) && codeOf(err) == exitEnvironment {
+		return &failure{exitEnvironment, err}
+	}
+	return nil
+}
+
 // say tells people something: a line, or a record where the logs are JSON.
 func (a *app) say(format string, v ...any) {
 	if a.log == "json" {
@@ -148,7 +173,7 @@ func (a *app) hint(path string, err error) error {
 		if !strings.Contains(err.Error(), "--adopt") {
 			return fmt.Errorf("%w\n  take the sink over, its rows stay until they are written again: tidemill run --adopt %s", err, path)
 		}
-	case errors.Is(err, tidemill.ErrLocked):
+	case errors.Is(err, tidemill.ErrLocked) && !strings.Contains(err.Error(), "stop that run"):
 		return fmt.Errorf("%w\n  stop the other process, or give this flow a state folder of its own: checkpoint: {dir: ...}", err)
 	}
 	return err
@@ -287,9 +312,21 @@ func scoresText(scores []tidemill.ScoreStatus) string {
 		if x.Value == nil || x.N == 0 || again(x, scores) {
 			continue
 		}
-		fmt.Fprintf(&b, ", %s %s %.4g", x.Phase, x.Name, *x.Value)
+		fmt.Fprintf(&b, ", %s %s %s", x.Phase, x.Name, number(*x.Value))
 	}
 	return b.String()
+}
+
+// number prints a figure with four digits that say something, and a large one without an exponent.
+func number(v float64) string {
+	switch size := math.Abs(v); {
+	case size < 9999.5 || !(size < 1e15):
+		return fmt.Sprintf("%.4g", v)
+	case v < 0:
+		return "-" + count(uint64(size+0.5))
+	default:
+		return count(uint64(size + 0.5))
+	}
 }
 
 // count prints 60000 as 60,000.

@@ -127,7 +127,7 @@ func taskText(b *strings.Builder, t *tidemill.TaskStatus) {
 		if again(x, t.Scores) || x.N == 0 || x.Value == nil {
 			continue
 		}
-		text := fmt.Sprintf("%.4g over %s (%s)", *x.Value, count(x.N), x.Phase)
+		text := fmt.Sprintf("%s over %s (%s)", number(*x.Value), count(x.N), x.Phase)
 		var names []string
 		for name := range x.Baselines {
 			names = append(names, name)
@@ -135,7 +135,7 @@ func taskText(b *strings.Builder, t *tidemill.TaskStatus) {
 		sort.Strings(names)
 		for _, name := range names {
 			if v := x.Baselines[name]; v != nil {
-				text += fmt.Sprintf(", %s %.4g", strings.ReplaceAll(name, "_", "-"), *v)
+				text += fmt.Sprintf(", %s %s", strings.ReplaceAll(name, "_", "-"), number(*v))
 			}
 		}
 		fmt.Fprintf(b, "  %-*s %s\n", wide, x.Name, text)
@@ -148,7 +148,11 @@ func taskText(b *strings.Builder, t *tidemill.TaskStatus) {
 		if i == 0 {
 			name = "weights"
 		}
-		line(name, "%+.4g %s%s", w.Value, w.Name, classText(w.Class))
+		sign := ""
+		if w.Value >= 0 {
+			sign = "+"
+		}
+		line(name, "%s%s %s%s", sign, number(w.Value), w.Name, classText(w.Class))
 	}
 	for i, centre := range t.Centres {
 		name := ""
@@ -176,7 +180,7 @@ func numbers(list []float64) string {
 			text = append(text, "...")
 			break
 		}
-		text = append(text, fmt.Sprintf("%.4g", x))
+		text = append(text, number(x))
 	}
 	return "(" + strings.Join(text, ", ") + ")"
 }
