@@ -154,6 +154,7 @@ func (q *lane) serve(c net.Conn) {
 	now := time.Now()
 	read, write := now.Add(q.lim.header), time.Time{}
 	c.SetReadDeadline(read)
+	answered := false
 	for !q.over.Load() {
 		n, err := c.Read(buf)
 		if err != nil {
@@ -164,7 +165,11 @@ func (q *lane) serve(c net.Conn) {
 			q.pool.Put(x)
 			state = http.StateHijacked
 			q.crowd.state(c, state)
-			q.pass(&handed{Conn: c, head: buf[:n]})
+			h := &handed{Conn: c, head: buf[:n]}
+			if answered {
+				h.blank = 4 // as net/http
+			}
+			q.pass(h)
 			return
 		}
 		q.crowd.state(c, http.StateActive)
@@ -176,6 +181,7 @@ func (q *lane) serve(c net.Conn) {
 			c.SetWriteDeadline(write.Add(lazy(q.lim.write)))
 		}
 		_, err = c.Write(x.answer(q.dateAt(now), last))
+		answered = true
 		x.forget()
 		q.pool.Put(x)
 		if err != nil || last {
@@ -211,13 +217,34 @@ func (q *lane) dateAt(now time.Time) []byte {
 	return q.date.Load().text
 }
 
-// handed is a connection of which some bytes were read already.
+// handed is a connection of which some bytes were read already. net/http drops line ends that follow the body of a POST;
+// it does not know that there was one.
 type handed struct {
 	net.Conn
-	head []byte
+	head  []byte
+	blank int // of the next bytes, these may be line ends that are dropped
 }
 
+// Read implements net.Conn.
 func (h *handed) Read(b []byte) (int, error) {
+	for {
+		n, err := h.read(b)
+		drop := 0
+		for drop < min(n, h.blank) && (b[drop] == '\r' || b[drop] == '\n') {
+			drop++
+		}
+		if drop < n {
+			h.blank = 0
+		} else {
+			h.blank -= drop
+		}
+		if n = copy(b, b[drop:n]); n > 0 || err != nil || len(b) == 0 {
+			return n, err
+		}
+	}
+}
+
+func (h *handed) read(b []byte) (int, error) {
 	if len(h.head) > 0 {
 		n := copy(b, h.head)
 		if h.head = h.head[n:]; len(h.head) == 0 {
@@ -226,6 +253,14 @@ func (h *handed) Read(b []byte) (int, error) {
 		return n, nil
 	}
 	return h.Conn.Read(b)
+}
+
+// CloseWrite lets net/http say that it has said all before it closes, as on a connection of its own.
+func (h *handed) CloseWrite() error {
+	if c, ok := h.Conn.(interface{ CloseWrite() error }); ok {
+		return c.CloseWrite()
+	}
+	return nil
 }
 
 // exchange is one request and its answer; it is the answer's http.ResponseWriter.

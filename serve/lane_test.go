@@ -12,6 +12,8 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -265,4 +267,32 @@ func FuzzPlain(f *testing.F) {
 			t.Fatalf("%q: net/http leaves some of it", b)
 		}
 	})
+}
+
+// The lane keeps of a request the headers that the server looks at, and no others: whoever looks at a further one must tell it.
+func TestLaneKeepsWhatIsLookedAt(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	looked := regexp.MustCompile(`r\.Header\.(?:Get|Values)\("([^"]+)"\)`)
+	found := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(file, "_test.go") || file == "v2infer.go" || file == "events.go" { // paths that the lane does not serve
+			continue
+		}
+		for _, m := range looked.FindAllSubmatch(text, -1) {
+			found++
+			if h := headerOf(m[1]); h != framingHeader && string(h) != string(m[1]) {
+				t.Errorf("%s looks at %s, which the lane drops", file, m[1])
+			}
+		}
+	}
+	if found < 5 {
+		t.Errorf("%d headers found", found)
+	}
 }
