@@ -159,6 +159,67 @@ func TestIdleConnections(t *testing.T) {
 	}
 }
 
+// As many connections as may be open, each with a body that does not come or an answer that is not read: whoever asks is
+// answered, and who watches goes on watching.
+func TestSlowConnectionsGiveWay(t *testing.T) {
+	f := fakeFlights()
+	url := hurriedBy(t, f, Config{MaxConns: 40}, 20*time.Second)
+	r, err := http.Get(url + "/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	many := "[" + strings.Repeat("{},", 9999) + "{}]"
+	for i := range 60 {
+		c := dial(t, url)
+		if i%2 == 0 {
+			io.WriteString(c, "POST /predict/late HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
+		} else {
+			c.(*net.TCPConn).SetReadBuffer(1024)
+			go io.WriteString(c, prediction(many)+prediction(many)+prediction(many)+prediction(many))
+		}
+	}
+	time.Sleep(1500 * time.Millisecond)
+	for range 10 {
+		well(t, url)
+	}
+	seen := make(chan error, 1)
+	go func() {
+		in := bufio.NewReaderSize(r.Body, 1<<20)
+		for n := 0; n < 3; {
+			line, err := in.ReadString('\n')
+			if err != nil {
+				seen <- err
+				return
+			}
+			if strings.HasPrefix(line, "event: status") {
+				n++
+			}
+		}
+		seen <- nil
+	}()
+	select {
+	case err := <-seen:
+		if err != nil {
+			t.Errorf("who watches: %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("who watches sees nothing")
+	}
+}
+
+// The limit of open files bounds the connections too: what the flow itself opens has room.
+func TestOpenFiles(t *testing.T) {
+	if n := openFiles(); n < 16 {
+		t.Errorf("%d", n)
+	}
+	for _, c := range [][3]int{{4096, 1024, 768}, {4096, 20000, 4096}, {4096, 1 << 30, 4096}, {10, 1024, 10}, {10, 0, 1}} {
+		if n := roomFor(c[0], c[1]); n != c[2] {
+			t.Errorf("max_conns %d and %d files: %d connections, want %d", c[0], c[1], n, c[2])
+		}
+	}
+}
+
 // Who does not read is let go and holds up nobody; one watcher too many is refused.
 func TestWatchers(t *testing.T) {
 	f := &fake{now: moving(1000, 5000, flights), predict: delayed}

@@ -28,7 +28,7 @@ type Config struct {
 	MaxBody  int    `yaml:"max_body" doc:"Largest request body in bytes, before and after decompression. Default 4194304."`
 	MaxRows  int    `yaml:"max_rows" doc:"Most rows in one request. Default 10000."`
 	InFlight int    `yaml:"in_flight" doc:"Predictions worked on at the same time; one more is answered 429. Default 256."`
-	MaxConns int    `yaml:"max_conns" doc:"Open connections; beyond it the one that has been idle longest is closed. Default 4096."`
+	MaxConns int    `yaml:"max_conns" doc:"Open connections; beyond it the one that has been idle longest is closed. Default 4096; never more than three quarters of the files that the process may open."`
 	Watchers int    `yaml:"watchers" doc:"Dashboards that may watch at the same time; one more is answered 429. Default 64."`
 }
 

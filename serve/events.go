@@ -199,6 +199,9 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) error {
 		delete(h.watchers, me)
 		h.mu.Unlock()
 	}()
+	if stay, ok := r.Context().Value(staying{}).(func()); ok {
+		stay()
+	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)

@@ -15,6 +15,13 @@ type limits struct {
 	header, read, write, idle, end time.Duration
 }
 
+// roomFor is how many connections may be open where a process may open so many files: checkpoints, databases and logs need
+// some too, however many clients come.
+func roomFor(conns, files int) int { return min(conns, max(files/4*3, 1)) }
+
+// staying is the context's key of a function that keeps the request's connection from giving way to others.
+type staying struct{}
+
 // headerSize bounds a request's header in bytes.
 const headerSize = 16 << 10
 
@@ -46,12 +53,15 @@ func listen(ctx context.Context, mill Mill, cfg Config, lim limits) (addr string
 	s := newServer(mill, cfg)
 	s.local.Store(l.Addr().(*net.TCPAddr).IP.IsLoopback())
 	s.hub.hold(ctx)
-	crowd := newCrowd(cfg.MaxConns)
+	crowd := newCrowd(roomFor(cfg.MaxConns, openFiles()))
 	srv := &http.Server{
 		Handler: s, ConnState: crowd.state,
 		ReadHeaderTimeout: lim.header, ReadTimeout: lim.read, WriteTimeout: lim.write, IdleTimeout: lim.idle,
 		MaxHeaderBytes: headerSize, TLSConfig: chain,
 		BaseContext: func(net.Listener) context.Context { return ctx },
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, staying{}, func() { crowd.stays(c) })
+		},
 	}
 	done := make(chan error, 1)
 	var plain *lane
