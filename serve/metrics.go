@@ -19,6 +19,7 @@ type tally struct {
 	flight   prometheus.Gauge
 	rows     *prometheus.CounterVec
 	handler  http.Handler
+	tasks    func() []string
 }
 
 // routes are the values of the label route.
@@ -30,6 +31,12 @@ func newTally(s *server) *tally {
 		flight:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "tidemill_http_in_flight_requests", Help: "Requests that are being answered."}),
 		rows:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tidemill_served_predictions_total", Help: "Rows predicted over HTTP, by task."}, []string{"task"}),
 		seconds:  map[string]prometheus.Observer{},
+		tasks: func() (names []string) {
+			for _, x := range s.seen().Tasks {
+				names = append(names, x.Name)
+			}
+			return names
+		},
 	}
 	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "tidemill_http_request_duration_seconds", Help: "Time from a request's header to the end of its answer, by route.",
@@ -77,7 +84,11 @@ func (t *tally) begin(route string) func(code int) {
 
 func (t *tally) predicted(task string, rows int) { t.rows.WithLabelValues(task).Add(float64(rows)) }
 
+// serve is GET /metrics. A task that nobody has asked stands there with zero.
 func (t *tally) serve(w http.ResponseWriter, r *http.Request) error {
+	for _, name := range t.tasks() {
+		t.rows.WithLabelValues(name)
+	}
 	t.handler.ServeHTTP(w, r)
 	return nil
 }

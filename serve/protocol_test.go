@@ -51,6 +51,42 @@ func TestInfer(t *testing.T) {
 	}
 }
 
+// Each whole datatype takes the ends of its range.
+func TestInferRanges(t *testing.T) {
+	h := Handler(fakeFlights(), Config{})
+	for datatype, ends := range map[string]string{"INT8": "-128,127", "UINT8": "0,255", "INT16": "-32768,32767", "UINT16": "0,65535", "INT32": "-2147483648,2147483647",
+		"UINT32": "0,4294967295", "INT64": "-9223372036854775808,9223372036854775807", "UINT64": "0,18446744073709551615"} {
+		ask(t, h, "POST", "/v2/models/late/infer", `{"inputs":[{"name":"distance","shape":[2],"datatype":"`+datatype+`","data":[`+ends+`]}]}`, 200)
+	}
+}
+
+// {"b64": …} is TensorFlow Serving's way to write bytes: a text column reads their text.
+func TestTensorFlowBytes(t *testing.T) {
+	f := fakeFlights()
+	rule := f.predict
+	var seen []any
+	f.predict = func(ts *tidemill.TaskStatus, r tidemill.Row) (tidemill.Prediction, error) {
+		seen = append(seen, r["carrier"])
+		return rule(ts, r)
+	}
+	h := Handler(f, Config{})
+	for verb, body := range map[string]string{
+		"predict":  `{"instances":[{"carrier":{"b64":"VUE="}},{"carrier":[{ "b64" : "VUE=" }]}]}`,
+		"classify": `{"examples":[{"carrier":{"b64":"VUE="}}]}`,
+	} {
+		ask(t, h, "POST", "/v1/models/late:"+verb, body, 200)
+	}
+	ask(t, h, "POST", "/v1/models/late:predict", `{"inputs":{"carrier":[{"b64":"VUE="}]}}`, 200)
+	if fmt.Sprint(seen) != "[UA UA UA UA]" {
+		t.Errorf("%v", seen)
+	}
+	for body, part := range map[string]string{`{"b64":"V"}`: "illegal base64", `{"b64":"/w=="}`: "not UTF-8", `{"b64":"VUE=","x":1}`: "bytes in an object are", `{"b64":1}`: "bytes in an object are"} {
+		if got := ask(t, h, "POST", "/v1/models/late:predict", `{"instances":[{"carrier":`+body+`}]}`, 400); !strings.Contains(got, part) {
+			t.Errorf("%s: %s", body, got)
+		}
+	}
+}
+
 func TestInferRefuses(t *testing.T) {
 	h := Handler(fakeFlights(), Config{MaxRows: 100})
 	in := func(s string) string { return `{"inputs":[` + s + `]}` }
@@ -63,6 +99,9 @@ func TestInferRefuses(t *testing.T) {
 		{"late", in(`{"name":"distance","shape":[1],"datatype":"INT64","data":[1,2]}`), 400, "more data than its shape"},
 		{"late", in(`{"name":"distance","shape":[1],"datatype":"INT64","data":[1.5]}`), 400, "1.5 is no INT64"},
 		{"late", in(`{"name":"distance","shape":[1],"datatype":"UINT64","data":[-1]}`), 400, "-1 is no UINT64"},
+		{"late", in(`{"name":"distance","shape":[1],"datatype":"INT8","data":[128]}`), 400, "128 is no INT8"},
+		{"late", in(`{"name":"distance","shape":[1],"datatype":"INT16","data":[-32769]}`), 400, "-32769 is no INT16"},
+		{"late", in(`{"name":"distance","shape":[1],"datatype":"UINT32","data":[4294967296]}`), 400, "4294967296 is no UINT32"},
 		{"late", in(`{"name":"distance","shape":[1],"datatype":"FP128","data":[1]}`), 400, "no datatype"},
 		{"late", in(`{"name":"distance","shape":[1],"datatype":"FP64","data":["1"]}`), 400, "1 is no FP64"},
 		{"late", in(`{"name":"distance","shape":[2,3],"datatype":"FP64","data":[1,2,3,4,5,6]}`), 400, "3 elements per row"},

@@ -397,6 +397,9 @@ func FuzzString(f *testing.F) {
 
 func TestMetrics(t *testing.T) {
 	h := Handler(fakeFlights(), Config{})
+	if text := ask(t, h, "GET", "/metrics", "", 200); !strings.Contains(text, `tidemill_served_predictions_total{task="late"} 0`) {
+		t.Error("a task that nobody has asked is not there with zero")
+	}
 	ask(t, h, "POST", "/predict/late", `{}`, 200)
 	text := ask(t, h, "GET", "/metrics", "", 200)
 	for _, want := range []string{

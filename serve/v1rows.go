@@ -1,7 +1,10 @@
 package serve
 
 import (
+	"encoding/base64"
+	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/tidemill/tidemill"
 )
@@ -47,18 +50,50 @@ func (p *scanner) fields(r tidemill.Row, t *tidemill.TaskStatus) error {
 	})
 }
 
+// scalar reads a value, or {"b64": "text"}, which is how TensorFlow Serving writes bytes: of a text column they are its text.
+func (p *scanner) scalar(name string, t *tidemill.TaskStatus) (any, error) {
+	if p.peek() != '{' || !p.b64() {
+		return p.value()
+	}
+	at, text := p.i, ""
+	err := p.each(func(key string) (err error) {
+		if key != "b64" || p.peek() != '"' {
+			return p.fail(`bytes in an object are {"b64": "text"}`)
+		}
+		text, err = p.str()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	b, err := base64.StdEncoding.DecodeString(text)
+	for _, c := range t.Columns {
+		if c.Name == name && c.Kind == "bytes" && err == nil {
+			return b, nil
+		}
+	}
+	if err == nil && !utf8.Valid(b) {
+		err = errors.New("the bytes are not UTF-8, and the column holds text")
+	}
+	if err != nil {
+		p.i = at
+		return nil, p.fail("column %q: %v", clip(name), err)
+	}
+	return string(b), nil
+}
+
 // field reads one column's value. TensorFlow Serving's clients wrap a scalar as [x] where the signature has shape [-1, 1].
 func (p *scanner) field(name string, t *tidemill.TaskStatus) (any, error) {
 	if pic := pictureOf(t); pic != nil && name == pic.Column {
 		return p.picture(pic)
 	}
 	if p.peek() != '[' {
-		return p.value()
+		return p.scalar(name, t)
 	}
 	at := p.i
 	var v any
 	n := 0
-	err := p.items(func(int) (err error) { n++; v, err = p.value(); return err })
+	err := p.items(func(int) (err error) { n++; v, err = p.scalar(name, t); return err })
 	if err == nil && n != 1 {
 		p.i = at
 		err = p.fail("column %q has %d values in one row", clip(name), n)

@@ -185,7 +185,7 @@ func (p *scanner) element(in *tensor) (any, error) {
 	default:
 		switch n := v.(type) {
 		case int64:
-			ok = in.datatype[0] != 'U' || n >= 0
+			ok = fits(n, in.datatype)
 		case json.Number:
 			ok = in.datatype == "UINT64" && n[0] != '-'
 		}
@@ -194,6 +194,16 @@ func (p *scanner) element(in *tensor) (any, error) {
 		return nil, fmt.Errorf("input %q: %s is no %s", clip(in.name), clip(fmt.Sprint(v)), in.datatype)
 	}
 	return v, nil
+}
+
+// fits is true if a whole number is in the range of its datatype.
+func fits(n int64, datatype string) bool {
+	size, _ := width(datatype)
+	if bits := 8 * size; datatype[0] == 'U' {
+		return n >= 0 && (bits == 64 || n < 1<<bits)
+	} else {
+		return bits == 64 || -1<<(bits-1) <= n && n < 1<<(bits-1)
+	}
 }
 
 func (in *tensor) eachBinary(n, size int, f func(k int, v any) error) error {
