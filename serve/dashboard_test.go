@@ -76,6 +76,12 @@ func TestDashboardStates(t *testing.T) {
 		{"idle", "Idle", func(now time.Time, _ uint64) *tidemill.Status {
 			return turn(flights(now, 141200), func(st *tidemill.Status) { st.LastEvent = now.Add(-4 * time.Minute) })
 		}, 0},
+		{"resumed", "Idle", func(now time.Time, _ uint64) *tidemill.Status {
+			return turn(digits(t, now, 70000), func(st *tidemill.Status) {
+				st.LastEvent, st.Tasks[0].Latest, st.Changes = time.Time{}, nil, map[string]uint64{}
+				st.Checkpoint.Loaded, st.Checkpoint.Recent = true, nil
+			})
+		}, 0},
 		{"stalled", "Stalled", func(now time.Time, _ uint64) *tidemill.Status {
 			return turn(flights(now, 141200), func(st *tidemill.Status) {
 				st.LastEvent, st.CaughtUp, st.Written = now.Add(-94*time.Second), false, st.Outputs-51200
@@ -109,6 +115,12 @@ func TestDashboardStates(t *testing.T) {
 			p.eval(`document.querySelector(".pictures li:nth-child(6) button").click()`)
 			p.wait(`document.querySelector(".said .label")?.innerText !== "?"`)
 		}
+		if c.name == "resumed" { // no prediction is at hand: the page says so truly, and leaves no hole
+			p.wait(`/since this start; [\d,.M\u00a0]+ were before it/.test(document.querySelector("#latest").innerText)`)
+			if y := p.eval(`document.querySelector(".latest").offsetTop - document.querySelector(".confusion").offsetTop`); y.(float64) <= 0 {
+				t.Errorf("the empty card stands %v px below the confusion", y)
+			}
+		}
 		if c.name == "flights" {
 			p.wait(`document.querySelector(".said .label")?.innerText !== undefined`)
 			p.eval(`document.querySelector("#rejects summary").click()`)
@@ -120,6 +132,9 @@ func TestDashboardStates(t *testing.T) {
 				p.fits()
 				if cut := p.eval(`[...document.querySelectorAll("#chart svg > text")].filter((e) => { const a = e.getBoundingClientRect(), b = document.querySelector("#chart").getBoundingClientRect(); return a.left < b.left - 2 || a.right > b.right + 2; }).length`); cut != 0.0 {
 					t.Errorf("%s at %d px: %v texts of the curve are cut off", c.name, size[0], cut)
+				}
+				if over := p.eval(`Math.max(0, ...[...document.querySelectorAll("#latest .scroll")].map((e) => e.scrollWidth - e.clientWidth))`); over != 0.0 && c.name == "flights" {
+					t.Errorf("%d px: %v px of the latest predictions are out of sight", size[0], over)
 				}
 				p.shot(fmt.Sprintf("%s-%d-%s", c.name, size[0], scheme))
 			}

@@ -24,8 +24,10 @@ export function latest(list, t, clock, frozen, take) {
   const hits = list.map((l) => right(l, t)).filter((r) => r !== null);
   text($("unseen"), frozen ? "frozen" : hits.length ? `${hits.filter(Boolean).length} of ${hits.length} right` : "");
   show($("freeze"), list.length || frozen);
+  const before = t.counts.asked; // a flow that was resumed keeps its counts, and no rows
+  box.parentElement.classList.toggle("bare", !list.length && before > 0);
   if (!list.length) {
-    if (changed(box, "none")) box.replaceChildren(h("p.none", null, "No row has been asked about yet."));
+    if (changed(box, ["none", before])) box.replaceChildren(h("p.none", null, before ? `No row has been asked about since this start; ${count(before)} were before it.` : "No row has been asked about yet."));
     return;
   }
   if (!changed(box, [t.name, list])) { ages(box, clock); return; }

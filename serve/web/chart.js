@@ -62,7 +62,8 @@ export class Curve {
     const W = this.box.clientWidth, H = this.box.clientHeight, pts = this.points;
     if (!W || !H || !changed(this.svg, [W, H, this.name, this.empty, pts, this.shown])) return;
     this.svg.setAttribute("viewBox", `0 0 ${W} ${H}`);
-    const left = 48, right = 10, top = 18, bottom = 24;
+    const begin = pts.findIndex((p, i) => i && p.phase !== pts[i - 1].phase);
+    const left = 48, right = 10, top = begin > 0 ? 32 : 18, bottom = 24; // the phases' names stand above the lines, the marks' above them
     if (pts.length < 2) {
       this.svg.replaceChildren(s("line", { class: "grid", x1: left, x2: W - right, y1: H - bottom, y2: H - bottom }), s("line", { class: "grid", x1: left, x2: left, y1: top, y2: H - bottom }),
         ...(this.empty || []).flatMap((line, i) => wrapped(line, (W - left - right) / 7.2).map((l) => [l, i])).map(([l, i], k) => s("text", { x: (W + left) / 2, y: H / 2 - 18 + 21 * k, class: i ? "" : "empty", "text-anchor": "middle" }, l)));
@@ -93,11 +94,10 @@ export class Curve {
       if (y < top - 1 || y > H - bottom + 1) continue;
       out.push(s("line", { class: "grid", x1: left, x2: W - right, y1: y, y2: y }), s("text", { class: "tick", x: left - 8, y: y + 4, "text-anchor": "end" }, tick(this.name, v)));
     }
-    const begin = pts.findIndex((p, i) => i && p.phase !== pts[i - 1].phase);
     if (begin > 0) {
       const x = X(pts[begin - 1].x);
-      out.push(s("rect", { class: "phase", x: left, y: top, width: Math.max(0, x - left), height: H - top - bottom }), s("text", { class: "phase", x: left + 8, y: top + 13 }, x - left > 70 ? "snapshot" : ""));
-      if (W - right - x > 60) out.push(s("text", { class: "phase", x: x + 8, y: top + 13 }, "stream"));
+      out.push(s("rect", { class: "phase", x: left, y: top, width: Math.max(0, x - left), height: H - top - bottom }), s("text", { class: "phase", x: left + 2, y: top - 7 }, x - left > 70 ? "snapshot" : ""));
+      if (W - right - x > 60) out.push(s("text", { class: "phase", x: x + 2, y: top - 7 }, "stream"));
     }
     for (const v of ticks(x0, x1, Math.max(2, Math.floor(W / 130)))) {
       const t = s("text", { class: "tick", x: Math.min(X(v), W - right), y: H - 6, "text-anchor": X(v) > W - 50 ? "end" : X(v) < left + 20 ? "start" : "middle" }, short(v));

@@ -102,9 +102,15 @@ export class TaskView {
   questions() {
     const t = this.task, c = t.counts, box = $("questions");
     text($("delay"), t.label_delay_seconds === null || t.label_delay_seconds === undefined ? "" : t.label_delay_seconds === 0 ? "answers come with the row" : "answers take " + span(t.label_delay_seconds) + " (median)");
-    if (!changed(box, [c, t.coverage])) return;
+    if (!changed(box, [t.kind, c, t.coverage])) return;
     // All the ways in which a question ends, as one bar: nothing is lost silently.
     const parts = [["answered", c.answered, "answered"], ["open", c.open, "open"], ["expired", c.expired, "expired"], ["dropped", c.dropped + c.replaced, "dropped or replaced"]];
+    const cell = (name, n, note, cls) => h("div", null, h("dt", null, cls ? h("i." + cls) : null, name), h("dd", { title: note }, count(n)));
+    const told = { learned: ["learned", c.learned, "rows learned, snapshot and stream"], late: ["late", c.late, "rows earlier than the flow's clock"], deleted: ["deleted", c.deleted, "learned rows that were deleted later"] };
+    if (["cluster", "anomaly"].includes(t.kind)) { // no answer ever comes
+      box.replaceChildren(h("p.lead", null, h("b", null, count(c.asked)), " asked · learned without answers"), h("dl.figures", null, ...Object.values(told).map((x) => cell(...x))));
+      return;
+    }
     const sum = Math.max(1, parts.reduce((a, [, n]) => a + n, 0));
     const bar = h("div.stack", { role: "img", "aria-label": parts.map(([, n, name]) => `${count(n)} ${name}`).join(", ") });
     for (const [cls, n] of parts) {
@@ -113,16 +119,15 @@ export class TaskView {
       i.style.flexGrow = String(n / sum);
       bar.append(i);
     }
-    const cell = (name, n, note, cls) => h("div", null, h("dt", null, cls ? h("i." + cls) : null, name), h("dd", { title: note }, count(n)));
     box.replaceChildren(
-      h("p.lead", null, h("b", null, count(c.asked)), " asked · ", ...(["cluster", "anomaly"].includes(t.kind) ? ["learned without answers"] : [h("b", null, c.asked ? percent(t.coverage) : "–"), " answered"])),
+      h("p.lead", null, h("b", null, count(c.asked)), " asked · ", h("b", null, c.asked ? percent(t.coverage) : "–"), " answered"),
       bar,
       h("dl.figures", null,
         cell("answered", c.answered, "questions that got their first answer", "answered"), cell("open", c.open, "questions that wait for their answer", "open"),
         cell("expired", c.expired, "questions forgotten without an answer", "expired"), cell("dropped", c.dropped + c.replaced, "questions whose row was deleted, or asked again", "dropped"),
         cell("unasked", c.unasked, "answers without a question"), cell("corrected", c.corrected, "answers that came after the first one"),
-        cell("learned", c.learned, "rows learned, snapshot and stream"), cell("evaluated", c.evaluated, "rows that scored and taught nothing"),
-        cell("late", c.late, "rows earlier than the flow's clock"), cell("deleted", c.deleted, "learned rows that were deleted later")));
+        cell(...told.learned), cell("evaluated", c.evaluated, "rows that scored and taught nothing"),
+        cell(...told.late), cell(...told.deleted)));
   }
 
   scores() {
