@@ -87,7 +87,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	found, ok := s.find(r)
 	if !ok {
 		found = route{name: "other", method: r.Method, serve: func(http.ResponseWriter, *http.Request) error {
-			return fault(http.StatusNotFound, "nothing is served at %s; the dashboard is at /, a prediction at POST /predict/<task>", clip(r.URL.Path))
+			return fault(http.StatusNotFound, "nothing is served at %s; the dashboard is at /, a prediction at POST /predict/TASK", clip(r.URL.Path))
 		}}
 	}
 	done := s.tally.begin(found.name)
@@ -126,7 +126,7 @@ func (s *server) admit(w http.ResponseWriter, r *http.Request, found route) erro
 		sum := sha256.Sum256([]byte(strings.TrimSpace(token)))
 		if subtle.ConstantTimeCompare(sum[:], s.token[:]) != 1 || !strings.EqualFold(scheme, "Bearer") {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="tidemill"`)
-			return fault(http.StatusUnauthorized, `send the header "Authorization: Bearer <token>" with the token of the flow's serve: section`)
+			return fault(http.StatusUnauthorized, `send the header "Authorization: Bearer TOKEN" with the token of the flow's serve: section`)
 		}
 	}
 	if r.Method != found.method && !(r.Method == "HEAD" && found.method == "GET") {
