@@ -35,7 +35,11 @@ func (t *taskState) bind(table *Table) (*taskTable, error) {
 				if e.x == nil {
 					continue
 				}
-				bound, err := e.x.Bind(table)
+				bind := e.x.Bind
+				if e.key == "where" {
+					bind = e.x.BindCondition
+				}
+				bound, err := bind(table)
 				if err != nil {
 					return nil, fail(list.what+": "+e.key, err)
 				}

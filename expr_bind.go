@@ -35,6 +35,18 @@ func (e *Expr) Bind(t *Table) (*Bound, error) {
 	return &Bound{eval: p.eval, kind: p.kind}, nil
 }
 
+// BindCondition is Bind for an expression that has to hold: true, or a number other than 0. Text, times and bytes are errors.
+func (e *Expr) BindCondition(t *Table) (*Bound, error) {
+	b, err := e.Bind(t)
+	if err != nil {
+		return nil, err
+	}
+	if k := b.kind; !anyKind(k) && k != KindBool && !isNumber(k) {
+		return nil, e.errorAt(e.root.pos, fmt.Sprintf("a condition is true or false, and %s is %s", part{node: e.root}, k.article()))
+	}
+	return b, nil
+}
+
 type binder struct {
 	expr  *Expr
 	table *Table

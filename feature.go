@@ -84,5 +84,12 @@ type Refuser interface{ Refused() uint64 }
 // Misser is an upgrade of Feature: how many values came too late for any window.
 type Misser interface{ Missed() uint64 }
 
+// Termer is an upgrade of Feature and Encoder: whether vectors carry Terms behind it, given whether they do before it. One
+// that does not say so passes on what comes. An encoder is asked after Bind.
+type Termer interface{ Terms(before bool) bool }
+
+// Skipper is an upgrade of Feature: how many rows it has left out of its memory because it cannot use their value or time.
+type Skipper interface{ Skipped() uint64 }
+
 // Supervised is an upgrade of Encoder: true for those that look at the answer (target encoding).
 type Supervised interface{ Supervised() bool }

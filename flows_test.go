@@ -261,6 +261,7 @@ func scriptKinds() config.Kinds {
 			"category": config.Kind[tidemill.Feature](feature.NewCategoryConfig),
 			"numeric":  config.Kind[tidemill.Feature](feature.NewNumericConfig),
 			"onehot":   config.Kind[tidemill.Feature](feature.NewOneHotConfig),
+			"text":     config.Kind[tidemill.Feature](feature.NewTextConfig),
 			"time":     config.Kind[tidemill.Feature](feature.NewTimeConfig),
 			"window":   config.Kind[tidemill.Feature](feature.NewWindowConfig),
 		},

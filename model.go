@@ -41,6 +41,7 @@ type Model interface {
 type Input struct {
 	Columns []FeatureColumn // of the vectors that Learn and Predict will see, after encoders
 	Classes int             // the fixed number of classes; 0 when the set is open or there are none
+	Terms   bool            // whether vectors carry sparse terms too
 }
 
 // Binder is an upgrade of Model: called once before Learn, Predict and UnmarshalBinary. An error stops the flow: a

@@ -82,6 +82,9 @@ func (t *taskState) status() (_ TaskStatus, later []func(*TaskStatus)) {
 		if f, ok := f.(Misser); ok && f.Missed() > 0 {
 			s.Warnings = append(s.Warnings, fmt.Sprintf("feature %s: %d values came too late for any window", describe(f), f.Missed()))
 		}
+		if f, ok := f.(Skipper); ok && f.Skipped() > 0 {
+			s.Warnings = append(s.Warnings, fmt.Sprintf("feature %s: %d rows left out: what it reads is no number, or its time is unreadable or more than a day after the commit", describe(f), f.Skipped()))
+		}
 	}
 	slices.Reverse(s.Latest)
 	s.Counts.Open = uint64(t.questions.len())

@@ -290,20 +290,28 @@ func (t *taskState) fresh() (Model, []Encoder, []FeatureColumn, error) {
 	} else if p, ok := m.(Preparer); ok {
 		encoders = p.Encoders(t.raw)
 	}
-	cols := t.raw
+	cols, terms := t.raw, false
+	for _, f := range t.spec.Features {
+		if x, ok := f.(Termer); ok {
+			terms = x.Terms(terms)
+		}
+	}
 	for _, e := range encoders {
 		out, err := e.Bind(cols)
 		if err != nil {
 			return nil, nil, nil, fmt.Errorf("task %s: encoder %s: %w", t.spec.Name, describe(e), err)
 		}
 		cols = out
+		if x, ok := e.(Termer); ok {
+			terms = x.Terms(terms)
+		}
 	}
 	n := 0
 	if t.classes.fixed {
 		n = len(t.classes.labels)
 	}
 	if b, ok := m.(Binder); ok {
-		if err := b.Bind(Input{Columns: cols, Classes: n}); err != nil {
+		if err := b.Bind(Input{Columns: cols, Classes: n, Terms: terms}); err != nil {
 			return nil, nil, nil, fmt.Errorf("task %s: model %s: %w", t.spec.Name, describe(m), err)
 		}
 	}
@@ -365,7 +373,8 @@ func matchRow(list []*boundOn, c *Change) *boundOn {
 	return nil
 }
 
-func holdsTrue(v Value) bool { return v.kind == KindBool && v.num == 1 }
+// holdsTrue is Bound.True of a value: SQLite's booleans are numbers.
+func holdsTrue(v Value) bool { return truthOf(v) == isTrue }
 
 // idOf is the row's id: the id expression's text, or the key's values joined by commas; false where a part is NULL or
 // was not sent.

@@ -150,6 +150,12 @@ func (b *builder) bind(t *builtTask, cols []tidemill.FeatureColumn) {
 	} else if p, ok := m.(tidemill.Preparer); ok {
 		encoders = p.Encoders(cols)
 	}
+	terms := false
+	for _, f := range t.features {
+		if x, ok := f.(tidemill.Termer); ok {
+			terms = x.Terms(terms)
+		}
+	}
 	for i, e := range encoders {
 		out, err := e.Bind(cols)
 		if err != nil {
@@ -161,13 +167,16 @@ func (b *builder) bind(t *builtTask, cols []tidemill.FeatureColumn) {
 			return
 		}
 		cols = out
+		if x, ok := e.(tidemill.Termer); ok {
+			terms = x.Terms(terms)
+		}
 	}
 	if binder, ok := m.(tidemill.Binder); ok {
 		classes := len(t.shape.Classes)
 		if classes == 0 && t.model.Kind() == tidemill.Classify && t.booleanLabels() {
 			classes = 2
 		}
-		if err := binder.Bind(tidemill.Input{Columns: cols, Classes: classes}); err != nil {
+		if err := binder.Bind(tidemill.Input{Columns: cols, Classes: classes, Terms: terms}); err != nil {
 			b.path(t.shape.Model.path, "%v", err)
 		}
 	}
@@ -428,7 +437,11 @@ func (b *builder) bindOn(t *builtTask, path, word, at string, exprs map[string]s
 		if err != nil {
 			continue // reported by Parse
 		}
-		if _, err := x.Bind(table); err != nil {
+		bind := x.Bind
+		if key == "where" {
+			bind = x.BindCondition
+		}
+		if _, err := bind(table); err != nil {
 			b.bindError(join(path, key), err)
 		}
 	}

@@ -14,7 +14,7 @@ func kinds() []tidemill.Encoder {
 	few, _ := (&TargetConfig{Smoothing: 1, Classes: 3, Max: 9, Columns: []string{"colour", "carrier"}}).Build("")
 	some, _ := (&MissingConfig{Columns: []string{"hour", "carrier", "pixel"}}).Build("")
 	return []tidemill.Encoder{Standard(), MinMax(), OneHot(), small, OneHotDense(5), Impute("mean"), Impute("last"), Impute("constant"),
-		Missing(), some, Target(10), few}
+		Missing(), some, Target(10), few, HashedDense(4)}
 }
 
 func TestLaws(t *testing.T) {
@@ -195,6 +195,21 @@ func TestOneHotDenseFirstCome(t *testing.T) {
 	}
 	if got := e.(*onehotDense).Refused(); got != 1 {
 		t.Errorf("%d refused", got)
+	}
+}
+
+func TestHashedDenseAddsUp(t *testing.T) {
+	e := HashedDense(4)
+	if out := bind(t, e, tidemill.FeatureColumn{Name: "a"}); len(out) != 5 || out[4] != (tidemill.FeatureColumn{Name: "hashed#3", Scaled: true}) {
+		t.Fatalf("columns that go out: %v", out)
+	}
+	var z tidemill.Vector
+	e.Apply(&z, &tidemill.Vector{Dense: []float64{7}, Terms: []tidemill.Term{{Hash: 6, Value: 1}, {Hash: 1, Value: .5}, {Hash: 2, Value: 3}}})
+	if fmt.Sprint(z) != "{[7 0 0.5 4 0] []}" {
+		t.Errorf("three terms in four columns are %v", z)
+	}
+	if _, err := HashedDense(0).Bind(nil); err == nil {
+		t.Error("no columns were taken")
 	}
 }
 

@@ -70,6 +70,9 @@ func (o *onehot) Bind(in []tidemill.FeatureColumn) ([]tidemill.FeatureColumn, er
 	return out, nil
 }
 
+// Terms implements tidemill.Termer.
+func (o *onehot) Terms(before bool) bool { return before || len(o.cols) > 0 }
+
 // Learn implements tidemill.Encoder.
 func (o *onehot) Learn(x *tidemill.Vector, _ []float64) {
 	for k, i := range o.cols {

@@ -35,7 +35,12 @@ func (w *window) UpdateAt(c *tidemill.Change, at int64) {
 		}
 		if f.at >= 0 {
 			var ok bool
-			if at, ok = momentOf(c.After[f.at], w.config.Unix); !ok {
+			v := c.After[f.at]
+			at, ok = momentOf(v, w.config.Unix)
+			if !ok || tooFar(c, at) {
+				if ok || v.Known() && !v.IsNull() {
+					w.streams[0].unfit++
+				}
 				at = noTime
 			}
 		}
@@ -45,6 +50,12 @@ func (w *window) UpdateAt(c *tidemill.Change, at int64) {
 			w.streams[i].fold(c, f, i, id, key, at)
 		}
 	}
+}
+
+// tooFar is whether a time is more than a day after its row's commit: it would close every window.
+func tooFar(c *tidemill.Change, at int64) bool {
+	const day = 24 * 60 * 60 * 1e6
+	return c.Tx != nil && !c.Tx.Commit.IsZero() && at > c.Tx.Commit.UnixMicro()+day
 }
 
 // rename gives an entry to another row id: the primary key was changed.
@@ -76,6 +87,9 @@ const noTime = -1 << 63
 // fold folds the row after a change into one stream.
 func (s *valueStream) fold(c *tidemill.Change, f *folding, i int, id uint64, key rowKey, at int64) {
 	value, err := s.of(c.After, f, i)
+	if err == errUnfit {
+		s.unfit++
+	}
 	if e := s.find(id); e != 0 {
 		n := *s.slab.at(e)
 		hash := n.hash

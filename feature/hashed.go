@@ -49,6 +49,9 @@ func (f *hashed) Describe() string {
 	return fmt.Sprintf("hashed %s buckets=%d", strings.Join(f.cols, ","), f.buckets)
 }
 
+// Terms implements tidemill.Termer.
+func (f *hashed) Terms(bool) bool { return true }
+
 // Append implements tidemill.Feature.
 func (f *hashed) Append(dst *tidemill.Vector, c *tidemill.Change) error {
 	row, at, err := f.row(c)

@@ -32,6 +32,7 @@ type stream struct {
 	started bool
 	clock   int64 // the newest time
 	missed  uint64
+	unfit   uint64
 
 	slab   slab
 	keys   []keyed // [0] is no key

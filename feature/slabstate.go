@@ -12,6 +12,12 @@ import (
 // entrySize is the bytes of an entry in a state: time, key, row, value.
 const entrySize = 32
 
+// What a stream's state begins with: whether there is a clock, and whether a count of what could not be used comes first.
+const (
+	markStarted = 1
+	markUnfit   = 2
+)
+
 // appendState writes the entries in the order of time; everything else follows from them.
 func (s *stream) appendState(b []byte) []byte {
 	v := s.view()
@@ -22,14 +28,14 @@ func (s *stream) appendState(b []byte) []byte {
 type view struct {
 	started       bool
 	clock         int64
-	missed        uint64
+	missed, unfit uint64
 	live          int
 	pages         []*page
 	first, second []uint32 // the entries in the order of time
 }
 
 func (s *stream) view() view {
-	v := view{started: s.started, clock: s.clock, missed: s.missed, live: s.live, pages: s.slab.pages}
+	v := view{started: s.started, clock: s.clock, missed: s.missed, unfit: s.unfit, live: s.live, pages: s.slab.pages}
 	v.first, v.second = s.order.parts()
 	return v
 }
@@ -50,10 +56,19 @@ func (s *stream) capture() func(b []byte) []byte {
 }
 
 func (v *view) appendTo(b []byte) []byte {
-	if !v.started {
-		return append(b, 0)
+	mark := byte(0)
+	if v.started {
+		mark = markStarted
 	}
-	b = binary.LittleEndian.AppendUint64(append(b, 1), uint64(v.clock))
+	if v.unfit == 0 {
+		b = append(b, mark)
+	} else {
+		b = binary.AppendUvarint(append(b, mark|markUnfit), v.unfit)
+	}
+	if !v.started {
+		return b
+	}
+	b = binary.LittleEndian.AppendUint64(b, uint64(v.clock))
 	b = binary.AppendUvarint(b, v.missed)
 	b = binary.AppendUvarint(b, uint64(v.live))
 	from := len(b)
@@ -78,13 +93,18 @@ func (v *view) appendTo(b []byte) []byte {
 // readState reads what appendState wrote into an empty stream. numbers says that the values are numbers.
 func (s *stream) readState(r *statebytes.Reader, numbers bool) {
 	s.clear()
-	s.started, s.clock, s.missed = false, 0, 0
-	switch r.Byte() {
-	case 0:
+	s.started, s.clock, s.missed, s.unfit = false, 0, 0, 0
+	mark := r.Byte()
+	if mark > markStarted|markUnfit {
+		r.Fail(errors.New("a mark is not of 0 to 3"))
 		return
-	case 1:
-	default:
-		r.Fail(errors.New("a mark is neither 0 nor 1"))
+	}
+	if mark&markUnfit != 0 {
+		if s.unfit = r.Uvarint(); s.unfit == 0 {
+			r.Fail(errors.New("a count that is there is 0"))
+		}
+	}
+	if mark&markStarted == 0 {
 		return
 	}
 	s.started, s.clock = true, int64(r.Uint())

@@ -80,6 +80,9 @@ func (f *ngrams) Describe() string {
 	return fmt.Sprintf("text %s of=%s from=%d to=%d case=%v value=%s norm=%v buckets=%d max=%d", c.Column, c.Of, c.From, c.To, c.Case, c.Value, c.Norm, c.Buckets, c.Max)
 }
 
+// Terms implements tidemill.Termer.
+func (f *ngrams) Terms(bool) bool { return true }
+
 // Append implements tidemill.Feature.
 func (f *ngrams) Append(dst *tidemill.Vector, c *tidemill.Change) error {
 	row, at, err := f.row(c)

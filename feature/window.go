@@ -277,7 +277,7 @@ func (w *window) Bind(t *tidemill.Table, role tidemill.Role) error {
 		f.values = append(f.values, b)
 	}
 	if w.where != nil {
-		b, err := w.where.Bind(t)
+		b, err := w.where.BindCondition(t)
 		if err != nil {
 			return fmt.Errorf("window%s: where: table %s: %w", w.config.span(), t, err)
 		}
@@ -410,10 +410,23 @@ func (w *window) Missed() (n uint64) {
 	return n
 }
 
-// errSkip: the value takes no part.
-var errSkip = errors.New("no part of the window")
+// Skipped counts the rows whose value is no number where one is needed, or whose time is unreadable or more than a day after
+// their commit, as often as they came.
+func (w *window) Skipped() (n uint64) {
+	for _, s := range w.streams {
+		n += s.unfit
+	}
+	return n
+}
 
-// valueOf is what a stream takes from a value: bits of a number, or a hash. err is errNotSent, or errSkip for NULL and what is no number.
+// errSkip: the value takes no part. errUnfit: nor can it, and it is counted.
+var (
+	errSkip  = errors.New("no part of the window")
+	errUnfit = errors.New("no value for the window")
+)
+
+// valueOf is what a stream takes from a value: bits of a number, or a hash. err is errNotSent, errSkip for NULL, or errUnfit
+// for what is no number.
 func (s *valueStream) valueOf(v tidemill.Value) (uint64, error) {
 	switch {
 	case !v.Known():
@@ -426,7 +439,7 @@ func (s *valueStream) valueOf(v tidemill.Value) (uint64, error) {
 	}
 	f, err := number(v)
 	if err != nil || f != f {
-		return 0, errSkip
+		return 0, errUnfit
 	}
 	return math.Float64bits(f + 0), nil // -0 is 0
 }

@@ -394,6 +394,11 @@ func TestWindowExpressions(t *testing.T) {
 	if columns, before := f.Needs(table); fmt.Sprint(columns) != "[arr_delay id status]" || !before {
 		t.Errorf("needs %v, %v", columns, before)
 	}
+	d := *c
+	d.Where = "status"
+	if err := built(t, &d).Bind(table, tidemill.Folds); err == nil || !strings.Contains(err.Error(), "a condition is true or false, and status is text") {
+		t.Errorf("error %v", err)
+	}
 	for want, edit := range map[string]func(c *WindowConfig){
 		"where: ":           func(c *WindowConfig) { c.Where = "status = " },
 		"mean: ":            func(c *WindowConfig) { c.Mean = "a +" },
@@ -434,6 +439,70 @@ func TestWindowMistakes(t *testing.T) {
 	}
 	if err := Count("payments", "card", 0).Bind(noKey, tidemill.Folds); err == nil || !strings.Contains(err.Error(), "over is 0s") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestWindowSkips: what is no number, and a time that would close every window, is left out and counted, also over a restart.
+func TestWindowSkips(t *testing.T) {
+	c := NewWindowConfig()
+	c.Count, c.Mean, c.Of, c.Over, c.At = "rows", "delay", "flights", time.Hour, "at"
+	f := built(t, c).(*window)
+	table := tidemill.NewTable("", "flights", []tidemill.Column{
+		{Name: "id", Kind: tidemill.KindInt}, {Name: "delay", Kind: tidemill.KindText}, {Name: "at", Kind: tidemill.KindText}}, []int{0})
+	noon := time.Date(2024, 3, 1, 12, 0, 0, 0, time.UTC)
+	bound := func(f *window) {
+		for _, role := range []tidemill.Role{tidemill.Folds, tidemill.Asks} {
+			if err := f.Bind(table, role); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	insert := func(id int64, delay, at tidemill.Value) {
+		f.UpdateAt(&tidemill.Change{Op: tidemill.Insert, Table: table, Tx: &tidemill.Tx{Commit: noon}, After: []tidemill.Value{tidemill.Int(id), delay, at}}, 0)
+	}
+	bound(f)
+	early := tidemill.Text("2024-03-01 11:30")
+	for i, want := range []uint64{0, 0, 1, 2, 3, 3, 4, 4, 5, 5} {
+		switch i {
+		case 1:
+			insert(1, tidemill.Text("7"), early)
+		case 2:
+			insert(2, tidemill.Text("late"), early)
+		case 3:
+			insert(3, tidemill.Text("inf"), early)
+		case 4:
+			insert(4, tidemill.Text("9"), tidemill.Text("9999-12-31"))
+		case 5:
+			insert(5, tidemill.Null(), early)
+		case 6:
+			insert(6, tidemill.Text("9"), tidemill.Text("soon"))
+		case 7:
+			insert(7, tidemill.Text("9"), tidemill.Null())
+		case 8:
+			insert(8, tidemill.Text("9"), tidemill.Text("2024-03-02 12:00:01"))
+		case 9:
+			insert(9, tidemill.Text("9"), tidemill.Text("2024-03-01 11:45"))
+		}
+		if f.Skipped() != want {
+			t.Errorf("after row %d: %d skipped, not %d", i, f.Skipped(), want)
+		}
+		b := tidemilltest.StateBytes(t, f)
+		next := built(t, c).(*window)
+		bound(next)
+		if err := next.UnmarshalBinary(b); err != nil {
+			t.Fatal(err)
+		}
+		if again := tidemilltest.StateBytes(t, next); string(again) != string(b) || next.Skipped() != want {
+			t.Errorf("after row %d: a restart has %d skipped, or other bytes", i, next.Skipped())
+		}
+		f = next
+	}
+	var v tidemill.Vector
+	if err := f.AppendAt(&v, &tidemill.Change{Table: table, After: []tidemill.Value{tidemill.Int(99), tidemill.Null(), early}}, noon.UnixMicro()); err != nil {
+		t.Fatal(err)
+	}
+	if fmt.Sprint(v.Dense) != "[5 8]" {
+		t.Errorf("count and mean are %v, not [5 8]", v.Dense)
 	}
 }
 

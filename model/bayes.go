@@ -45,7 +45,7 @@ func (c *GaussianNBConfig) Build(string) (tidemill.Model, error) { return Gaussi
 // GaussianNB is naive Bayes with a normal distribution per class and number column, by running mean and population
 // variance (Welford, 1962): P(class|x) is proportional to P(class)·Π(density + 1e-9). A nominal column counts instead:
 // P(category|class) is (rows+1)/(the class's rows + categories), after Laplace; a category that was never learned is left
-// out, and so are those beyond the first 16384 of a column. A column that is NaN is left out; sparse terms are not used. It
+// out, and so are those beyond the first 16384 of a column. A column that is NaN is left out; sparse terms are refused. It
 // needs no scaling. Until a class is known the prediction is NaN.
 func GaussianNB() tidemill.Model { return &bayes{} }
 
@@ -58,8 +58,11 @@ func (m *bayes) New() tidemill.Model { return &bayes{} }
 // Describe implements tidemill.Describer.
 func (m *bayes) Describe() string { return "gaussian_nb" }
 
-// Bind implements tidemill.Binder; it never fails.
+// Bind implements tidemill.Binder: there may be no sparse terms.
 func (m *bayes) Bind(in tidemill.Input) error {
+	if err := noTerms(&in, "gaussian_nb", ""); err != nil {
+		return err
+	}
 	*m = bayes{bound: true, fixed: in.Classes}
 	for i := range in.Columns {
 		m.column(in.Columns[i].Nominal)

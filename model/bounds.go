@@ -1,6 +1,19 @@
 package model
 
-import "math"
+import (
+	"fmt"
+	"math"
+
+	"github.com/tidemill/tidemill"
+)
+
+// noTerms refuses sparse terms for a model that would not read them. with is what stands before hasheddense in the mend.
+func noTerms(in *tidemill.Input, kind, with string) error {
+	if !in.Terms {
+		return nil
+	}
+	return fmt.Errorf("%s takes no sparse terms, which the features hashed and text and the encoder onehot make: turn them into columns with encoders: [%shasheddense], or leave them out", kind, with)
+}
 
 // hugeNumber bounds the values and weights that models take: beyond it a value counts as unknown and a weight teaches
 // nothing, as their squares would drown whatever else was learned.

@@ -98,8 +98,8 @@ type treeColumn struct {
 // branch per category seen, or one category against the rest; a new category gets a leaf of its own when it is learned.
 // A row whose split column is NaN goes where more weight went. A leaf observes at most 16384 categories of a column, and a
 // split has at most as many branches. Above max_size the leaves with the least to gain stop
-// observing (Kirkby, 2007). It takes numbers and categories as they are: no scaling, no one-hot. Sparse terms are not
-// used. Until a row is learned the prediction is NaN.
+// observing (Kirkby, 2007). It takes numbers and categories as they are: no scaling, no one-hot. Sparse terms are
+// refused. Until a row is learned the prediction is NaN.
 //
 // set changes the settings of NewHoeffdingTreeConfig.
 func HoeffdingTree(set ...func(c *HoeffdingTreeConfig)) tidemill.Model {
@@ -121,8 +121,11 @@ func (m *hoeffding) New() tidemill.Model { return newHoeffding(m.set) }
 // Describe implements tidemill.Describer.
 func (m *hoeffding) Describe() string { return m.set.describe() }
 
-// Bind implements tidemill.Binder.
+// Bind implements tidemill.Binder: there may be no sparse terms.
 func (m *hoeffding) Bind(in tidemill.Input) error {
+	if err := noTerms(&in, "hoeffding_tree", ""); err != nil {
+		return err
+	}
 	if err := m.set.check(); err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ type kmeans struct {
 // The prediction is the Euclidean distance to each centre. Rows are assigned as they come, by the centres of the last
 // step, so a batch needs no memory for its rows. Without centres the first rows are kept until there are enough to choose
 // from by k-means++ (Arthur and Vassilvitskii, 2007); until then the prediction is NaN. A column that is NaN is left out
-// of the distance and moves no centre. Sparse terms are not used.
+// of the distance and moves no centre. Sparse terms are refused.
 //
 // set changes the settings of NewKMeansConfig: KMeans(3, func(c *model.KMeansConfig) { c.Decay = 0.9 }).
 func KMeans(k int, set ...func(c *KMeansConfig)) tidemill.Model {
@@ -117,10 +117,13 @@ func (m *kmeans) New() tidemill.Model { return newKMeans(&m.set) }
 // Describe implements tidemill.Describer.
 func (m *kmeans) Describe() string { return m.set.describe() }
 
-// Bind implements tidemill.Binder: columns must be numbers, as many as the given centres have.
+// Bind implements tidemill.Binder: columns must be numbers, as many as the given centres have, and there may be no sparse terms.
 func (m *kmeans) Bind(in tidemill.Input) error {
 	if m.err != nil {
 		return m.err
+	}
+	if err := noTerms(&in, "kmeans", ""); err != nil {
+		return err
 	}
 	for i := range in.Columns {
 		if c := &in.Columns[i]; c.Nominal {

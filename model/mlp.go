@@ -61,7 +61,7 @@ const (
 // learned, stream_batch rows while streaming. Rows that wait for their step are State; EndBatch steps with what is there.
 // Results are the same bits on every machine, for every cut of rows into batches and on any number of cores.
 //
-// To classify it must know the number of classes: from Bind, or from Classes. Sparse terms are not read. What is unknown
+// To classify it must know the number of classes: from Bind, or from Classes. Sparse terms are refused. What is unknown
 // (NaN) is 0. A row with an input beyond 1e9 or an answer that is no class or beyond 1e15 is refused, and so is a step whose
 // gradient could overflow; a network that refuses 64 steps in a row has diverged and begins anew. Predict is NaN before
 // the first step and for a row that would be refused.
@@ -119,6 +119,9 @@ func (m *mlp) Encoders(in []tidemill.FeatureColumn) []tidemill.Encoder {
 func (m *mlp) Bind(in tidemill.Input) error {
 	if m.err != nil {
 		return m.err
+	}
+	if err := noTerms(&in, "mlp", "standard, onehotdense, "); err != nil {
+		return err
 	}
 	for i := range in.Columns {
 		if c := &in.Columns[i]; c.Nominal {

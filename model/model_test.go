@@ -1,6 +1,7 @@
 package model
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/tidemill/tidemill"
@@ -48,6 +49,16 @@ func TestModels(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tidemilltest.ModelWith(t, tidemilltest.ModelCase{New: made, Terms: true})
 		})
+	}
+}
+
+// A model that would not read sparse terms says so, with the mend.
+func TestModelsRefuseTerms(t *testing.T) {
+	in := tidemill.Input{Columns: tidemilltest.ModelColumns(), Classes: 3, Terms: true}
+	for name, m := range map[string]tidemill.Model{"gaussian_nb": GaussianNB(), "hoeffding_tree": HoeffdingTree(), "kmeans": KMeans(3), "mlp": MLP()} {
+		if err := m.(tidemill.Binder).Bind(in); err == nil || !strings.HasPrefix(err.Error(), name+" takes no sparse terms") || !strings.Contains(err.Error(), "hasheddense") {
+			t.Errorf("%s: error %v", name, err)
+		}
 	}
 }
 

@@ -108,6 +108,9 @@ func Encoder(t *testing.T, made func() tidemill.Encoder) {
 			if len(a.Dense) != len(out) {
 				t.Fatalf("row %d: Apply gives %d dense columns, Bind said %d", i, len(a.Dense), len(out))
 			}
+			if termer, ok := plain.(tidemill.Termer); len(a.Terms) > 0 && (ok || len(x.Terms) == 0) && (!ok || !termer.Terms(len(x.Terms) > 0)) {
+				t.Fatalf("row %d: it gives sparse terms and does not say so (tidemill.Termer)", i)
+			}
 			b = tidemill.Vector{Dense: []float64{1, 2, 3}, Terms: []tidemill.Term{{Hash: 5, Value: 5}}} // dirty
 			restarted.Apply(&b, x)
 			if !sameVector(&a, &b) {

@@ -226,6 +226,7 @@ func (f *featureTest) stream(t *testing.T) {
 	plain, restarted := f.bound(t, f.Changes), f.bound(t, f.Changes)
 	empty := StateBytes(t, plain)
 	width, learned := len(plain.Columns()), false
+	termer, _ := plain.(tidemill.Termer)
 	for i := range f.Changes {
 		c := &f.Changes[i]
 		if i%43 == 0 {
@@ -253,6 +254,9 @@ func (f *featureTest) stream(t *testing.T) {
 			}
 			if len(want.Dense) != width {
 				t.Fatalf("change %d: %d dense columns, not %d", i, len(want.Dense), width)
+			}
+			if len(want.Terms) > 0 && (termer == nil || !termer.Terms(false)) {
+				t.Fatalf("change %d: it appends sparse terms and does not say so (tidemill.Termer)", i)
 			}
 			if len(got.Dense) < 2 || got.Dense[0] != 1 || got.Dense[1] != 2 || len(got.Terms) < 1 || got.Terms[0].Hash != 1 {
 				t.Fatalf("change %d: Append overwrote what was there", i)

@@ -38,7 +38,7 @@ func ModelWith(t *testing.T, c ModelCase) {
 		m.Columns = ModelColumns()
 	}
 	if b, ok := c.New().(tidemill.Binder); ok {
-		if b.Bind(tidemill.Input{Columns: m.Columns}) != nil {
+		if b.Bind(tidemill.Input{Columns: m.Columns, Terms: m.Terms}) != nil {
 			m.classes = modelClasses
 		}
 	}
@@ -81,7 +81,7 @@ func (m *modelTest) bound(t testing.TB) tidemill.Model {
 	t.Helper()
 	a := m.New()
 	if b, ok := a.(tidemill.Binder); ok {
-		if err := b.Bind(tidemill.Input{Columns: slices.Clone(m.Columns), Classes: m.classes}); err != nil {
+		if err := b.Bind(tidemill.Input{Columns: slices.Clone(m.Columns), Classes: m.classes, Terms: m.Terms}); err != nil {
 			t.Fatalf("Bind with %d classes: %v", m.classes, err)
 		}
 	}
@@ -214,7 +214,7 @@ func (m *modelTest) untrained(t *testing.T, rows []tidemill.Example) {
 	empty := StateBytes(t, m.bound(t))
 	fresh := m.learned(t, rows).New()
 	if b, ok := fresh.(tidemill.Binder); ok {
-		if err := b.Bind(tidemill.Input{Columns: m.Columns, Classes: m.classes}); err != nil {
+		if err := b.Bind(tidemill.Input{Columns: m.Columns, Classes: m.classes, Terms: m.Terms}); err != nil {
 			t.Fatalf("Bind of New: %v", err)
 		}
 	}

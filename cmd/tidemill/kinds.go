@@ -40,6 +40,7 @@ func kinds() config.Kinds {
 			"window":   config.Kind[tidemill.Feature](feature.NewWindowConfig),
 		},
 		Encoders: map[string]config.New[tidemill.Encoder]{
+			"hasheddense": config.Kind[tidemill.Encoder](encode.NewHashedDenseConfig),
 			"impute":      config.Kind[tidemill.Encoder](encode.NewImputeConfig),
 			"minmax":      config.Kind[tidemill.Encoder](encode.NewMinMaxConfig),
 			"missing":     config.Kind[tidemill.Encoder](encode.NewMissingConfig),

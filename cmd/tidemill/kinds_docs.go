@@ -5,6 +5,7 @@ package main
 // kindsDocs is the first sentence of every kind's documentation.
 func kindsDocs() map[string]string {
 	return map[string]string{
+		"encoder.hasheddense":     "Makes sparse terms (hashed categories, text) a fixed number of dense columns: for models that take no sparse terms.",
 		"encoder.impute":          "Replaces unknown numbers (NULL) by one that is learned, or given.",
 		"encoder.minmax":          "Scales each number column to its range so far: 0 is the smallest value seen, 1 the largest.",
 		"encoder.missing":         "Adds a column beside each number column that says whether it is unknown (NULL).",
