@@ -19,6 +19,7 @@ type bayes struct {
 	total   float64
 	moments []normal        // per class, per number column
 	names   []treeCategoric // per nominal column
+	called  []string        // the nominal columns, where Bind told them
 }
 
 // normal is the running mean and spread of one column within one class; inverse and height are kept for Predict.
@@ -58,6 +59,11 @@ func (m *bayes) New() tidemill.Model { return &bayes{} }
 // Describe implements tidemill.Describer.
 func (m *bayes) Describe() string { return "gaussian_nb" }
 
+// Warnings implements tidemill.Warner: columns whose categories have reached their bound.
+func (m *bayes) Warnings() []string {
+	return fullColumns(m.called, func(i int) bool { return len(m.names[i].codes) >= maxCategories })
+}
+
 // Bind implements tidemill.Binder: there may be no sparse terms.
 func (m *bayes) Bind(in tidemill.Input) error {
 	if err := noTerms(&in, "gaussian_nb", ""); err != nil {
@@ -66,6 +72,9 @@ func (m *bayes) Bind(in tidemill.Input) error {
 	*m = bayes{bound: true, fixed: in.Classes}
 	for i := range in.Columns {
 		m.column(in.Columns[i].Nominal)
+		if in.Columns[i].Nominal {
+			m.called = append(m.called, in.Columns[i].Name)
+		}
 	}
 	m.know(in.Classes)
 	return nil
@@ -211,7 +220,7 @@ func (m *bayes) AppendBinary(b []byte) ([]byte, error) {
 func (m *bayes) UnmarshalBinary(data []byte) error {
 	r := statebytes.Read(data)
 	r.Version(1)
-	n := &bayes{bound: m.bound, fixed: m.fixed}
+	n := &bayes{bound: m.bound, fixed: m.fixed, called: m.called}
 	for range r.Count(1) {
 		n.column(r.Below(2, "a column's sort") == 1)
 	}

@@ -19,6 +19,17 @@ func noTerms(in *tidemill.Input, kind, with string) error {
 // nothing, as their squares would drown whatever else was learned.
 const hugeNumber = 1e100
 
+// fullColumns warns of nominal columns of which no further category is taken.
+func fullColumns(names []string, full func(i int) bool) []string {
+	var out []string
+	for i, name := range names {
+		if full(i) {
+			out = append(out, fmt.Sprintf("column %s has %d categories, the bound: further ones are not told apart", name, maxCategories))
+		}
+	}
+	return out
+}
+
 // known says that v is a number that a model can use; NaN is not.
 func known(v float64) bool { return v >= -hugeNumber && v <= hugeNumber }
 

@@ -72,8 +72,9 @@ type hoeffding struct {
 	fixed   int
 	classes int
 	columns []treeColumn
-	numbers int // number columns among them
-	names   int // nominal columns among them
+	numbers int      // number columns among them
+	names   int      // nominal columns among them
+	called  []string // the nominal columns, where Bind told them
 	nodes   []treeNode
 	leaves  int
 	idle    int // leaves that do not observe
@@ -121,6 +122,22 @@ func (m *hoeffding) New() tidemill.Model { return newHoeffding(m.set) }
 // Describe implements tidemill.Describer.
 func (m *hoeffding) Describe() string { return m.set.describe() }
 
+// Warnings implements tidemill.Warner: columns of which a leaf, or a test, has as many categories as it may have.
+func (m *hoeffding) Warnings() []string {
+	return fullColumns(m.called, func(i int) bool {
+		for k := range m.nodes {
+			n := &m.nodes[k]
+			if n.leaf == nil && n.test == testEach && len(n.children) >= maxCategories && m.columns[n.column] == (treeColumn{true, int32(i)}) {
+				return true
+			}
+			if n.leaf != nil && i < len(n.leaf.names) && len(n.leaf.names[i].codes) >= maxCategories {
+				return true
+			}
+		}
+		return false
+	})
+}
+
 // Bind implements tidemill.Binder: there may be no sparse terms.
 func (m *hoeffding) Bind(in tidemill.Input) error {
 	if err := noTerms(&in, "hoeffding_tree", ""); err != nil {
@@ -132,6 +149,9 @@ func (m *hoeffding) Bind(in tidemill.Input) error {
 	*m = hoeffding{set: m.set, bound: true, fixed: in.Classes, classes: in.Classes}
 	for i := range in.Columns {
 		m.column(in.Columns[i].Nominal)
+		if in.Columns[i].Nominal {
+			m.called = append(m.called, in.Columns[i].Name)
+		}
 	}
 	return nil
 }

@@ -81,7 +81,7 @@ func (d *treeCategoric) append(b []byte) []byte {
 func (m *hoeffding) UnmarshalBinary(data []byte) error {
 	r := statebytes.Read(data)
 	r.Version(1)
-	n := &hoeffding{set: m.set, bound: m.bound, fixed: m.fixed}
+	n := &hoeffding{set: m.set, bound: m.bound, fixed: m.fixed, called: m.called}
 	n.classes = r.Below(maxClasses+1, "the number of classes")
 	if r.Err() == nil && m.fixed > 0 && n.classes != m.fixed {
 		r.Failf("it has %d classes, not the %d fixed", n.classes, m.fixed)

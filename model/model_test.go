@@ -62,6 +62,40 @@ func TestModelsRefuseTerms(t *testing.T) {
 	}
 }
 
+// Of a million categories a bound is kept, and it is said which column reached it, also after a restart.
+func TestModelsSayTheirBoundOfCategories(t *testing.T) {
+	in := tidemill.Input{Columns: []tidemill.FeatureColumn{{Name: "size"}, {Name: "visitor", Nominal: true}}, Classes: 2}
+	for name, made := range map[string]func() tidemill.Model{"gaussian_nb": GaussianNB, "hoeffding_tree": func() tidemill.Model {
+		return HoeffdingTree(func(c *HoeffdingTreeConfig) { c.GracePeriod = 1e6 }) // one leaf that observes everything
+	}} {
+		m := made()
+		if err := m.(tidemill.Binder).Bind(in); err != nil {
+			t.Fatal(err)
+		}
+		said := func(m tidemill.Model) string { return strings.Join(m.(tidemill.Warner).Warnings(), "; ") }
+		for i := range 20000 {
+			m.Learn(example([]float64{1, float64(i)}, float64(i%2)))
+			if i == 10000 && said(m) != "" {
+				t.Errorf("%s: warns of 10,000 categories: %s", name, said(m))
+			}
+		}
+		const want = "column visitor has 16384 categories, the bound: further ones are not told apart"
+		if said(m) != want {
+			t.Errorf("%s: says %q", name, said(m))
+		}
+		again := made()
+		if err := again.(tidemill.Binder).Bind(in); err != nil {
+			t.Fatal(err)
+		}
+		if err := again.UnmarshalBinary(tidemilltest.StateBytes(t, m)); err != nil {
+			t.Fatal(err)
+		}
+		if said(again) != want {
+			t.Errorf("%s: says %q after a restart", name, said(again))
+		}
+	}
+}
+
 // The kinds that take categories.
 func TestModelsOfCategories(t *testing.T) {
 	columns := []tidemill.FeatureColumn{{Name: "size"}, {Name: "fruit", Nominal: true}, {Name: "weight"}}

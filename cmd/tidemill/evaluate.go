@@ -311,13 +311,12 @@ func evaluationText(r *evaluation, src *rerun, s *tidemill.Status) string {
 		fmt.Fprintf(&b, "\ntask %s: %s\n", t.Name, t.Model)
 		c := t.Counts
 		fmt.Fprintf(&b, "  %s asked, %s answered, %s open, %s expired, %s learned\n", count(c.Asked), count(c.Answered), count(c.Open), count(c.Expired), count(c.Learned))
-		if c.Asked == 0 {
-			b.WriteString("  nothing is scored: it learns rows as they come, without a label\n")
-		}
+		scored := false
 		for _, x := range t.Scores {
 			if x.Phase != tidemill.Stream.String() || x.Value == nil {
 				continue
 			}
+			scored = true
 			fmt.Fprintf(&b, "  %-12s %.6g", x.Name, *x.Value)
 			var names []string
 			for name := range x.Baselines {
@@ -330,6 +329,16 @@ func evaluationText(r *evaluation, src *rerun, s *tidemill.Status) string {
 				}
 			}
 			b.WriteString("\n")
+		}
+		switch {
+		case scored:
+		case c.Asked == 0:
+			b.WriteString("  nothing is scored: it learns rows as they come, without a label\n")
+		default:
+			b.WriteString("  nothing is scored: no answer met a prediction\n")
+		}
+		for _, w := range t.Warnings {
+			fmt.Fprintf(&b, "  warning: %s\n", w)
 		}
 	}
 	return b.String()
