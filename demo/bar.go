@@ -3,7 +3,6 @@ package demo
 import (
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/tidemill/tidemill/terminal"
@@ -17,7 +16,7 @@ type bar struct {
 	began    time.Time
 	last     time.Time
 	whole    bool // the end has been told
-	width    int
+	drawn    bool // the cursor stands in the bar's line
 }
 
 func newBar(w io.Writer, terminal bool) *bar { return &bar{w: w, terminal: terminal} }
@@ -57,16 +56,14 @@ func (b *bar) show(what string, n, total uint64, extra string) {
 		fmt.Fprintln(b.w, line)
 		return
 	}
-	line = terminal.Gauge(n, total, 20) + " " + line
-	pad := max(b.width-len([]rune(line)), 0)
-	b.width = len([]rune(line))
-	fmt.Fprint(b.w, "\r"+line+strings.Repeat(" ", pad))
+	b.drawn = true
+	fmt.Fprint(b.w, terminal.Redrawn(terminal.Gauge(n, total, 20)+" "+line))
 }
 
 // end leaves the bar as it stands and goes on below.
 func (b *bar) end() {
-	if b.terminal && b.width > 0 {
+	if b.drawn {
 		fmt.Fprintln(b.w)
 	}
-	b.what, b.width = "", 0
+	b.what, b.drawn = "", false
 }

@@ -205,7 +205,28 @@ func (s *stage) start(ctx context.Context) error {
 		s.cancel()
 		return errors.Join(fmt.Errorf("demo %s: %w", s.name, err), s.mill.Wait())
 	}
+	if !s.o.Once {
+		s.bar.end()
+		s.say("Dashboard: %s   (Ctrl-C ends)", s.addr)
+	}
 	return nil
+}
+
+// ticker paces what the world does while people may watch: every so often something is let through. With Once all is let
+// through at once. It returns false when the context has ended.
+func (s *stage) ticker(every time.Duration) (next func(context.Context) bool, stop func()) {
+	if s.o.Once {
+		return func(ctx context.Context) bool { return ctx.Err() == nil }, func() {}
+	}
+	t := time.NewTicker(every)
+	return func(ctx context.Context) bool {
+		select {
+		case <-t.C:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}, t.Stop
 }
 
 // until polls the flow until done says so; the flow's end before that is an error.
@@ -254,7 +275,7 @@ func (s *stage) finish(ctx context.Context) error {
 	}
 	if !s.o.Once {
 		if s.addr != "" {
-			s.say("Dashboard: %s   (Ctrl-C ends)", s.addr)
+			s.say("Still serving: %s   (Ctrl-C ends)", s.addr)
 		}
 		select {
 		case <-ctx.Done():
@@ -277,6 +298,18 @@ func (s *stage) finish(ctx context.Context) error {
 		fmt.Fprintf(s.o.Out, "%s\n", b)
 	}
 	return nil
+}
+
+// close ends the flow when the demo ends early: what has arrived is saved, and nothing is left running.
+func (s *stage) close() {
+	if s.mill == nil {
+		return
+	}
+	s.cancel()
+	s.mill.Wait() // what failed has been told, or is why the demo ends
+	if s.served != nil {
+		s.served()
+	}
 }
 
 // say prints a line for people: on Out, or on Err when Out carries JSON.

@@ -1,9 +1,13 @@
 package demo
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -128,6 +132,55 @@ func TestDemoSparesTables(t *testing.T) {
 	}
 }
 
+// TestWatched: without Once the dashboard's address is said, and answers, before the rows come; it is said again when all are in,
+// and stays until the context ends.
+func TestWatched(t *testing.T) {
+	for _, c := range []struct{ name, before, after string }{
+		{"mnist", "Dashboard: ", "Still serving: "},
+		{"iris", "Dashboard: ", "1 "}, // its first line; the rest comes at ten flowers a second
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			r, w := io.Pipe()
+			ended := make(chan error, 1)
+			go func() {
+				err := Run(ctx, c.name, Options{Dir: t.TempDir(), Rows: 200, Kinds: testKinds(), Out: w, Err: io.Discard})
+				w.Close()
+				ended <- err
+			}()
+			var said string
+			watched := false
+			lines := bufio.NewScanner(r)
+			for lines.Scan() {
+				line := lines.Text()
+				said += line + "\n"
+				if at, ok := strings.CutPrefix(line, c.before); ok {
+					at, _, _ = strings.Cut(at, " ")
+					resp, err := http.Get(at + "/v2/health/live")
+					if err != nil {
+						t.Fatal(err)
+					}
+					resp.Body.Close()
+					watched = resp.StatusCode == http.StatusOK
+				}
+				if strings.HasPrefix(line, c.after) {
+					if !watched {
+						t.Errorf("the address should come first, and answer:\n%s", said)
+					}
+					cancel()
+				}
+			}
+			if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+				t.Errorf("%v\n%s", err, said)
+			}
+			if !watched || !strings.Contains(said, c.after) {
+				t.Errorf("said:\n%s", said)
+			}
+		})
+	}
+}
+
 // TestBarEndsOnce: what is done is told once, however often it is looked at, and the next phase begins anew.
 func TestBarEndsOnce(t *testing.T) {
 	for _, terminal := range []bool{false, true} {
@@ -138,6 +191,9 @@ func TestBarEndsOnce(t *testing.T) {
 		}
 		b.end()
 		b.show("stream", 4, 4, "")
+		if text := out.String(); terminal && strings.Count(text, "\x1b[?7l") != 2 { // a line that wraps cannot be drawn over
+			t.Errorf("%q", text)
+		}
 		if text := out.String(); strings.Count(text, "learn") != 1 || strings.Count(text, "stream") != 1 {
 			t.Errorf("terminal %v: %q", terminal, text)
 		}

@@ -23,6 +23,7 @@ func runFlights(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	defer s.close()
 	all, err := flights.All()
 	if err != nil {
 		return err

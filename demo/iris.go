@@ -98,6 +98,7 @@ func runIris(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	defer s.close()
 	flowers, err := iris.Flowers()
 	if err != nil {
 		return err
@@ -142,13 +143,13 @@ func runIris(ctx context.Context, o Options) error {
 		share float64
 	}{{"after_1_percent", 0.01}, {"after_half", 0.5}, {"", 1}} {
 		upto := max(int(part.share*float64(len(taught))), 1)
-		if _, err := g.insert(ctx, "iris", taught[done:upto]); err != nil {
-			return fmt.Errorf("demo iris: %w", err)
+		if _, err := s.plant(ctx, g, "iris", taught[done:upto]); err != nil {
+			return err
 		}
 		done = upto
-		ids, err := g.insert(ctx, "iris_new", asked)
+		ids, err := s.plant(ctx, g, "iris_new", asked)
 		if err != nil {
-			return fmt.Errorf("demo iris: %w", err)
+			return err
 		}
 		want := uint64(g.nextID - done)
 		if err := s.until(ctx, func(st *tidemill.Status) bool {
@@ -198,6 +199,28 @@ func runIris(ctx context.Context, o Options) error {
 		}
 	}
 	return s.finish(ctx)
+}
+
+// plant adds flowers and returns their ids: all at once, or ten a second while people may watch.
+func (s *stage) plant(ctx context.Context, g *garden, table string, flowers []iris.Flower) ([]string, error) {
+	per := len(flowers)
+	if !s.o.Once {
+		per = 1
+	}
+	next, stop := s.ticker(100 * time.Millisecond)
+	defer stop()
+	var ids []string
+	for i := 0; i < len(flowers); i += per {
+		if !next(ctx) {
+			return nil, ctx.Err()
+		}
+		more, err := g.insert(ctx, table, flowers[i:i+per])
+		if err != nil {
+			return nil, fmt.Errorf("demo iris: %w", err)
+		}
+		ids = append(ids, more...)
+	}
+	return ids, nil
 }
 
 // matchClusters gives each centre the class that fits best: of all ways to pair them, the one with the most of the

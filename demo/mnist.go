@@ -13,12 +13,19 @@ import (
 	"github.com/tidemill/tidemill/terminal"
 )
 
+// While people may watch, digits come at 500 a second: the 10,000 take long enough to open the dashboard.
+const (
+	watchedDigits = 25
+	watchedEvery  = 50 * time.Millisecond
+)
+
 // runMNIST learns 60,000 handwritten digits that are in a table, then recognises the 10,000 that are inserted.
 func runMNIST(ctx context.Context, o Options) error {
 	s, err := newStage("mnist", o)
 	if err != nil {
 		return err
 	}
+	defer s.close()
 	train, err := mnist.Train()
 	if err != nil {
 		return err
@@ -65,8 +72,13 @@ func runMNIST(ctx context.Context, o Options) error {
 	began = time.Now()
 	failed := make(chan error, 1)
 	go func() { // the world: rows come while the flow runs
-		const per = 100
-		for i := 0; i < streamed; i += per {
+		per := 100
+		if !o.Once {
+			per = watchedDigits
+		}
+		next, stop := s.ticker(watchedEvery)
+		defer stop()
+		for i := 0; i < streamed && next(ctx); i += per {
 			if err := db.insert(ctx, test, i, min(i+per, streamed)); err != nil {
 				failed <- err
 				s.cancel()

@@ -38,3 +38,10 @@ func TestBars(t *testing.T) {
 		}
 	}
 }
+
+// TestRedrawn: a line begins at the left of an empty line, and does not wrap; what follows it does again.
+func TestRedrawn(t *testing.T) {
+	if got := Redrawn("half"); got != "\r\x1b[K\x1b[?7lhalf\x1b[?7h" {
+		t.Errorf("%q", got)
+	}
+}

@@ -19,6 +19,7 @@ func (a *app) demoCommand() *cobra.Command {
 		Short: "Run a demonstration with real data: " + strings.Join(demo.Names(), ", "),
 		Long: `A demo makes a database with real data, starts a flow on it, lets rows come while it runs, and tells what
 was learned. It lives in ./tidemill-demo/NAME with its flow.yaml, to edit and run; each time it begins afresh.
+Without --once it says the dashboard's address first, lets digits and flowers come slowly enough to watch, and serves until Ctrl-C.
 In PostgreSQL it replaces no table that a demo has not made.`,
 		Example: `  tidemill demo mnist
   tidemill demo iris --once --json

@@ -26,9 +26,9 @@ func (a *app) newProgress(mill *tidemill.Mill, quiet bool) *progress {
 		close(p.end)
 		return p
 	}
-	terminal := isTerminal(a.err)
+	drawn := isTerminal(a.err)
 	every := 5 * time.Second
-	if terminal {
+	if drawn {
 		every = 250 * time.Millisecond
 	}
 	go func() {
@@ -40,7 +40,7 @@ func (a *app) newProgress(mill *tidemill.Mill, quiet bool) *progress {
 		for {
 			select {
 			case <-p.done:
-				if terminal {
+				if drawn {
 					fmt.Fprint(a.err, "\r\x1b[K")
 				}
 				return
@@ -49,8 +49,8 @@ func (a *app) newProgress(mill *tidemill.Mill, quiet bool) *progress {
 			s := mill.Status()
 			moved := pace.see(s, time.Now())
 			switch {
-			case terminal:
-				fmt.Fprintf(a.err, "\r\x1b[K%s", progressText(s, pace.rate, true))
+			case drawn:
+				fmt.Fprint(a.err, terminal.Redrawn(progressText(s, pace.rate, true)))
 			case moved:
 				fmt.Fprintln(a.err, progressText(s, pace.rate, false))
 			}
