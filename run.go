@@ -370,6 +370,9 @@ func (m *Mill) locked(f func() error, n int) error {
 	err := f()
 	took := time.Since(began)
 	m.free()
+	if m.flow.Serves {
+		giveWay()
+	}
 	target := sliceTarget
 	if m.pressed.Swap(false) {
 		target = pressedTarget

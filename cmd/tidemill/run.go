@@ -74,6 +74,7 @@ func (a *app) runFlow(ctx context.Context, path string, o runOptions) error {
 	if served != nil {
 		flow.Serves = true
 		serve.Room()
+		serve.CollectLess()
 	}
 	if err := reachable(ctx, flow); err != nil {
 		return err
