@@ -123,6 +123,7 @@ type world struct {
 type scriptTable struct {
 	table *tidemill.Table
 	rows  map[string][]tidemill.Value
+	under map[string][][]tidemill.Value // rows whose key another one took, the first of them first
 	order []string
 }
 
@@ -159,7 +160,7 @@ func (w *world) table(name, text string) error {
 	if !ok {
 		schema, plain = "", name
 	}
-	w.tables[name] = &scriptTable{table: tidemill.NewTable(schema, plain, cols, key), rows: map[string][]tidemill.Value{}}
+	w.tables[name] = &scriptTable{table: tidemill.NewTable(schema, plain, cols, key), rows: map[string][]tidemill.Value{}, under: map[string][][]tidemill.Value{}}
 	w.tables[name].table.KeyOnly = w.keyOnly
 	return nil
 }
@@ -353,6 +354,16 @@ func (t *scriptTable) change(c *tidemill.Change, op string, words []string, befo
 	}
 	id := t.id(named)
 	old, there := t.rows[id]
+	if under := t.under[id]; len(under) > 0 && op != "insert" { // of two rows of one key, the first
+		old = under[0]
+	}
+	leave := func() {
+		if under := t.under[id]; len(under) > 0 {
+			t.under[id] = under[1:]
+		} else {
+			delete(t.rows, id)
+		}
+	}
 	keyOnly := func(row []tidemill.Value) []tidemill.Value {
 		if before == "full" {
 			return slices.Clone(row)
@@ -392,7 +403,10 @@ func (t *scriptTable) change(c *tidemill.Change, op string, words []string, befo
 		if before == "full" || now != id {
 			c.Before = keyOnly(old)
 		}
-		delete(t.rows, id)
+		leave()
+		if other, ok := t.rows[now]; ok {
+			t.under[now] = append(t.under[now], other)
+		}
 		t.rows[now] = row
 		c.Op, c.After = tidemill.Update, slices.Clone(row)
 		return nil
@@ -400,7 +414,7 @@ func (t *scriptTable) change(c *tidemill.Change, op string, words []string, befo
 		if !there {
 			return fmt.Errorf("there is no row %s", id)
 		}
-		delete(t.rows, id)
+		leave()
 		c.Op, c.Before = tidemill.Delete, keyOnly(old)
 		return nil
 	}

@@ -115,7 +115,7 @@ func (t *taskState) step(c *Change, tt *taskTable, i int) error {
 	}
 	if c.Op == Delete {
 		_, _, told := labelled(ln, ev, c.Before)
-		if e := t.gone(c, tt, told); e != nil {
+		if e := t.gone(c, tt, told, i); e != nil {
 			t.fold(c, at) // the row is gone from the windows all the same
 			return e
 		}
@@ -193,80 +193,6 @@ func (t *taskState) decide(pred []float64) int {
 	return -1
 }
 
-// moved carries an open question, and the note of an answer, over to the row's new key.
-func (t *taskState) moved(c *Change, tt *taskTable, i int) error {
-	b := tt.holds()
-	if b == nil {
-		return nil
-	}
-	old, ok := b.idOf(c.Before)
-	now, ok2 := b.idOf(c.After)
-	if !ok || !ok2 || old == now {
-		return nil
-	}
-	if err := t.flush(); err != nil {
-		return err
-	}
-	// A row that was answered, and asked about again, has both.
-	note, answered := t.answered.find(old)
-	if answered {
-		t.answered.forget(old)
-		t.answered.set(now, note)
-	}
-	open, err := t.questions.take(old, &t.q)
-	if err != nil {
-		return err
-	}
-	if open {
-		t.q.id = now
-		var dead question
-		if replaced, err := t.questions.take(now, &dead); err != nil {
-			return err
-		} else if replaced {
-			t.counts.Replaced++
-		}
-		t.questions.put(&t.q)
-	}
-	if !answered && !open {
-		return nil
-	}
-	t.emit(i, Output{Kind: Retracted, Change: c, Task: t.spec.Name, ID: old, NewID: now, Position: t.locate(c)})
-	return nil
-}
-
-// gone drops the open question of a deleted row. What was learned stays learned, and is counted, unless the deletion itself
-// told it.
-func (t *taskState) gone(c *Change, tt *taskTable, told bool) error {
-	b := tt.holds()
-	if b == nil {
-		return nil
-	}
-	if err := t.flush(); err != nil {
-		return err
-	}
-	id, ok := b.idOf(c.Before)
-	if !ok {
-		if b.id != nil && !b.id.Eval(c.Before).Known() {
-			return notSent("its id")
-		}
-		return nil
-	}
-	found, err := t.questions.take(id, &t.q)
-	if err != nil {
-		return err
-	}
-	if found {
-		t.counts.Dropped++
-	}
-	if _, ok := t.answered.find(id); ok {
-		if !told {
-			t.counts.Deleted++
-		}
-		t.answered.forget(id)
-	}
-	return nil
-}
-
 // truncated is gone for all rows of a table.
 func (t *taskState) truncated(tt *taskTable) error {
 	if tt.holds() == nil {
@@ -275,6 +201,7 @@ func (t *taskState) truncated(tt *taskTable) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
+	t.moves = moves{}
 	n, err := t.questions.dropTable(tt.name)
 	t.counts.Dropped += uint64(n)
 	t.counts.Deleted += uint64(t.answered.forgetTable(tt.name))

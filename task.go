@@ -57,6 +57,7 @@ type taskState struct {
 	q       question       // scratch
 	mute    bool           // outputs are not told (a replayed snapshot)
 	halt    bool           // a row that cannot be used stops the flow
+	moves   moves
 }
 
 // taskOutput is an output with the index, in its slice, of the change that caused it: outputs leave in that order.
@@ -263,7 +264,7 @@ func (t *taskState) build() error {
 	clear(t.nulls[1])
 	t.latest, t.example = nil, example{}
 	t.run.reset()
-	t.outs = nil
+	t.outs, t.moves = nil, moves{}
 	t.shown.reset()
 	var err error
 	t.model, t.encoders, t.encoded, err = t.fresh()
