@@ -10,7 +10,7 @@ func (t *taskState) touch(c *Change, tt *taskTable, pr, ln, ev *boundOn, at int6
 		asks = ev
 	}
 	if (asks != nil || known) && !timed {
-		return &RowError{Reason: "its time is NULL or unreadable: correct the row or the column that `at:` names"}
+		return errNoTime()
 	}
 	if err := t.tick(c, at, i); err != nil {
 		return err
@@ -123,6 +123,11 @@ func (t *taskState) unsent(by, asks *boundOn, c *Change) error {
 	}
 	t.counts.Unasked++
 	return nil
+}
+
+// errNoTime refuses a row whose `at:` column tells no time.
+func errNoTime() error {
+	return &RowError{Reason: "its time is NULL or unreadable: correct the row or the column that `at:` names"}
 }
 
 // errNoID refuses a row whose id is NULL, or was not sent.

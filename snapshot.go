@@ -294,21 +294,12 @@ func (t *taskState) closeRow(c *Change, tt *taskTable) error {
 	if len(labels) == 0 && !t.answerable() {
 		return nil
 	}
-	at := commitMicros(c)
+	at, timed := commitMicros(c), true
 	if asks.at >= 0 {
-		v, ok := timeOf(c.After[asks.at], asks.on.Unix)
-		if !ok {
-			return nil
-		}
-		at = v
+		at, timed = timeOf(c.After[asks.at], asks.on.Unix)
 	}
-	if tooFar(c, at) != nil {
+	if timed && tooFar(c, at) != nil {
 		return nil // the first epoch rejected it
-	}
-	var err error
-	id, ok := asks.idOf(c.After)
-	if !ok {
-		return nil
 	}
 	for _, b := range labels {
 		if b.label == nil {
@@ -321,20 +312,38 @@ func (t *taskState) closeRow(c *Change, tt *taskTable) error {
 		if ev == nil || len(tt.learn) > 0 {
 			return nil // learned in the first epoch
 		}
-		y, text, e := t.truth(lab)
-		if e == nil {
+		id, err := usable(asks, c, timed)
+		if err != nil {
+			return t.closeError(err, c, tt)
+		}
+		y, text, err := t.truth(lab)
+		if err == nil {
 			t.mute = true
 			err = t.ask(c, tt, id, at, 0, scoreIt, y, text)
 			t.mute = false
-		} else {
-			err = e
 		}
 		return t.closeError(err, c, tt)
 	}
-	if t.spec.Wait > 0 && at < t.clock-t.spec.Wait.Microseconds() {
+	if timed && t.spec.Wait > 0 && at < t.clock-t.spec.Wait.Microseconds() {
 		return nil
 	}
-	return t.closeError(t.ask(c, tt, id, at, 0, holdIt, math.NaN(), ""), c, tt)
+	id, err := usable(asks, c, timed)
+	if err == nil {
+		err = t.ask(c, tt, id, at, 0, holdIt, math.NaN(), "")
+	}
+	return t.closeError(err, c, tt)
+}
+
+// usable is the id of a row that is asked about; one without a time or an id is refused, as the stream does.
+func usable(asks *boundOn, c *Change, timed bool) (string, error) {
+	if !timed {
+		return "", errNoTime()
+	}
+	id, ok := asks.idOf(c.After)
+	if !ok {
+		return "", errNoID(asks, c)
+	}
+	return id, nil
 }
 
 func (t *taskState) closeError(err error, c *Change, tt *taskTable) error {
