@@ -319,6 +319,41 @@ func TestColumnListAndRowFilter(t *testing.T) {
 	c.want("insert public.a -> (3, 3)", "update public.a -> (3, 5)", "truncate public.a")
 }
 
+// TestBehind reads a log of small transactions that is much longer than a batch: places to resume from come all the way,
+// not only at its end, and so do they where every transaction is larger than a batch.
+func TestBehind(t *testing.T) {
+	s := postgrestest.Start(t)
+	url := s.CreateDB(t)
+	src, at := begin(t, s, url)
+	s.Exec(t, url, "DO $$ BEGIN FOR i IN 1..3000 LOOP INSERT INTO a VALUES (4*i), (4*i+1), (4*i+2), (4*i+3); COMMIT; END LOOP; END $$")
+	s.Exec(t, url, "DO $$ BEGIN FOR i IN 1..6 LOOP INSERT INTO a SELECT 100000*i+g FROM generate_series(1, 4096) g; COMMIT; END LOOP; END $$")
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	n, since, places := 0, 0, 0
+	for b, err := range src.Changes(ctx, at) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, since = n+len(b.Changes), since+len(b.Changes)
+		limit := 2048
+		if n > 12000 {
+			limit = 2 * 4096
+		}
+		if since > limit {
+			t.Fatalf("%d changes without a place to resume from, after %d", since, n)
+		}
+		if b.Upto != "" {
+			places, since = places+1, 0
+		}
+		if b.CaughtUp {
+			break
+		}
+	}
+	if n != 36576 || places < 14 {
+		t.Errorf("%d changes, %d places", n, places)
+	}
+}
+
 // TestLargeTransaction comes in several batches, of which only the last can be resumed from.
 func TestLargeTransaction(t *testing.T) {
 	s := postgrestest.Start(t)

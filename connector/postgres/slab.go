@@ -2,9 +2,11 @@ package postgres
 
 import "github.com/tidemill/tidemill"
 
+// A batch ends with the first transaction beyond batchChanges or batchBytes; inside a transaction only at tornBatches times that.
 const (
-	batchChanges = 4096
+	batchChanges = 1024
 	batchBytes   = 1 << 20
+	tornBatches  = 4
 )
 
 // slab is the memory of the batch that is being filled: its changes, their values, the bytes that the values point to.
@@ -61,8 +63,13 @@ func (s *slab) add() *tidemill.Change {
 	return &s.changes[len(s.changes)-1]
 }
 
-// full reports whether the batch should go.
+// full reports whether the batch should go, when no transaction is cut by that.
 func (s *slab) full() bool { return len(s.changes) >= batchChanges || s.size >= batchBytes }
+
+// over reports whether the batch should go at once.
+func (s *slab) over() bool {
+	return len(s.changes) >= tornBatches*batchChanges || s.size >= tornBatches*batchBytes
+}
 
 // take hands the changes over and starts anew.
 func (s *slab) take() []tidemill.Change {

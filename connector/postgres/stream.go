@@ -72,6 +72,7 @@ type streamer struct {
 	at      lsn    // everything before it has been decoded
 	yielded lsn    // the last Upto
 	caught  bool   // CaughtUp was said
+	torn    bool   // changes of the transaction were yielded before its commit
 	cat     *catalog
 	looked  time.Time // when it was last seen that the tables are published
 	spool   spool     // open transactions
@@ -271,7 +272,9 @@ func (x *streamer) data(ctx context.Context, b []byte) error {
 		if open && x.tx == nil { // a commit
 			x.at = max(x.at, x.ends)
 		}
-		if x.full() {
+		// The end of a transaction is a place to resume from, hence one for a checkpoint: a flow that is behind, and reads
+		// nothing but full batches, must come by such places too.
+		if x.tx == nil && (x.full() || x.torn) || x.over() {
 			return x.send()
 		}
 		return nil
@@ -306,7 +309,7 @@ func (x *streamer) flush() error {
 // send yields a batch.
 func (x *streamer) send() error {
 	b := tidemill.Batch{Live: true}
-	if x.tx == nil {
+	if x.torn = x.tx != nil; !x.torn {
 		b.CaughtUp = x.at >= x.goal
 		x.caught = x.caught || b.CaughtUp
 		b.Upto = tidemill.Position(x.at.append(slices.Clip(x.prefix)))

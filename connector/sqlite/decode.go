@@ -36,7 +36,7 @@ type builder struct {
 
 // A batch is cut at either of these.
 const (
-	batchChanges = 4096
+	batchChanges = 1024
 	batchBytes   = 2 << 20
 )
 
