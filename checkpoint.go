@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -223,6 +224,7 @@ func (m *Mill) capture() (*Checkpoint, error) {
 		c.Sections = append(c.Sections, Section{Name: name, Kind: kind, Version: sectionVersion, Fingerprint: fingerprint, Data: data})
 	}
 	add("flow", "flow", describe(m.flow.Source), m.appendFlow(nil))
+	add("outputs", "outputs", m.decides(), nil)
 	if m.journal != nil && m.live {
 		add("journal", "journal", "", m.journal.appendTo(nil))
 		c.Segments = append(c.Segments, m.journal.names...)
@@ -239,6 +241,20 @@ func (m *Mill) capture() (*Checkpoint, error) {
 		c.Segments = append(c.Segments, t.questions.segments()...)
 	}
 	return c, nil
+}
+
+// decides is what may be edited in a flow that goes on and yet decides which outputs come.
+func (m *Mill) decides() string {
+	var b strings.Builder
+	for _, tr := range m.flow.Transforms {
+		fmt.Fprintf(&b, "transform: %s\n", describe(tr))
+	}
+	for _, t := range m.tasks {
+		s := t.spec
+		fmt.Fprintf(&b, "task %s: wait %s, then %q, keep first %t, classes %q, positive %q, threshold %g, balanced %t, rejects %t\n",
+			s.Name, s.Wait, s.Then, s.KeepFirst, s.Classes, s.Positive, t.threshold, s.Balanced, !t.halt)
+	}
+	return b.String()
 }
 
 func (m *Mill) appendFlow(b []byte) []byte {

@@ -79,13 +79,17 @@ type Resumption struct {
 	After Mark
 	// Adopt takes the sink over whatever mark it holds (a fresh start, said by the user): rows stay and are overwritten as ids come again.
 	Adopt bool
+	// Again says that outputs after After which the sink holds already come again just as they were: it may pass them over.
+	// A sink that moves rows to other keys must, or a row would move twice. False where another history may follow: nothing
+	// is durable but the begin of a snapshot, or what decides about outputs was edited.
+	Again bool
 	// Reset removes first what the sink holds of Tasks (said by the user); a sink that keeps nothing ignores it. Adopt is true beside it.
 	Reset bool
 	Tasks []string // the flow's
 }
 
 // Sink tells the world. One goroutine calls it. Rows and the mark commit together where the sink can; rows beyond
-// Resumption.After are overwritten by the replay (same Task and ID) or cut off (files).
+// Resumption.After are passed over or overwritten by the replay (same Task and ID), or cut off (files).
 type Sink interface {
 	// Resume makes what the sink needs (tables), takes the term, and checks the mark: ErrFenced if a higher term was
 	// seen, ErrUnknownMark if the mark is not one that this state folder can have given.

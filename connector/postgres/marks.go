@@ -64,7 +64,7 @@ func (w *Predictions) Resume(ctx context.Context, r tidemill.Resumption) error {
 	if err := w.open(ctx); err != nil {
 		return err
 	}
-	w.flow, w.term, w.there, w.rest, w.patience = r.Flow, 0, 0, 0, 0
+	w.flow, w.term, w.there, w.told, w.rest, w.patience = r.Flow, 0, 0, 0, 0, 0
 	if err := w.createTables(ctx); err != nil {
 		return err
 	}
@@ -108,6 +108,9 @@ func (w *Predictions) take(ctx context.Context, r tidemill.Resumption) (err erro
 			if err := w.judge(*m, r); err != nil {
 				return err
 			}
+			if r.Again {
+				w.told = m.Seq
+			}
 		}
 	} else if r.After.Seq > 0 && !r.Adopt {
 		return fmt.Errorf("postgres: sink %s: it holds nothing of flow %q, but the checkpoint has seen output %d: another database? name the right one, or go on with this one with --adopt: %w",
@@ -122,7 +125,7 @@ func (w *Predictions) take(ctx context.Context, r tidemill.Resumption) (err erro
 	}
 	// Adopt takes the table over whatever term it has seen.
 	if res := w.conn.ExecParams(ctx, `UPDATE `+w.marks().sql()+` SET term = $3, seq = $4 WHERE flow = $1 AND sink = $2`,
-		append(who, decimal(r.Term), decimal(r.After.Seq)), nil, nil, nil).Read(); res.Err != nil {
+		append(who, decimal(r.Term), decimal(max(r.After.Seq, w.told))), nil, nil, nil).Read(); res.Err != nil {
 		return w.broken(ctx, res.Err)
 	}
 	if _, err := w.conn.Exec(ctx, "COMMIT").ReadAll(); err != nil {

@@ -29,6 +29,7 @@ type Predictions struct {
 	groups  []*group // scratch of Write
 
 	there    uint64 // rows of outputs up to this one may be in the table
+	told     uint64 // outputs up to this one are in the table, and come again as they were
 	rest     int    // so many writes do without COPY
 	patience int    // what rest was last
 	copied   []byte // scratch of tryCopy
@@ -165,7 +166,7 @@ func (w *Predictions) Write(ctx context.Context, out []tidemill.Output) error {
 		w.committed(out, loose) // before the answer was lost
 		return nil
 	}
-	if err := w.commit(ctx, out, last, loose); err != nil {
+	if err := w.commit(ctx, out, max(last, w.told), loose); err != nil {
 		return err
 	}
 	w.committed(out, loose)
@@ -177,6 +178,9 @@ func (w *Predictions) commit(ctx context.Context, out []tidemill.Output, last ui
 	wait := w.safe
 	if loose {
 		wait = "off"
+	}
+	for len(out) > 0 && out[0].Seq <= w.told { // a replay: rows that have moved would move again
+		out = out[1:]
 	}
 	groups := w.arrange(out)
 	if w.copyable(out, groups) {

@@ -72,7 +72,7 @@ func (w *Predictions) ready(ctx context.Context) (m *tidemill.Mark, err error) {
 	}
 	lost := slices.IndexFunc(w.kept, func(o tidemill.Output) bool { return o.Seq > m.Seq })
 	if lost >= 0 {
-		if err := w.commit(ctx, w.kept[lost:], w.seq, false); err != nil {
+		if err := w.commit(ctx, w.kept[lost:], max(w.seq, w.told), false); err != nil {
 			return nil, err
 		}
 		w.kept, w.durable, m.Seq = w.kept[:0], w.seq, w.seq
@@ -92,7 +92,7 @@ func (w *Predictions) Flush(ctx context.Context) (tidemill.Mark, error) {
 	}
 	if w.durable < w.seq {
 		// A commit that waits for the log waits for all of it.
-		if err := w.send(ctx, nil, w.seq, w.safe); err != nil {
+		if err := w.send(ctx, nil, max(w.seq, w.told), w.safe); err != nil {
 			return tidemill.Mark{}, err
 		}
 		w.kept, w.durable = w.kept[:0], w.seq

@@ -21,7 +21,8 @@ type Predictions struct {
 
 	flow    string
 	mark    tidemill.Mark
-	flushed bool // the mark is durable
+	there   uint64 // outputs up to this one are in the table, and come again as they were
+	flushed bool   // the mark is durable
 	wal     bool
 	file    os.FileInfo // as it was at Resume
 	d       *db
@@ -172,10 +173,13 @@ func (p *Predictions) take(r tidemill.Resumption) error {
 			}
 		}
 	}
-	p.mark = tidemill.Mark{Term: r.Term, Seq: r.After.Seq}
+	p.mark, p.there = tidemill.Mark{Term: r.Term, Seq: r.After.Seq}, 0
+	if r.Again && found {
+		p.there = held.Seq
+	}
 	return d.query("INSERT INTO main."+marksTable+"(flow, target, term, seq) VALUES(?,?,?,?) "+
 		"ON CONFLICT(flow, target) DO UPDATE SET term=excluded.term, seq=excluded.seq",
-		nil, p.flow, p.target(), int64(r.Term), int64(r.After.Seq))
+		nil, p.flow, p.target(), int64(r.Term), int64(max(r.After.Seq, p.there)))
 }
 
 // target is the table as the marks name it: SQLite folds its case.

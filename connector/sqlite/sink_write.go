@@ -75,7 +75,7 @@ func (p *Predictions) Write(ctx context.Context, out []tidemill.Output) error {
 		n := min(len(out), writeChunk)
 		seq := out[n-1].Seq
 		err := p.d.write(ctx, func() error {
-			if err := p.rows(out[:n]); err != nil {
+			if err := p.rows(p.news(out[:n])); err != nil {
 				return err
 			}
 			return p.setMark(seq)
@@ -89,10 +89,18 @@ func (p *Predictions) Write(ctx context.Context, out []tidemill.Output) error {
 	return nil
 }
 
-// setMark moves the mark, unless a higher term has taken the table.
+// news are the outputs that the table does not have. A replay of those that it has would move rows again that have moved.
+func (p *Predictions) news(out []tidemill.Output) []tidemill.Output {
+	for len(out) > 0 && out[0].Seq <= p.there {
+		out = out[1:]
+	}
+	return out
+}
+
+// setMark moves the mark, never back behind what the table has, unless a higher term has taken the table.
 func (p *Predictions) setMark(seq uint64) error {
 	s := p.commit
-	s.bindInt(1, int64(seq))
+	s.bindInt(1, int64(max(seq, p.there)))
 	s.bindText(2, p.flow)
 	s.bindText(3, p.target())
 	s.bindInt(4, int64(p.mark.Term))
