@@ -17,6 +17,7 @@ import (
 	"github.com/tidemill/tidemill/encode"
 	"github.com/tidemill/tidemill/score"
 	"github.com/tidemill/tidemill/store"
+	"github.com/tidemill/tidemill/tidemilltest"
 )
 
 // script is a source that yields a fixed history: snapshot rows, then changes. Positions are indexes into the stream.
@@ -373,6 +374,119 @@ func TestReleaseNeverPassesTheOldestCheckpoint(t *testing.T) {
 	}
 	if last := src.released[len(src.released)-1]; len(ids) != 2 || last != oldest.Position {
 		t.Errorf("released %s; %d checkpoints kept, the oldest at %s", last, len(ids), oldest.Position)
+	}
+}
+
+// doors notes the order in which a checkpoint goes through sink, store and source.
+type doors struct {
+	mu    sync.Mutex
+	steps []string
+}
+
+func (d *doors) note(format string, a ...any) {
+	d.mu.Lock()
+	d.steps = append(d.steps, fmt.Sprintf(format, a...))
+	d.mu.Unlock()
+}
+
+type notedSink struct {
+	*tableSink
+	d *doors
+}
+
+func (s notedSink) Flush(ctx context.Context) (tidemill.Mark, error) {
+	m, err := s.tableSink.Flush(ctx)
+	s.d.note("flush %d", m.Seq)
+	return m, err
+}
+
+type notedStore struct {
+	tidemill.Store
+	d *doors
+}
+
+func (s notedStore) Save(ctx context.Context, c *tidemill.Checkpoint) error {
+	err := s.Store.Save(ctx, c)
+	if c.Position != "" {
+		s.d.note("save %s %d", c.Position, c.Marks[0].Seq)
+	}
+	return err
+}
+
+type notedSource struct {
+	*script
+	d *doors
+}
+
+func (s notedSource) Release(ctx context.Context, p tidemill.Position) error {
+	s.d.note("release %s", p)
+	return s.script.Release(ctx, p)
+}
+
+// TestCheckpointOrder: what a checkpoint says that the sink has was flushed before it was saved, and the source is released
+// only up to what was saved. A process that dies before or after each of these steps loses nothing.
+func TestCheckpointOrder(t *testing.T) {
+	table := orders()
+	snap, stream := history(table, 10, 60)
+	run := func(d *doors, faults *tidemilltest.Faults, sink *tableSink, st tidemill.Store) error {
+		f := tidemill.Flow{Name: "orders", Source: notedSource{&script{table: table, snapshot: snap, stream: stream, cut: 9}, d}, Tasks: []tidemill.Task{lateTask()},
+			Sinks: []tidemill.Sink{notedSink{sink, d}}, Store: notedStore{st, d}, Every: time.Nanosecond, Once: true}
+		f.Source, f.Sinks[0], f.Store = faults.Source(f.Source), faults.Sink(f.Sinks[0]), faults.Store(f.Store)
+		m, err := tidemill.Start(t.Context(), f)
+		if err != nil {
+			return err
+		}
+		return m.Wait()
+	}
+	d, none, wantSink, wantStore := &doors{}, tidemilltest.NewFaults(0, tidemilltest.FailOnce), &tableSink{}, store.Memory()
+	if err := run(d, none, wantSink, wantStore); err != nil {
+		t.Fatal(err)
+	}
+	flushed, saved, released := "0", map[string]bool{}, 0
+	for _, step := range d.steps {
+		switch w := strings.Fields(step); w[0] {
+		case "flush":
+			flushed = w[1]
+		case "save":
+			if w[2] != flushed {
+				t.Errorf("%s, but what was flushed last is %s: %v", step, flushed, d.steps)
+			}
+			saved[w[1]] = true
+		case "release":
+			released++
+			if !saved[w[1]] {
+				t.Errorf("%s before it was saved: %v", step, d.steps)
+			}
+		}
+	}
+	if len(saved) < 4 || released < 4 {
+		t.Fatalf("%d checkpoints, %d releases: %v", len(saved), released, d.steps)
+	}
+	met := map[string]int{}
+	for at := 1; at <= none.Ops(); at++ {
+		for _, how := range []tidemilltest.Failure{tidemilltest.CrashBefore, tidemilltest.CrashAfter} {
+			faults, sink, st := tidemilltest.NewFaults(at, how), &tableSink{}, store.Memory()
+			err := run(&doors{}, faults, sink, st)
+			if errors.Is(err, tidemilltest.ErrCrashed) {
+				if err := faults.Bury(); err != nil {
+					t.Fatal(err)
+				}
+				met[strings.Fields(faults.What())[0]]++
+				err = run(&doors{}, tidemilltest.NewFaults(0, how), sink, st)
+			}
+			if err != nil {
+				t.Fatalf("%s %s: %v", how, faults.What(), err)
+			}
+			sameSections(t, newest(t, wantStore), newest(t, st))
+			if sink.String() != wantSink.String() {
+				t.Errorf("%s %s: the sink differs", how, faults.What())
+			}
+		}
+	}
+	for _, what := range []string{"sink.Flush", "store.Save", "source.Release"} {
+		if met[what] < 4 {
+			t.Errorf("it died at %s %d times only: %v", what, met[what], met)
+		}
 	}
 }
 
