@@ -6,8 +6,10 @@ import (
 	"compress/zlib"
 	"errors"
 	"io"
+	"mime"
 	"net/http"
 	"os"
+	"strings"
 )
 
 const (
@@ -21,6 +23,9 @@ const (
 // of the places for predictions in work: whoever sends slowly holds no place. The bytes and the place are the caller's
 // until release is called. Memory is taken as bytes arrive, not as a header promises them.
 func (s *server) body(r *http.Request) (b []byte, release func(), err error) {
+	if set := charset(r.Header.Get("Content-Type")); strings.HasPrefix(set, "utf-16") || strings.HasPrefix(set, "utf-32") || strings.HasPrefix(set, "ucs-") {
+		return nil, nil, fault(http.StatusUnsupportedMediaType, "charset %q: JSON is sent in UTF-8", clip(set))
+	}
 	limit := int64(s.cfg.MaxBody)
 	if r.ContentLength > limit {
 		return nil, nil, fault(http.StatusRequestEntityTooLarge, "the body has %d bytes; max_body is %d", r.ContentLength, limit)
@@ -110,4 +115,17 @@ func bodyError(err error) error {
 		return fault(http.StatusBadRequest, "the body's compression is broken: %v", err)
 	}
 	return fault(http.StatusBadRequest, "the body cannot be read: %v", err)
+}
+
+// charset is the one that a content type names, in small letters; "" if it names none. Those that hold ASCII are no fault of
+// a client: the decoder says where a body is no UTF-8.
+func charset(contentType string) string {
+	if !strings.Contains(contentType, ";") {
+		return ""
+	}
+	_, params, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return ""
+	}
+	return strings.ToLower(params["charset"])
 }

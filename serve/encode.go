@@ -73,8 +73,9 @@ func appendOptional(dst []byte, f *float64) []byte {
 	return appendNumber(dst, *f)
 }
 
-// appendPrediction appends what POST /predict answers for one row.
-func appendPrediction(dst []byte, t *tidemill.TaskStatus, p *tidemill.Prediction) []byte {
+// AppendPrediction appends the JSON object that POST /predict answers for one row: the prediction is a number where the
+// task's answers are numbers, else a text, and null where there is none. What JSON cannot say, NaN and infinity, is null too.
+func AppendPrediction(dst []byte, t *tidemill.TaskStatus, p *tidemill.Prediction) []byte {
 	dst = append(dst, `{"prediction":`...)
 	dst = appendAnswer(dst, t, p)
 	if p.Score != nil {

@@ -46,9 +46,9 @@ func listen(ctx context.Context, mill Mill, cfg Config, lim limits) (addr string
 		}
 		chain, scheme = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, "https"
 	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", at)
+	l, err := bind(ctx, at)
 	if err != nil {
-		return "", nil, fmt.Errorf("serve: cannot listen on %s; is another process there? (port 0 takes a free one): %w", at, err)
+		return "", nil, err
 	}
 	s := newServer(mill, cfg)
 	s.local.Store(l.Addr().(*net.TCPAddr).IP.IsLoopback())
@@ -94,4 +94,27 @@ func listen(ctx context.Context, mill Mill, cfg Config, lim limits) (addr string
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	host, _, _ := net.SplitHostPort(at)
 	return scheme + "://" + net.JoinHostPort(host, port), func() error { <-ended; return failed }, nil
+}
+
+// Free is an error if another process has the address, or it cannot be had at all: told before a flow starts, nothing has
+// been done for it yet.
+func (c *Config) Free(ctx context.Context) error {
+	cfg := c.filled()
+	if err := cfg.Check(); err != nil {
+		return err
+	}
+	at, _ := cfg.address()
+	l, err := bind(ctx, at)
+	if err != nil {
+		return err
+	}
+	return l.Close()
+}
+
+func bind(ctx context.Context, at string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", at)
+	if err != nil {
+		return nil, fmt.Errorf("serve: cannot listen on %s; is another process there? (port 0 takes a free one): %w", at, err)
+	}
+	return l, nil
 }

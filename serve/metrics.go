@@ -9,6 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/tidemill/tidemill"
 )
 
 // tally counts what this package does, and serves it beside what the flow's Status says. Counters of a Status that
@@ -19,7 +21,7 @@ type tally struct {
 	flight   prometheus.Gauge
 	rows     *prometheus.CounterVec
 	handler  http.Handler
-	tasks    func() []string
+	seen     func() *tidemill.Status
 }
 
 // routes are the values of the label route.
@@ -29,14 +31,9 @@ func newTally(s *server) *tally {
 	t := &tally{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tidemill_http_requests_total", Help: "Requests answered, by route and status code."}, []string{"route", "code"}),
 		flight:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "tidemill_http_in_flight_requests", Help: "Requests that are being answered."}),
-		rows:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tidemill_served_predictions_total", Help: "Rows predicted over HTTP, by task."}, []string{"task"}),
+		rows:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tidemill_served_predictions_total", Help: "Rows predicted over HTTP, by task."}, []string{"flow", "task"}),
 		seconds:  map[string]prometheus.Observer{},
-		tasks: func() (names []string) {
-			for _, x := range s.seen().Tasks {
-				names = append(names, x.Name)
-			}
-			return names
-		},
+		seen:     func() *tidemill.Status { return s.seen().Status },
 	}
 	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "tidemill_http_request_duration_seconds", Help: "Time from a request's header to the end of its answer, by route.",
@@ -82,12 +79,15 @@ func (t *tally) begin(route string) func(code int) {
 	}
 }
 
-func (t *tally) predicted(task string, rows int) { t.rows.WithLabelValues(task).Add(float64(rows)) }
+func (t *tally) predicted(task string, rows int) {
+	t.rows.WithLabelValues(t.seen().Flow, task).Add(float64(rows))
+}
 
 // serve is GET /metrics. A task that nobody has asked stands there with zero.
 func (t *tally) serve(w http.ResponseWriter, r *http.Request) error {
-	for _, name := range t.tasks() {
-		t.rows.WithLabelValues(name)
+	st := t.seen()
+	for i := range st.Tasks {
+		t.rows.WithLabelValues(st.Flow, st.Tasks[i].Name)
 	}
 	t.handler.ServeHTTP(w, r)
 	return nil

@@ -52,14 +52,14 @@ func (s *server) predict(w http.ResponseWriter, r *http.Request) error {
 		buf := s.bodies.Get().(*[]byte)
 		b := (*buf)[:0]
 		if one {
-			b = appendPrediction(b, t, &out[0])
+			b = AppendPrediction(b, t, &out[0])
 		} else {
 			b = append(b, '[')
 			for i := range out {
 				if i > 0 {
 					b = append(b, ',')
 				}
-				b = appendPrediction(b, t, &out[i])
+				b = AppendPrediction(b, t, &out[i])
 			}
 			b = append(b, ']')
 		}

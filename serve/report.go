@@ -214,6 +214,9 @@ func (p *paper) scores(t *tidemill.TaskStatus) {
 	}
 	p.write(`<th>answers</th></tr>`)
 	for _, s := range t.Scores {
+		if s.Name == "confusion" && slices.ContainsFunc(t.Scores, func(x tidemill.ScoreStatus) bool { return x.Name == "accuracy" && x.Phase == s.Phase }) {
+			continue // a matrix, drawn below; its one figure is the accuracy
+		}
 		p.write(`<tr><td>`, esc(s.Name), `</td><td>`, esc(s.Phase), `</td><td><b>`, figure(s.Value), `</b></td><td><b>`, figure(s.Rolling), `</b></td>`)
 		for _, b := range bases {
 			p.write(`<td>`, figure(s.Baselines[b]), `</td>`)

@@ -103,6 +103,16 @@ func TestPredictNames(t *testing.T) {
 	ask(t, h, "POST", "/predict/late", `{}`, 415, "Content-Type", "application/xml")
 	ask(t, h, "POST", "/predict/late", `{}`, 415, "Content-Type", "image/png")
 	ask(t, h, "POST", "/predict/late", `{}`, 415, "Content-Encoding", "br")
+	for path, body := range map[string]string{"/predict/late": `{}`, "/v1/models/late:predict": `{"instances": [{}]}`,
+		"/v2/models/late/infer": `{"inputs": [{"name": "carrier", "shape": [1], "datatype": "BYTES", "data": ["UA"]}]}`} {
+		for _, set := range []string{"utf-16", "UTF-16LE", `"utf-32"`} {
+			if got := ask(t, h, "POST", path, body, 415, "Content-Type", "application/json; charset="+set); !strings.Contains(got, "UTF-8") {
+				t.Errorf("%s: %s", set, got)
+			}
+		}
+		ask(t, h, "POST", path, body, 200, "Content-Type", "application/json; charset=UTF-8")
+		ask(t, h, "POST", path, body, 200, "Content-Type", "application/json; charset=iso-8859-1")
+	}
 	ask(t, h, "POST", "/predict/late", `{}`, 403, "Sec-Fetch-Site", "cross-site")
 }
 
@@ -397,7 +407,7 @@ func FuzzString(f *testing.F) {
 
 func TestMetrics(t *testing.T) {
 	h := Handler(fakeFlights(), Config{})
-	if text := ask(t, h, "GET", "/metrics", "", 200); !strings.Contains(text, `tidemill_served_predictions_total{task="late"} 0`) {
+	if text := ask(t, h, "GET", "/metrics", "", 200); !strings.Contains(text, `tidemill_served_predictions_total{flow="late-flights",task="late"} 0`) {
 		t.Error("a task that nobody has asked is not there with zero")
 	}
 	ask(t, h, "POST", "/predict/late", `{}`, 200)
@@ -405,7 +415,7 @@ func TestMetrics(t *testing.T) {
 	for _, want := range []string{
 		`tidemill_state{flow="late-flights",state="streaming"} 1`, `tidemill_changes_total{flow="late-flights",op="insert"} 84720`,
 		`tidemill_score{flow="late-flights",phase="stream",score="accuracy",task="late",window="rolling"} 0.794`,
-		`tidemill_served_predictions_total{task="late"} 1`, `tidemill_http_requests_total{code="200",route="predict"} 1`,
+		`tidemill_served_predictions_total{flow="late-flights",task="late"} 1`, `tidemill_http_requests_total{code="200",route="predict"} 1`,
 		`tidemill_http_requests_total{code="429",route="predict"} 0`, `tidemill_open_questions{flow="late-flights",task="late"} 1184`, "tidemill_build_info{", "go_goroutines",
 	} {
 		if !strings.Contains(text, want) {

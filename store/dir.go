@@ -88,6 +88,14 @@ func (f *Folder) explain(doing string, err error) error {
 	return fmt.Errorf("store: %s in %s: %w", doing, f.root, err)
 }
 
+// explainRead is explain for what only reads.
+func (f *Folder) explainRead(doing string, err error) error {
+	if err != nil && isReadOnly(err) {
+		return fmt.Errorf("store: %s in %s: the folder cannot be read; give this user read permission: %w", doing, f.root, err)
+	}
+	return f.explain(doing, err)
+}
+
 // Lock takes the folder for this process and gives out the next term. It removes what a killed process left behind: temporary files, and
 // segments to which no checkpoint refers. These stay where a checkpoint is damaged and none is whole, since a person
 // will want to look, and where one is of a newer version.
@@ -142,7 +150,7 @@ func (f *Folder) nextTerm() (uint64, error) {
 	}
 	names, err := f.disk.list(f.current())
 	if err != nil {
-		return 0, f.explain("list the checkpoints", err)
+		return 0, f.explainRead("list the checkpoints", err)
 	}
 	for _, name := range names {
 		if id, ok := parseName(name); ok {
@@ -164,7 +172,7 @@ func (f *Folder) readTerm() (uint64, error) {
 		return 0, nil
 	}
 	if err != nil {
-		return 0, f.explain("read the term", err)
+		return 0, f.explainRead("read the term", err)
 	}
 	defer r.Close()
 	b := make([]byte, 32)
@@ -217,7 +225,7 @@ func (f *Folder) takeStock(ctx context.Context) error {
 	}
 	names, err := f.disk.list(f.current())
 	if err != nil {
-		return f.explain("list the checkpoints", err)
+		return f.explainRead("list the checkpoints", err)
 	}
 	for _, name := range names {
 		if strings.HasSuffix(name, tempSuffix) {
@@ -228,7 +236,7 @@ func (f *Folder) takeStock(ctx context.Context) error {
 	}
 	names, err = f.disk.list(f.segments())
 	if err != nil {
-		return f.explain("list the segments", err)
+		return f.explainRead("list the segments", err)
 	}
 	for _, name := range names {
 		if s, ok := segmentOf(name); !ok || !f.refs[s] {
@@ -254,7 +262,7 @@ func (f *Folder) scan(ctx context.Context) (found []named, broken []error, err e
 func (f *Folder) scanOnce(ctx context.Context) (found []named, broken []error, gone int, err error) {
 	names, err := f.disk.list(f.current())
 	if err != nil {
-		return nil, nil, 0, f.explain("list the checkpoints", err)
+		return nil, nil, 0, f.explainRead("list the checkpoints", err)
 	}
 	var newer error
 	for _, name := range names {
@@ -276,7 +284,7 @@ func (f *Folder) scanOnce(ctx context.Context) (found []named, broken []error, g
 		case isDamage(err):
 			broken = append(broken, fmt.Errorf("store: %s is %w", f.path(id), err))
 		default:
-			return nil, nil, 0, f.explain("read "+name, err)
+			return nil, nil, 0, f.explainRead("read "+name, err)
 		}
 	}
 	return found, broken, gone, newer
@@ -342,7 +350,7 @@ func (f *Folder) Load(ctx context.Context, id tidemill.CheckpointID) (*tidemill.
 	}
 	b, err := f.read(f.path(id))
 	if err != nil {
-		return nil, f.explain("read "+fileName(id), err)
+		return nil, f.explainRead("read "+fileName(id), err)
 	}
 	c, err := readCheckpoint(b)
 	if err != nil {
@@ -358,7 +366,7 @@ func (f *Folder) Load(ctx context.Context, id tidemill.CheckpointID) (*tidemill.
 func (f *Folder) SavedAt(_ context.Context, id tidemill.CheckpointID) (time.Time, error) {
 	r, err := f.disk.open(f.path(id))
 	if err != nil {
-		return time.Time{}, f.explain("read "+fileName(id), err)
+		return time.Time{}, f.explainRead("read "+fileName(id), err)
 	}
 	defer r.Close()
 	d, ok := r.(interface{ ModTime() (time.Time, error) })

@@ -121,3 +121,16 @@ func TestCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestReadErrorsSayReading: who may not read the folder is not told to make it writable.
+func TestReadErrorsSayReading(t *testing.T) {
+	f := &Folder{disk: unreadable{newCutDisk()}, root: "state"}
+	if _, _, err := f.List(t.Context()); !errors.Is(err, syscall.EACCES) || !strings.Contains(err.Error(), "cannot be read; give this user read permission") {
+		t.Errorf("%v", err)
+	}
+}
+
+// unreadable is a disk whose folders this user may not list.
+type unreadable struct{ *cutDisk }
+
+func (unreadable) list(string) ([]string, error) { return nil, syscall.EACCES }

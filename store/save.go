@@ -49,7 +49,7 @@ func (f *Folder) Save(ctx context.Context, c *tidemill.Checkpoint) error {
 			return f.explain(fmt.Sprintf("save a checkpoint that refers to segment %q", s), err)
 		}
 		if err := r.Close(); err != nil {
-			return f.explain("look at a segment", err)
+			return f.explainRead("look at a segment", err)
 		}
 	}
 	if err := f.write(ctx, c); err != nil {
@@ -158,7 +158,7 @@ func (f *Folder) SetAside(ctx context.Context) (where string, err error) {
 	}
 	names, err := f.disk.list(f.current())
 	if err != nil {
-		return "", f.explain("list the checkpoints", err)
+		return "", f.explainRead("list the checkpoints", err)
 	}
 	any := false
 	for _, name := range names {
@@ -170,7 +170,7 @@ func (f *Folder) SetAside(ctx context.Context) (where string, err error) {
 	}
 	names, err = f.disk.list(f.root)
 	if err != nil {
-		return "", f.explain("list the folder", err)
+		return "", f.explainRead("list the folder", err)
 	}
 	there := map[string]bool{}
 	for _, name := range names {

@@ -141,7 +141,7 @@ func (f *Folder) Open(ctx context.Context, name string) (tidemill.SegmentReader,
 	}
 	r, err := f.disk.open(f.segmentPath(name))
 	if err != nil {
-		return nil, f.explain(fmt.Sprintf("open segment %q", name), err)
+		return nil, f.explainRead(fmt.Sprintf("open segment %q", name), err)
 	}
 	return r, nil
 }

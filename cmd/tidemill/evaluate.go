@@ -313,7 +313,7 @@ func evaluationText(r *evaluation, src *rerun, s *tidemill.Status) string {
 		fmt.Fprintf(&b, "  %s asked, %s answered, %s open, %s expired, %s learned\n", count(c.Asked), count(c.Answered), count(c.Open), count(c.Expired), count(c.Learned))
 		scored := false
 		for _, x := range t.Scores {
-			if x.Phase != tidemill.Stream.String() || x.Value == nil {
+			if x.Phase != tidemill.Stream.String() || x.Value == nil || again(x, t.Scores) {
 				continue
 			}
 			scored = true

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sort"
 	"strings"
 
@@ -15,6 +16,7 @@ import (
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/config"
+	"github.com/tidemill/tidemill/serve"
 	"github.com/tidemill/tidemill/terminal"
 )
 
@@ -91,10 +93,7 @@ func (a *app) predict(ctx context.Context, path, rowPath string, o predictOption
 		out = append(out, p)
 	}
 	if o.json {
-		if in.one {
-			return a.printJSON(out[0])
-		}
-		return a.printJSON(out)
+		return a.printPredictions(l, o.task, out, in.one)
 	}
 	for n := range out {
 		if n > 0 {
@@ -107,6 +106,30 @@ func (a *app) predict(ctx context.Context, path, rowPath string, o predictOption
 		a.printPrediction(&out[n], grey, in.picture)
 	}
 	return nil
+}
+
+// printPredictions prints what the server would answer, an object or an array of them.
+func (a *app) printPredictions(l learner, task string, out []tidemill.Prediction, one bool) error {
+	s := l.Status()
+	if s == nil {
+		return &failure{exitEnvironment, errors.New("the server tells nothing of its tasks")}
+	}
+	i := slices.IndexFunc(s.Tasks, func(t tidemill.TaskStatus) bool { return t.Name == task })
+	if i < 0 {
+		return &failure{exitEnvironment, fmt.Errorf("the server no longer has a task %q", task)}
+	}
+	var b []byte
+	for n := range out {
+		if n > 0 {
+			b = append(b, ',')
+		}
+		b = serve.AppendPrediction(b, &s.Tasks[i], &out[n])
+	}
+	if !one {
+		b = append(append([]byte("["), b...), ']')
+	}
+	_, err := fmt.Fprintf(a.out, "%s\n", b)
+	return err
 }
 
 // rowFailure gives what is wrong with the row its exit code; a model that has learned nothing yet is not the row's fault.

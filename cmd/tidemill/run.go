@@ -79,6 +79,11 @@ func (a *app) runFlow(ctx context.Context, path string, o runOptions) error {
 	if err := reachable(ctx, flow); err != nil {
 		return err
 	}
+	if served != nil && (o.fresh || o.reset) { // before the old state is set aside
+		if err := served.Free(ctx); err != nil {
+			return &failure{exitEnvironment, err}
+		}
+	}
 	mill, err := tidemill.Start(ctx, flow)
 	if err != nil {
 		return a.diagnose(ctx, f, a.hint(path, placed(f, err)))
@@ -253,7 +258,7 @@ func taskResultOf(t *tidemill.TaskStatus) taskResult {
 		Baselines: map[string]map[string]*float64{}, PhaseScores: map[string]phaseScore{}, Warnings: t.Warnings}
 	for _, p := range []tidemill.Phase{tidemill.Snapshot, tidemill.Evaluated, tidemill.Stream} { // the last that has answers is shown
 		for _, x := range t.Scores {
-			if x.Phase != p.String() || x.N == 0 {
+			if x.Phase != p.String() || x.N == 0 || again(x, t.Scores) {
 				continue
 			}
 			in, ok := one.PhaseScores[x.Phase]
