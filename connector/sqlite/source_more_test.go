@@ -205,7 +205,7 @@ func TestSlowConsumerHoldsNobody(t *testing.T) {
 			if err := d.exec("INSERT INTO t(a) VALUES(1)"); err != nil {
 				t.Fatalf("%s: after batch %d: %v", mode, n, err)
 			}
-			if n++; n == 10 {
+			if n++; n == 20 { // half of them of the snapshot
 				break
 			}
 		}
