@@ -1,7 +1,6 @@
 package tidemill_test
 
 import (
-	"bytes"
 	"database/sql"
 	"math/rand/v2"
 	"strings"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/connector/postgres"
-	"github.com/tidemill/tidemill/store"
 	"github.com/tidemill/tidemill/tidemilltest/postgrestest"
 )
 
@@ -88,16 +86,7 @@ func TestKillPostgresServer(t *testing.T) {
 		}
 		drive(t, flow([]string{"calm", "shaken"}[i], []string{calmURL, url}[i], []string{calmDir, shakenDir}[i]))
 	}
-	want, got := newest(t, store.Dir(calmDir)), newest(t, store.Dir(shakenDir))
-	for i, w := range want.Sections {
-		g := got.Sections[i]
-		if w.Name == "flow" || w.Name == "journal" || strings.HasSuffix(w.Name, "/questions") {
-			continue // they name the run's segments
-		}
-		if w.Name != g.Name || !bytes.Equal(w.Data, g.Data) {
-			t.Errorf("section %s differs from the undisturbed run's", w.Name)
-		}
-	}
+	sameHistory(t, flow("calm", calmURL, calmDir), flow("shaken", url, shakenDir))
 	shaken := crashRows(t, k, "predictions_shaken")
 	k.db = open(calmURL)
 	calm := crashRows(t, k, "predictions_calm")
