@@ -155,7 +155,9 @@ func (t *taskState) snapshotTime(c *Change, tt *taskTable, b *boundOn) (at int64
 		if !t.started {
 			t.started, t.clock, t.startAt = true, at, at
 		}
-		t.clock = max(t.clock, at)
+		if at > t.clock { // never in a later epoch, which reads rows without the lock that a change of the clock needs
+			t.clock = at
+		}
 	}
 	return at, nil
 }
