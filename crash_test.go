@@ -261,6 +261,30 @@ func (k *shopkeeper) transaction(t *testing.T, n int) {
 	}
 }
 
+// ask places orders that nobody answers: more of them than the memory for open questions holds, whatever the history left.
+func (k *shopkeeper) ask(t *testing.T, n int) {
+	t.Helper()
+	tx, err := k.db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range n {
+		k.next++
+		k.now = k.now.Add(time.Second)
+		stamp := any(k.now)
+		if !k.pg {
+			stamp = k.now.Format("2006-01-02T15:04:05.000Z")
+		}
+		if _, err := tx.Exec(k.q("INSERT INTO orders(id, x, y, shop, placed) VALUES (?,?,?,?,?)"), k.next, k.r.NormFloat64(), k.r.NormFloat64(), "shop1", stamp); err != nil {
+			t.Fatal(err)
+		}
+		k.open = append(k.open, k.next)
+	}
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestKillSQLite(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "shop.db")
 	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)&_pragma=busy_timeout(20000)")
@@ -449,6 +473,7 @@ func crash(t *testing.T, kind, place string, k *shopkeeper) {
 	}
 	close(stop)
 	<-done
+	k.ask(t, 200)
 	last := startLife(t, append(env, "TIDEMILL_CRASH_ONCE=1")...)
 	for w := range last.words {
 		last.hear(w)

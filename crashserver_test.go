@@ -80,6 +80,7 @@ func TestKillPostgresServer(t *testing.T) {
 		}
 		time.Sleep(150 * time.Millisecond)
 	}
+	k.ask(t, 200)
 	for i, m := range mills {
 		if err := m.Stop(); err != nil {
 			t.Fatal(err)
