@@ -49,6 +49,9 @@ func (t *taskState) bind(table *Table) (*taskTable, error) {
 				if b.at = table.Col(tr.on.At); b.at < 0 {
 					return nil, fail(list.what+": at", unknownColumn(table, tr.on.At))
 				}
+				if err := CheckTime(&table.Columns[b.at], tr.on.Unix); err != nil {
+					return nil, fail(list.what+": at", err)
+				}
 			}
 			if b.id == nil && len(table.Key) == 0 && (list.asks || tr.joins) {
 				return nil, fail(list.what, fmt.Errorf("it has no primary key: name the column that joins question and answer with `id:`"))

@@ -3,6 +3,7 @@ package tidemill
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"math"
 	"strings"
 	"time"
 )
@@ -64,7 +65,8 @@ type Change struct {
 type Tx struct {
 	Order  uint64    // commit order; snapshot rows take it from their watermark
 	ID     string    // as the source prints it
-	Commit time.Time // commit time at the source
+	Commit time.Time // commit time at the source; zero where it tells none, as a file
+	Read   time.Time // when it was read, where Commit is zero; the engine sets it
 	Origin string    // the replication origin that signed it, if any
 	Meta   []Attr    // what a wire format needs beyond this
 }
@@ -143,6 +145,33 @@ func (c *Change) Row() []Value {
 		return c.After
 	}
 	return c.Before
+}
+
+// Latest is the latest time, in microseconds since 1970, that a column of the row can truly tell: a day after the row's commit
+// or, where the source tells no commit time, a day after it was read. Where neither is known every time can be true.
+func (c *Change) Latest() int64 {
+	switch {
+	case c.Tx == nil:
+	case !c.Tx.Commit.IsZero():
+		return c.Tx.Commit.UnixMicro() + dayMicros
+	case !c.Tx.Read.IsZero():
+		return c.Tx.Read.UnixMicro() + dayMicros
+	}
+	return math.MaxInt64
+}
+
+// stampRead notes on changes whose source tells no commit time when they were read.
+func stampRead(cs []Change, read time.Time) {
+	var last *Tx
+	for i := range cs {
+		tx := cs[i].Tx
+		if tx == nil || tx == last {
+			continue
+		}
+		if last = tx; tx.Commit.IsZero() && tx.Read.IsZero() {
+			tx.Read = read
+		}
+	}
 }
 
 // Position names a place in a source's log, readable by people; it also names the log (system id and timeline, server

@@ -127,6 +127,7 @@ func (m *Mill) finish(cause error) error {
 		}
 		return cause
 	}
+	m.watchModels() // a run that was short has not looked yet
 	m.setState("stopping")
 	ctx, cancel := context.WithTimeout(context.Background(), m.flow.Patience)
 	defer cancel()
@@ -212,9 +213,10 @@ func (c *Checkpoint) write() (err error) {
 	return nil
 }
 
-// sectionVersion is of what the engine itself writes into sections: 2 since delays have means. The states of features,
+// sectionVersion is of what the engine itself writes into sections: 2 since delays have means, 3 since
+// the journal knows when rows without a commit time were read. The states of features,
 // encoders, models and scores begin with versions of their own.
-const sectionVersion = 2
+const sectionVersion = 3
 
 // capture takes every state: the flow stands still for it.
 func (m *Mill) capture() (*Checkpoint, error) {

@@ -55,7 +55,7 @@ func commitMicros(c *Change) int64 {
 }
 
 // tick moves the clock to the time of a row that the task looks at, and lets questions expire. It never moves back: a
-// late row is counted. A row more than a day beyond its commit time is refused.
+// late row is counted. A row more than a day beyond its commit time, or the time of reading where there is none, is refused.
 func (t *taskState) tick(c *Change, at int64, i int) error {
 	if err := tooFar(c, at); err != nil {
 		return err
@@ -83,13 +83,17 @@ func (t *taskState) tick(c *Change, at int64, i int) error {
 	return t.expire(c, i)
 }
 
-// tooFar refuses a time of a row that is more than a day beyond its commit time.
+// tooFar refuses a time of a row that is beyond what it can truly tell.
 func tooFar(c *Change, at int64) error {
-	if c.Tx == nil || c.Tx.Commit.IsZero() || at <= c.Tx.Commit.UnixMicro()+dayMicros {
+	if at <= c.Latest() {
 		return nil
 	}
-	return &RowError{Reason: fmt.Sprintf("its time %s is more than a day after its commit at %s: it would close every window; correct the row or the column that `at:` names",
-		clockTime(at).Format(time.RFC3339), c.Tx.Commit.UTC().Format(time.RFC3339))}
+	since, known := "its commit", c.Tx.Commit
+	if known.IsZero() {
+		since, known = "it was read", c.Tx.Read
+	}
+	return &RowError{Reason: fmt.Sprintf("its time %s is more than a day after %s at %s: it would close every window; correct the row or the column that `at:` names",
+		clockTime(at).Format(time.RFC3339), since, known.UTC().Format(time.RFC3339))}
 }
 
 // expire answers or forgets the questions whose wait is over.

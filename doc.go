@@ -34,7 +34,9 @@
 // # Time
 //
 // A task's clock is the commit time, or the column that On.At names. Windows, waits and frozen baselines use it and never the
-// wall clock. It does not run backwards: a late row keeps its own time and is counted.
+// wall clock. It does not run backwards: a late row keeps its own time and is counted. A row whose time is more than a day beyond
+// its commit is rejected, as it would close every window; where the source tells no commit time (a file), one whose time is
+// more than a day beyond the moment when it was read.
 //
 // # What is promised
 //

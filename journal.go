@@ -28,7 +28,8 @@ type journal struct {
 	buf    []byte
 	mem    [][]byte // segments, without a store
 	open   []SegmentReader
-	commit time.Time // of the snapshot
+	commit time.Time // of the snapshot; zero where the source tells none
+	readAt time.Time // when it was read, then
 	order  uint64
 }
 
@@ -47,7 +48,7 @@ func (j *journal) append(c *Change) error {
 		j.tables = append(j.tables, c.Table)
 	}
 	if c.Tx != nil {
-		j.commit, j.order = c.Tx.Commit, c.Tx.Order
+		j.commit, j.readAt, j.order = c.Tx.Commit, c.Tx.Read, c.Tx.Order
 	}
 	at := len(j.buf)
 	j.buf = append(j.buf, 0, 0, 0, 0, 0, 0, 0, 0)
@@ -227,9 +228,12 @@ func (j *journal) decode(head, rec []byte, c *Change, tx *Tx, seg int, off int64
 	return nil
 }
 
+// tx is the transaction of every row.
+func (j *journal) tx() *Tx { return &Tx{Order: j.order, Commit: j.commit, Read: j.readAt} }
+
 // scan calls f for every row in read order; c and its values are good until f returns.
 func (j *journal) scan(f func(p place, c *Change) error) error {
-	tx := &Tx{Order: j.order, Commit: j.commit}
+	tx := j.tx()
 	var c Change
 	buf := make([]byte, 0, 1<<20)
 	for seg := range j.names {
@@ -284,6 +288,7 @@ func (j *journal) scan(f func(p place, c *Change) error) error {
 func (j *journal) appendTo(b []byte) []byte {
 	b = putUvarint(b, j.rows)
 	b = putVarint(b, j.commit.UnixMicro())
+	b = putVarint(b, j.readAt.UnixMicro())
 	b = putUvarint(b, j.order)
 	b = putUvarint(b, uint64(len(j.tables)))
 	for _, t := range j.tables {
@@ -298,7 +303,7 @@ func (j *journal) appendTo(b []byte) []byte {
 }
 
 func (j *journal) read(d *decoder) {
-	j.rows, j.commit, j.order = d.uvarint(), clockTime(d.varint()), d.uvarint()
+	j.rows, j.commit, j.readAt, j.order = d.uvarint(), clockTime(d.varint()), clockTime(d.varint()), d.uvarint()
 	for n := d.count(4); n > 0 && d.err == nil; n-- {
 		t := d.table()
 		j.index[t] = len(j.tables)

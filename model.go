@@ -106,5 +106,5 @@ type Weighted interface {
 // Centred is an upgrade of cluster models: the centres, one slice each.
 type Centred interface{ Centres() [][]float64 }
 
-// Warner is an upgrade of Model: what people should know (rows or steps that it had to refuse), empty when all is well.
+// Warner is an upgrade of Model and Encoder: what people should know (what it had to refuse), empty when all is well.
 type Warner interface{ Warnings() []string }

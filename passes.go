@@ -116,7 +116,7 @@ func (m *Mill) epoch(ctx context.Context, t *taskState, epoch int) error {
 	m.beginPass(len(rows))
 	r := rand.New(rand.NewPCG(m.flow.Seed, Hash(t.spec.Name)^uint64(epoch)))
 	r.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
-	tx := &Tx{Order: m.journal.order, Commit: m.journal.commit}
+	tx := m.journal.tx()
 	var c Change
 	var buf []byte
 	for m.passAt < len(rows) {

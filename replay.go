@@ -49,7 +49,7 @@ func (m *Mill) replay(ctx context.Context, t *taskState) error {
 		return err
 	}
 	moments := plan.moments
-	tx := &Tx{Order: m.journal.order, Commit: m.journal.commit}
+	tx := m.journal.tx()
 	m.beginPass(len(moments))
 	for m.passAt < len(moments) {
 		n := min(runMax, len(moments)-m.passAt)
@@ -92,7 +92,7 @@ func (m *Mill) replay(ctx context.Context, t *taskState) error {
 // moments are the replay's events: by time, answers before asks of the same time, then in the order of reading.
 func (m *Mill) moments(t *taskState) (*replayPlan, error) {
 	var out []moment
-	plan := &replayPlan{answered: map[uint64]int64{}, end: math.MinInt64, last: m.journal.commit.UnixMicro() + dayMicros}
+	plan := &replayPlan{answered: map[uint64]int64{}, end: math.MinInt64, last: (&Change{Tx: m.journal.tx()}).Latest()}
 	n := uint32(0)
 	err := m.journal.scan(func(p place, c *Change) error {
 		n++

@@ -70,10 +70,16 @@ func (m *Mill) Status() *Status {
 func (t *taskState) status() (_ TaskStatus, later []func(*TaskStatus)) {
 	s := TaskStatus{Name: t.spec.Name, Kind: t.kind.String(), Model: describe(t.model), Version: t.version().String(),
 		Counts: t.counts, Classes: slices.Clone(t.classes.labels), Latest: slices.Clone(t.latest), Warnings: t.leaks()}
+	if w := t.divergence(); w != "" {
+		s.Warnings = append(s.Warnings, w)
+	}
 	if w, ok := t.model.(Warner); ok {
 		s.Warnings = append(s.Warnings, w.Warnings()...)
 	}
 	for _, e := range t.encoders {
+		if w, ok := e.(Warner); ok {
+			s.Warnings = append(s.Warnings, w.Warnings()...)
+		}
 		if r, ok := e.(Refuser); ok && r.Refused() > 0 {
 			s.Warnings = append(s.Warnings, fmt.Sprintf("encoder %s: %d values left out, its bound of categories is reached", describe(e), r.Refused()))
 		}

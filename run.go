@@ -229,6 +229,7 @@ func (m *Mill) cycle(ctx context.Context) error {
 			}
 		case now := <-tick.C:
 			m.rest(now)
+			m.watchModels()
 		}
 		if err := m.maybeCheckpoint(ctx); err != nil {
 			return m.finish(err)
@@ -239,13 +240,18 @@ func (m *Mill) cycle(ctx context.Context) error {
 // batch applies one batch of the source.
 func (m *Mill) batch(ctx context.Context, b *Batch) error {
 	cs := b.Changes
+	now := time.Now()
+	read := now
+	if !m.live {
+		read = m.start // one for the whole snapshot, as its rows are read again from the journal
+	}
+	stampRead(cs, read)
 	if len(m.flow.Transforms) > 0 {
 		var err error
 		if cs, err = m.transform(cs); err != nil {
 			return err
 		}
 	}
-	now := time.Now()
 	if len(b.Changes) > 0 {
 		m.clean, m.dirty = false, true
 		m.count(b.Changes, now)
@@ -297,7 +303,11 @@ func (m *Mill) count(cs []Change, now time.Time) {
 	m.stats.changes[op.String()] += uint64(run)
 	m.stats.lastEvent = now
 	if c := &cs[len(cs)-1]; c.Tx != nil {
-		m.stats.lag = max(now.Sub(c.Tx.Commit).Seconds(), 0)
+		from := c.Tx.Commit
+		if from.IsZero() {
+			from = c.Tx.Read
+		}
+		m.stats.lag = max(now.Sub(from).Seconds(), 0)
 	}
 	if m.live {
 		m.stats.stream.Rows += uint64(len(cs))

@@ -1,6 +1,9 @@
 package tidemill
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // touch is the part of a change's life in which it answers and asks.
 func (t *taskState) touch(c *Change, tt *taskTable, pr, ln, ev *boundOn, at int64, timed bool, i int) error {
@@ -10,7 +13,7 @@ func (t *taskState) touch(c *Change, tt *taskTable, pr, ln, ev *boundOn, at int6
 		asks = ev
 	}
 	if (asks != nil || known) && !timed {
-		return errNoTime()
+		return errNoTime(timedBy(c, pr, ln, ev), c.Row())
 	}
 	if err := t.tick(c, at, i); err != nil {
 		return err
@@ -125,9 +128,30 @@ func (t *taskState) unsent(by, asks *boundOn, c *Change) error {
 	return nil
 }
 
-// errNoTime refuses a row whose `at:` column tells no time.
-func errNoTime() error {
-	return &RowError{Reason: "its time is NULL or unreadable: correct the row or the column that `at:` names"}
+// errNoTime refuses a row whose `at:` column, which b names, tells no time.
+func errNoTime(b *boundOn, row []Value) error {
+	column := b.on.At
+	if b.at >= len(row) || !row[b.at].Known() {
+		return notSent("its time " + column)
+	}
+	v := row[b.at]
+	if v.IsNull() {
+		return &RowError{Reason: fmt.Sprintf("its time %s is NULL: correct the row or the column that `at:` names", column)}
+	}
+	text := v.String()
+	if v.kind == KindBytes || len(text) > 100 {
+		text = fmt.Sprintf("%d bytes", len(text))
+	}
+	_, number := v.Number()
+	switch {
+	case number && b.on.Unix == "" && v.kind != KindBool:
+		return &RowError{Reason: fmt.Sprintf("its time %s is the number %s: say `unix: s` or `unix: ms` beside `at:` if it counts from 1970, or correct the row", column, text)}
+	case number && v.kind != KindBool:
+		return &RowError{Reason: fmt.Sprintf("its time %s, %s, is out of range for `unix: %s`: correct the row, or what `unix:` says", column, text, b.on.Unix)}
+	case b.on.Unix != "":
+		return &RowError{Reason: fmt.Sprintf("its time %s, %q, is no number as `unix: %s` says: correct the row, or leave `unix:` out if the column holds times or ISO text", column, text, b.on.Unix)}
+	}
+	return &RowError{Reason: fmt.Sprintf("its time %s, %q, is no time such as 2013-01-31 05:15: correct the row or the column that `at:` names", column, text)}
 }
 
 // errNoID refuses a row whose id is NULL, or was not sent.

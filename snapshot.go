@@ -339,7 +339,7 @@ func (t *taskState) closeRow(c *Change, tt *taskTable) error {
 // usable is the id of a row that is asked about; one without a time or an id is refused, as the stream does.
 func usable(asks *boundOn, c *Change, timed bool) (string, error) {
 	if !timed {
-		return "", errNoTime()
+		return "", errNoTime(asks, c.After)
 	}
 	id, ok := asks.idOf(c.After)
 	if !ok {

@@ -21,7 +21,7 @@ type Status struct {
 	LastEvent  time.Time         `json:"last_event"` // wall clock of the last change: idle is told from stalled by Connected
 	Connected  bool              `json:"connected"`  // the source has yielded since the last error
 	CaughtUp   bool              `json:"caught_up"`
-	LagSeconds float64           `json:"lag_seconds"`              // wall clock less commit time of the last change, when it was applied
+	LagSeconds float64           `json:"lag_seconds"`              // wall clock less commit time of the last change, when it was applied; less the time of reading where the source tells no commit time
 	Retained   *uint64           `json:"retained_bytes,omitempty"` // of the source's log, kept there for this flow; nil: not known
 	Changes    map[string]uint64 `json:"changes"`                  // applied since the process began, by operation
 	Snapshot   PhaseStatus       `json:"snapshot"`

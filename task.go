@@ -47,17 +47,18 @@ type taskState struct {
 	nulls     [2][]uint64 // per raw column: NaN in learned snapshot rows, in asks
 	nullsOf   [2]uint64   // rows looked at
 
-	shown   shown
-	run     run
-	outs    []taskOutput
-	locate  func(*Change) string
-	version func() Version
-	latest  []LatestStatus // newest last
-	example example        // a row, for the dashboard's form
-	q       question       // scratch
-	mute    bool           // outputs are not told (a replayed snapshot)
-	halt    bool           // a row that cannot be used stops the flow
-	moves   moves
+	shown    shown
+	run      run
+	outs     []taskOutput
+	locate   func(*Change) string
+	version  func() Version
+	latest   []LatestStatus // newest last
+	example  example        // a row, for the dashboard's form
+	q        question       // scratch
+	mute     bool           // outputs are not told (a replayed snapshot)
+	diverged bool           // an alarm was raised
+	halt     bool           // a row that cannot be used stops the flow
+	moves    moves
 }
 
 // taskOutput is an output with the index, in its slice, of the change that caused it: outputs leave in that order.

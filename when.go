@@ -1,6 +1,9 @@
 package tidemill
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // dayMicros is a day of the flow's clock.
 const dayMicros = int64(24 * time.Hour / time.Microsecond)
@@ -45,6 +48,14 @@ func timeOf(v Value, unix string) (int64, bool) {
 		return parseTime(v.Str())
 	}
 	return 0, false
+}
+
+// CheckTime says why a column cannot tell times: it holds numbers, and unix ("s", "ms") does not say what they count.
+func CheckTime(c *Column, unix string) error {
+	if unix != "" || c.Kind != KindInt && c.Kind != KindFloat && c.Kind != KindDecimal {
+		return nil
+	}
+	return fmt.Errorf("column %s holds numbers (%s): say `unix: s` or `unix: ms` beside `at:`, as what they count from 1970", c.Name, c.Kind)
 }
 
 // ParseTime reads ISO text as microseconds since 1970-01-01 UTC; without a zone it is UTC.

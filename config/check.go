@@ -376,13 +376,13 @@ func (f *File) CheckTables(tables []*tidemill.Table) error {
 	b := &builder{decoder: &decoder{report: &r}, file: f, shape: f.shape}
 	for _, t := range f.tasks {
 		for i, p := range t.shape.Predict {
-			b.bindOn(t, b.item(t.path, "predict", i), p.Table, p.At, map[string]string{"id": p.ID, "where": p.Where}, true, tables)
+			b.bindOn(t, b.item(t.path, "predict", i), p.Table, p.At, p.Unix, map[string]string{"id": p.ID, "where": p.Where}, true, tables)
 		}
 		for i, l := range t.shape.Learn {
-			b.bindOn(t, b.item(t.path, "learn", i), l.Table, l.At, map[string]string{"id": l.ID, "where": l.Where, "label": l.Label}, len(t.shape.Predict) == 0, tables)
+			b.bindOn(t, b.item(t.path, "learn", i), l.Table, l.At, l.Unix, map[string]string{"id": l.ID, "where": l.Where, "label": l.Label}, len(t.shape.Predict) == 0, tables)
 		}
 		for i, e := range t.shape.Evaluate {
-			b.bindOn(t, b.item(t.path, "evaluate", i), e.Table, e.At, map[string]string{"id": e.ID, "where": e.Where, "label": e.Label}, true, tables)
+			b.bindOn(t, b.item(t.path, "evaluate", i), e.Table, e.At, e.Unix, map[string]string{"id": e.ID, "where": e.Where, "label": e.Label}, true, tables)
 		}
 		for i, f := range t.features {
 			for _, table := range tables {
@@ -405,7 +405,7 @@ func (b *builder) bindError(path string, err error) {
 	b.path(path, "%s: %v", lastKey(path), err)
 }
 
-func (b *builder) bindOn(t *builtTask, path, word, at string, exprs map[string]string, asks bool, tables []*tidemill.Table) {
+func (b *builder) bindOn(t *builtTask, path, word, at, unix string, exprs map[string]string, asks bool, tables []*tidemill.Table) {
 	i := slices.IndexFunc(tables, func(t *tidemill.Table) bool { return t.Is(word) })
 	if i < 0 {
 		var names []string
@@ -427,6 +427,11 @@ func (b *builder) bindOn(t *builtTask, path, word, at string, exprs map[string]s
 		}
 		if e, ok := err.(*tidemill.ExprError); ok {
 			b.word(path+".at", at, "at: %s", e.Reason)
+		}
+	}
+	if i := table.Col(at); i >= 0 {
+		if err := tidemill.CheckTime(&table.Columns[i], unix); err != nil {
+			b.word(path+".at", at, "at: %v", err)
 		}
 	}
 	for key, src := range exprs {

@@ -18,6 +18,9 @@ func durationUnits() []unit {
 		{"s", float64(time.Second)}, {"ms", float64(time.Millisecond)}, {"us", float64(time.Microsecond)}, {"ns", 1}}
 }
 
+// ParseDuration reads a duration as flows write it: 10s, 30m, 2d, 1w, 1d12h, 1.5h; 0 needs no unit.
+func ParseDuration(s string) (time.Duration, bool) { return parseDuration(s) }
+
 // parseDuration reads 10s, 30m, 2d, 1w, 1d12h, 1.5h; 0 needs no unit.
 func parseDuration(s string) (time.Duration, bool) {
 	if s == "0" {

@@ -3,6 +3,7 @@ package encode
 import (
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/tidemill/tidemill"
@@ -361,5 +362,79 @@ func BenchmarkOneHot(b *testing.B) {
 	for b.Loop() {
 		e.Learn(x, nil)
 		e.Apply(&z, x)
+	}
+}
+
+// TestScalersLeaveAbsurdValuesOut: a value a billion times beyond all others is left out and counted, and is 0 itself; where
+// such come often they are the data.
+func TestScalersLeaveAbsurdValuesOut(t *testing.T) {
+	for name, made := range map[string]func() tidemill.Encoder{"standard": Standard, "minmax": MinMax} {
+		t.Run(name, func(t *testing.T) {
+			bound := func() tidemill.Encoder {
+				e := made()
+				if _, err := e.Bind([]tidemill.FeatureColumn{{Name: "amount"}}); err != nil {
+					t.Fatal(err)
+				}
+				return e
+			}
+			apply := func(e tidemill.Encoder, v float64) float64 {
+				var dst tidemill.Vector
+				e.Apply(&dst, &tidemill.Vector{Dense: []float64{v}})
+				return dst.Dense[0]
+			}
+			learn := func(e tidemill.Encoder, v float64) { e.Learn(&tidemill.Vector{Dense: []float64{v}}, nil) }
+			with, without := bound(), bound()
+			for i := range 1000 {
+				v := float64(i%10) + 100
+				learn(with, v)
+				learn(without, v)
+				if i%300 == 299 { // three in a thousand
+					learn(with, []float64{1e12, -1e30, 1e308}[i/300])
+				}
+			}
+			for _, v := range []float64{99, 100, 104.5, 120, 1e6} {
+				if got, want := apply(with, v), apply(without, v); got != want || got == 0 && v != 100 {
+					t.Errorf("%v becomes %v, want %v", v, got, want)
+				}
+			}
+			if got := apply(with, 1e13); got != 0 {
+				t.Errorf("an absurd value becomes %v", got)
+			}
+			w := strings.Join(with.(tidemill.Warner).Warnings(), "\n")
+			if !strings.Contains(w, name+": column amount: 3 values left out") || len(without.(tidemill.Warner).Warnings()) > 0 {
+				t.Errorf("it warns: %q", w)
+			}
+			back := bound()
+			if err := back.UnmarshalBinary(tidemilltest.StateBytes(t, with)); err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(back.(tidemill.Warner).Warnings(), "\n"); got != w {
+				t.Errorf("after a restart it warns: %q", got)
+			}
+			for range 2000 { // the unit has changed
+				learn(with, 1e12)
+				learn(with, 3e12)
+			}
+			if a, b := apply(with, 1e12), apply(with, 3e12); !(b-a > 0.1) {
+				t.Errorf("what has become the data is %v and %v", a, b)
+			}
+		})
+	}
+}
+
+// TestMinMaxOfTheSmallest: a range so small that its halves are nothing gives no infinity.
+func TestMinMaxOfTheSmallest(t *testing.T) {
+	e := MinMax()
+	if _, err := e.Bind([]tidemill.FeatureColumn{{Name: "x"}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range []float64{0, 5e-324} {
+		e.Learn(&tidemill.Vector{Dense: []float64{v}}, nil)
+	}
+	for _, v := range []float64{-1, 0, 5e-324, 1, 1e8} {
+		var dst tidemill.Vector
+		if e.Apply(&dst, &tidemill.Vector{Dense: []float64{v}}); math.IsNaN(dst.Dense[0]) || math.IsInf(dst.Dense[0], 0) {
+			t.Errorf("%v becomes %v", v, dst.Dense[0])
+		}
 	}
 }

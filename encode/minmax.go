@@ -13,13 +13,20 @@ import (
 // minmax is the online range scaler; see MinMax.
 type minmax struct {
 	cols, rest []int
+	names      []string
 	stats      []span
 }
 
-// span is one column's smallest and largest value; min > max before the first.
-type span struct{ min, max float64 }
+// span is one column's smallest and largest value, min > max before the first, the count of values, and of absurd ones that
+// were left out.
+type span struct{ min, max, n, refused float64 }
 
-var noSpan = span{math.Inf(1), math.Inf(-1)}
+var noSpan = span{min: math.Inf(1), max: math.Inf(-1)}
+
+// absurd says that v is far from all that was learned.
+func (m *span) absurd(v float64) bool {
+	return m.n > 0 && farFrom(max(v-m.max, m.min-v, 0), max(math.Abs(m.min), math.Abs(m.max)))
+}
 
 // MinMaxConfig scales each number column to its range so far: 0 is the smallest value seen, 1 the largest.
 type MinMaxConfig struct{}
@@ -31,8 +38,9 @@ func NewMinMaxConfig() *MinMaxConfig { return &MinMaxConfig{} }
 func (c *MinMaxConfig) Build(string) (tidemill.Encoder, error) { return MinMax(), nil }
 
 // MinMax scales each number column to (x-min)/(max-min) of all values learned, 0 where they are equal. A value outside of
-// what was learned falls outside of 0..1. NaN is not learned and becomes 0. Nominal and already scaled columns and terms
-// pass; NaN in an already scaled column becomes 0 too.
+// what was learned falls outside of 0..1. NaN is not learned and becomes 0. A value that lies a billion times (1 + the size of all
+// others) away from them is 0, and not learned but counted, as long as such are no more than one in a hundred. Nominal and
+// already scaled columns and terms pass; NaN in an already scaled column becomes 0 too.
 func MinMax() tidemill.Encoder { return &minmax{} }
 
 // Describe implements tidemill.Describer.
@@ -43,12 +51,12 @@ func (s *minmax) New() tidemill.Encoder { return &minmax{} }
 
 // Bind implements tidemill.Encoder: the columns stay, and are scaled from now on.
 func (s *minmax) Bind(in []tidemill.FeatureColumn) ([]tidemill.FeatureColumn, error) {
-	s.cols, s.rest, s.stats = nil, nil, nil
+	s.cols, s.names, s.rest, s.stats = nil, nil, nil, nil
 	out := append([]tidemill.FeatureColumn(nil), in...)
 	for i := range in {
 		switch {
 		case scales(&in[i]):
-			s.cols = append(s.cols, i)
+			s.cols, s.names = append(s.cols, i), append(s.names, in[i].Name)
 			s.stats = append(s.stats, noSpan)
 			out[i].Scaled = true
 		case !in[i].Nominal:
@@ -66,6 +74,11 @@ func (s *minmax) Learn(x *tidemill.Vector, _ []float64) {
 			continue
 		}
 		m := &s.stats[k]
+		if m.absurd(v) && rare(m.refused, m.n) {
+			m.refused++
+			continue
+		}
+		m.n++
 		if v < m.min {
 			m.min = v
 		}
@@ -81,12 +94,14 @@ func (s *minmax) Apply(dst, x *tidemill.Vector) {
 	d := dst.Dense
 	for k, i := range s.cols {
 		m := &s.stats[k]
-		if d[i] != d[i] || !(m.max > m.min) {
+		if d[i] != d[i] || !(m.max > m.min) || m.absurd(d[i]) {
 			d[i] = 0
 			continue
 		}
 		// Halves, so that a range over the whole of float64 is not infinite.
-		d[i] = (d[i]/2 - m.min/2) / (m.max/2 - m.min/2)
+		if d[i] = (d[i]/2 - m.min/2) / (m.max/2 - m.min/2); !isFinite(d[i]) {
+			d[i] = 0 // of a range that is near the smallest number
+		}
 	}
 	for _, i := range s.rest {
 		if d[i] != d[i] {
@@ -95,16 +110,21 @@ func (s *minmax) Apply(dst, x *tidemill.Vector) {
 	}
 }
 
+// Warnings implements tidemill.Warner: the absurd values that were left out.
+func (s *minmax) Warnings() []string {
+	return leftOut("minmax", s.names, func(k int) float64 { return s.stats[k].refused })
+}
+
 // AppendBinary implements tidemill.State.
 func (s *minmax) AppendBinary(b []byte) ([]byte, error) {
-	b = append(b, 1)
+	b = append(b, 2)
 	b = binary.AppendUvarint(b, uint64(len(s.stats)))
 	for _, m := range s.stats {
 		if m == noSpan {
 			b = append(b, 0)
 			continue
 		}
-		b = statebytes.AppendFloat(statebytes.AppendFloat(append(b, 1), m.min), m.max)
+		b = statebytes.AppendFloats(append(b, 1), []float64{m.min, m.max, m.n, m.refused})
 	}
 	return b, nil
 }
@@ -112,7 +132,7 @@ func (s *minmax) AppendBinary(b []byte) ([]byte, error) {
 // UnmarshalBinary implements tidemill.State; Bind comes first.
 func (s *minmax) UnmarshalBinary(data []byte) error {
 	r := statebytes.Read(data)
-	r.Version(1)
+	r.Version(2)
 	n := r.Count(1)
 	if r.Err() == nil && n != len(s.cols) {
 		r.Fail(fmt.Errorf("it is of %d columns, not of the %d bound", n, len(s.cols)))
@@ -123,9 +143,12 @@ func (s *minmax) UnmarshalBinary(data []byte) error {
 		switch r.Byte() {
 		case 0:
 		case 1:
-			m = span{r.Finite(), r.Finite()}
+			m = span{r.Finite(), r.Finite(), r.Finite(), r.Finite()}
 			if m.min > m.max {
 				r.Fail(errors.New("a column's smallest value is above its largest"))
+			}
+			if !(m.n >= 1 && m.refused >= 0) || m.n != math.Trunc(m.n) || m.refused != math.Trunc(m.refused) {
+				r.Fail(fmt.Errorf("a column has learned %v values and left out %v", m.n, m.refused))
 			}
 		default:
 			r.Fail(errors.New("a column's mark is neither 0 nor 1"))

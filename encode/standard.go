@@ -12,12 +12,17 @@ import (
 // standard is the online z-score; see Standard.
 type standard struct {
 	cols  []int // the columns that are scaled
+	names []string
 	rest  []int // number columns that are scaled already: only NaN becomes 0
 	stats []moments
 }
 
-// moments are one column's: the count, the mean, the population variance and its root (kept, as Apply is the hot path).
-type moments struct{ n, mean, variance, std float64 }
+// moments are one column's: the count, the mean, the population variance and its root (kept, as Apply is the hot path), and
+// the count of absurd values that were left out.
+type moments struct{ n, mean, variance, std, refused float64 }
+
+// absurd says that v is far from all that was learned.
+func (m *moments) absurd(v float64) bool { return farFrom(v-m.mean, math.Abs(m.mean)+m.std) }
 
 // tooLarge is where squares come near the end of float64: one such value would spoil a column's moments for good.
 const tooLarge = 1e150
@@ -34,8 +39,9 @@ func (c *StandardConfig) Build(string) (tidemill.Encoder, error) { return Standa
 // Standard scales each number column to (x-mean)/deviation with the running mean and the running population deviation of
 // all values learned; 0 where the deviation is 0. NaN is not learned and becomes 0. Nominal and already scaled columns
 // and terms pass; NaN in an already scaled column becomes 0 too. A value beyond ±1e150, whose square is near the end of
-// float64, is not learned, and a quotient that is infinite is 0. (Welford, "Note on a method for calculating corrected sums of squares and products", 1962; the recurrence is
-// that of River's StandardScaler.)
+// float64, is not learned, nor is one that lies a billion times (1 + the size of all others) away from them, as long as such are
+// no more than one in a hundred; both are counted, and 0 when applied. (Welford, "Note on a method for calculating corrected
+// sums of squares and products", 1962; the recurrence is that of River's StandardScaler.)
 func Standard() tidemill.Encoder { return &standard{} }
 
 // Describe implements tidemill.Describer.
@@ -46,12 +52,12 @@ func (s *standard) New() tidemill.Encoder { return &standard{} }
 
 // Bind implements tidemill.Encoder: the columns stay, and are scaled from now on.
 func (s *standard) Bind(in []tidemill.FeatureColumn) ([]tidemill.FeatureColumn, error) {
-	s.cols, s.rest = nil, nil
+	s.cols, s.names, s.rest = nil, nil, nil
 	out := append([]tidemill.FeatureColumn(nil), in...)
 	for i := range in {
 		switch {
 		case scales(&in[i]):
-			s.cols = append(s.cols, i)
+			s.cols, s.names = append(s.cols, i), append(s.names, in[i].Name)
 			out[i].Scaled = true
 		case !in[i].Nominal:
 			s.rest = append(s.rest, i)
@@ -65,10 +71,14 @@ func (s *standard) Bind(in []tidemill.FeatureColumn) ([]tidemill.FeatureColumn, 
 func (s *standard) Learn(x *tidemill.Vector, _ []float64) {
 	for k, i := range s.cols {
 		v := x.Dense[i]
-		if !(v > -tooLarge && v < tooLarge) {
+		if v != v {
 			continue
 		}
 		m := &s.stats[k]
+		if !(v > -tooLarge && v < tooLarge) || m.absurd(v) && rare(m.refused, m.n) {
+			m.refused++
+			continue
+		}
 		n := m.n + 1
 		mean := m.mean + (v-m.mean)/n
 		variance := m.variance + (float64((v-m.mean)*(v-mean))-m.variance)/n
@@ -87,7 +97,8 @@ func (s *standard) Apply(dst, x *tidemill.Vector) {
 			d[i] = 0
 			continue
 		}
-		if v = (v - m.mean) / m.std; !isFinite(v) {
+		absurd := m.absurd(v)
+		if v = (v - m.mean) / m.std; absurd || !isFinite(v) {
 			v = 0
 		}
 		d[i] = v
@@ -99,13 +110,18 @@ func (s *standard) Apply(dst, x *tidemill.Vector) {
 	}
 }
 
+// Warnings implements tidemill.Warner: the absurd values that were left out.
+func (s *standard) Warnings() []string {
+	return leftOut("standard", s.names, func(k int) float64 { return s.stats[k].refused })
+}
+
 // AppendBinary implements tidemill.State.
 func (s *standard) AppendBinary(b []byte) ([]byte, error) {
-	b = append(b, 1)
+	b = append(b, 2)
 	b = binary.AppendUvarint(b, uint64(len(s.stats)))
 	for i := range s.stats {
 		m := &s.stats[i]
-		b = statebytes.AppendFloat(statebytes.AppendFloat(statebytes.AppendFloat(b, m.n), m.mean), m.variance)
+		b = statebytes.AppendFloats(b, []float64{m.n, m.mean, m.variance, m.refused})
 	}
 	return b, nil
 }
@@ -113,16 +129,19 @@ func (s *standard) AppendBinary(b []byte) ([]byte, error) {
 // UnmarshalBinary implements tidemill.State; Bind comes first.
 func (s *standard) UnmarshalBinary(data []byte) error {
 	r := statebytes.Read(data)
-	r.Version(1)
-	n := r.Count(24)
+	r.Version(2)
+	n := r.Count(32)
 	if r.Err() == nil && n != len(s.cols) {
 		r.Fail(fmt.Errorf("it is of %d columns, not of the %d bound", n, len(s.cols)))
 	}
 	stats := make([]moments, n)
 	for i := range stats {
-		m := moments{n: r.Finite(), mean: r.Finite(), variance: r.Finite()}
+		m := moments{n: r.Finite(), mean: r.Finite(), variance: r.Finite(), refused: r.Finite()}
 		if m.n < 0 || m.n != math.Trunc(m.n) || m.variance < 0 {
 			r.Fail(fmt.Errorf("column %d has count %v and variance %v", i, m.n, m.variance))
+		}
+		if m.refused < 0 || m.refused != math.Trunc(m.refused) {
+			r.Fail(fmt.Errorf("column %d has left out %v values", i, m.refused))
 		}
 		m.std = math.Sqrt(m.variance)
 		stats[i] = m

@@ -37,7 +37,7 @@ func (w *window) UpdateAt(c *tidemill.Change, at int64) {
 			var ok bool
 			v := c.After[f.at]
 			at, ok = momentOf(v, w.config.Unix)
-			if !ok || tooFar(c, at) {
+			if !ok || at > c.Latest() {
 				if ok || v.Known() && !v.IsNull() {
 					w.streams[0].unfit++
 				}
@@ -50,12 +50,6 @@ func (w *window) UpdateAt(c *tidemill.Change, at int64) {
 			w.streams[i].fold(c, f, i, id, key, at)
 		}
 	}
-}
-
-// tooFar is whether a time is more than a day after its row's commit: it would close every window.
-func tooFar(c *tidemill.Change, at int64) bool {
-	const day = 24 * 60 * 60 * 1e6
-	return c.Tx != nil && !c.Tx.Commit.IsZero() && at > c.Tx.Commit.UnixMicro()+day
 }
 
 // rename gives an entry to another row id: the primary key was changed.

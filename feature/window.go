@@ -288,6 +288,9 @@ func (w *window) Bind(t *tidemill.Table, role tidemill.Role) error {
 		if err != nil {
 			return err
 		}
+		if err := tidemill.CheckTime(&t.Columns[i], w.config.Unix); err != nil {
+			return fmt.Errorf("window%s: at: table %s: %w", w.config.span(), t, err)
+		}
 		f.at = i
 	}
 	w.folds.set(t, f)
@@ -411,7 +414,7 @@ func (w *window) Missed() (n uint64) {
 }
 
 // Skipped counts the rows whose value is no number where one is needed, or whose time is unreadable or more than a day after
-// their commit, as often as they came.
+// their commit (after they were read, where the source tells no commit time), as often as they came.
 func (w *window) Skipped() (n uint64) {
 	for _, s := range w.streams {
 		n += s.unfit

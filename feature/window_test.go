@@ -457,12 +457,13 @@ func TestWindowSkips(t *testing.T) {
 			}
 		}
 	}
+	tx := &tidemill.Tx{Commit: noon}
 	insert := func(id int64, delay, at tidemill.Value) {
-		f.UpdateAt(&tidemill.Change{Op: tidemill.Insert, Table: table, Tx: &tidemill.Tx{Commit: noon}, After: []tidemill.Value{tidemill.Int(id), delay, at}}, 0)
+		f.UpdateAt(&tidemill.Change{Op: tidemill.Insert, Table: table, Tx: tx, After: []tidemill.Value{tidemill.Int(id), delay, at}}, 0)
 	}
 	bound(f)
 	early := tidemill.Text("2024-03-01 11:30")
-	for i, want := range []uint64{0, 0, 1, 2, 3, 3, 4, 4, 5, 5} {
+	for i, want := range []uint64{0, 0, 1, 2, 3, 3, 4, 4, 5, 5, 6} {
 		switch i {
 		case 1:
 			insert(1, tidemill.Text("7"), early)
@@ -482,6 +483,9 @@ func TestWindowSkips(t *testing.T) {
 			insert(8, tidemill.Text("9"), tidemill.Text("2024-03-02 12:00:01"))
 		case 9:
 			insert(9, tidemill.Text("9"), tidemill.Text("2024-03-01 11:45"))
+		case 10: // of a source that tells no commit time
+			tx = &tidemill.Tx{Read: noon}
+			insert(10, tidemill.Text("9"), tidemill.Text("2024-03-02 12:00:01"))
 		}
 		if f.Skipped() != want {
 			t.Errorf("after row %d: %d skipped, not %d", i, f.Skipped(), want)

@@ -2,7 +2,6 @@ package model
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/encode"
@@ -51,6 +50,12 @@ func newGLMSettings(opts []Option) glmSettings {
 	return s
 }
 
+// Bounds of the settings within which no weight can overflow.
+const (
+	largestRate = 1e6
+	largestClip = 1e30
+)
+
 func (s *glmSettings) check() error {
 	if err := s.opt.check(); err != nil {
 		return err
@@ -59,13 +64,13 @@ func (s *glmSettings) check() error {
 		name string
 		v    float64
 	}{{"l1", s.l1}, {"l2", s.l2}, {"intercept_rate", s.interceptRate}} {
-		if !(p.v >= 0) || math.IsInf(p.v, 1) {
-			return fmt.Errorf("%s is %v; it must not be negative", p.name, p.v)
+		if !(p.v >= 0 && p.v <= largestRate) {
+			return fmt.Errorf("%s is %v; it must be from 0 to %v", p.name, p.v, float64(largestRate))
 		}
 	}
 	switch {
-	case !(s.clip > 0):
-		return fmt.Errorf("clip is %v; it must be above 0", s.clip)
+	case !(s.clip > 0 && s.clip <= largestClip):
+		return fmt.Errorf("clip is %v; it must be above 0 and at most %v", s.clip, float64(largestClip))
 	case s.l1 > 0 && s.l2 > 0:
 		return fmt.Errorf("l1 and l2 are both set; choose one")
 	case s.l1 > 0 && s.opt.Kind == "ftrl":
@@ -359,12 +364,17 @@ func (g *glm) stepSGD(k int, grad float64, x []float64) {
 	}
 }
 
-// stepOne moves one weight with its penalties.
+// stepOne moves one weight with its penalties. One that leaves what a model can use begins anew: a penalty that is larger
+// than the rule can bear makes weights grow without end.
 func (g *glm) stepOne(w *float64, s []float64, grad, rate float64) {
 	if g.l2 > 0 {
 		grad += float64(g.l2 * *w)
 	}
 	g.opt.step(g.kind, w, s, grad, rate)
+	if !known(*w) {
+		*w = 0
+		clear(s)
+	}
 	if g.l1 > 0 {
 		paid := &s[len(s)-1]
 		before := *w

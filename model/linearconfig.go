@@ -9,7 +9,7 @@ import (
 // LinearConfig is linear regression by stochastic gradient descent.
 type LinearConfig struct {
 	Optimizer     string  `yaml:"optimizer" enum:"sgd,momentum,adagrad,rmsprop,adam,ftrl" doc:"The rule that moves the weights. Default sgd."`
-	LearningRate  float64 `yaml:"learning_rate" doc:"How far a row moves the weights (ftrl: alpha). Default 0, which means 0.01 for sgd, 0.05 for ftrl and 0.1 for the others."`
+	LearningRate  float64 `yaml:"learning_rate" doc:"How far a row moves the weights (ftrl: alpha). Default 0, which means 0.01 for sgd, 0.001 for momentum, 0.05 for ftrl and 0.1 for the others."`
 	L1            float64 `yaml:"l1" doc:"The cumulative L1 penalty, not with ftrl. Default 0."`
 	L2            float64 `yaml:"l2" doc:"The L2 penalty. Default 0."`
 	InterceptRate float64 `yaml:"intercept_rate" doc:"The learning rate of the intercept; 0 means no intercept. Default 0.01."`
@@ -97,7 +97,7 @@ func (c *SoftmaxConfig) Build(string) (tidemill.Model, error) {
 
 // settings is what the three kinds share.
 func (c *LinearConfig) settings(kind string) (glmSettings, error) {
-	o := Optimizer{Kind: c.Optimizer, Rate: c.rate(), Rho: c.Rho, Beta1: c.Beta1, Beta2: c.Beta2, Eps: c.Eps, Beta: c.FTRLBeta, L1: c.FTRLL1, L2: c.FTRLL2}
+	o := Optimizer{Kind: c.Optimizer, Rate: c.rate(kind), Rho: c.Rho, Beta1: c.Beta1, Beta2: c.Beta2, Eps: c.Eps, Beta: c.FTRLBeta, L1: c.FTRLL1, L2: c.FTRLL2}
 	s := glmSettings{opt: o, l1: c.L1, l2: c.L2, interceptRate: c.InterceptRate, clip: c.Clip}
 	if err := s.check(); err != nil {
 		return s, fmt.Errorf("%s: %w", kind, err)
@@ -105,11 +105,14 @@ func (c *LinearConfig) settings(kind string) (glmSettings, error) {
 	return s, nil
 }
 
-// rate is the learning rate; where none is given it depends on the optimizer.
-func (c *LinearConfig) rate() float64 {
+// rate is the learning rate of a kind; where none is given it depends on the optimizer. The squared loss has gradients without
+// a bound, with which momentum's usual rate goes astray.
+func (c *LinearConfig) rate(kind string) float64 {
 	switch {
 	case c.LearningRate != 0:
 		return c.LearningRate
+	case c.Optimizer == "momentum" && kind == "linear":
+		return 0.001
 	case c.Optimizer == "sgd":
 		return 0.01
 	case c.Optimizer == "ftrl":
@@ -119,18 +122,20 @@ func (c *LinearConfig) rate() float64 {
 }
 
 // Filled implements config.Filler: it gives the learning rate.
-func (c *LinearConfig) Filled() any {
+func (c *LinearConfig) Filled() any { return c.filled("linear") }
+
+func (c *LinearConfig) filled(kind string) *LinearConfig {
 	d := *c
-	d.LearningRate = c.rate()
+	d.LearningRate = c.rate(kind)
 	return &d
 }
 
 // Filled implements config.Filler: it gives the learning rate.
 func (c *LogisticConfig) Filled() any {
-	return (*LogisticConfig)((*LinearConfig)(c).Filled().(*LinearConfig))
+	return (*LogisticConfig)((*LinearConfig)(c).filled("logistic"))
 }
 
 // Filled implements config.Filler: it gives the learning rate.
 func (c *SoftmaxConfig) Filled() any {
-	return (*SoftmaxConfig)((*LinearConfig)(c).Filled().(*LinearConfig))
+	return (*SoftmaxConfig)((*LinearConfig)(c).filled("softmax"))
 }

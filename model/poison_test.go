@@ -1,6 +1,7 @@
 package model
 
 import (
+	"fmt"
 	"math"
 	"testing"
 
@@ -18,6 +19,8 @@ func TestModelsAreNotPoisoned(t *testing.T) {
 		"linear adagrad": func() tidemill.Model { return Linear(AdaGrad(0.1)) },
 		"linear ftrl":    func() tidemill.Model { return Linear(FTRL(0.1)) },
 		"linear l2":      func() tidemill.Model { return Linear(SGD(0.1), L2(0.1)) },
+		"linear l2 3":    func() tidemill.Model { return Linear(SGD(1), L2(3)) }, // weights grow to twice the size with each row
+		"momentum l2 9":  func() tidemill.Model { return Logistic(Momentum(1), L2(9)) },
 	}
 	for _, more := range []map[string]func() tidemill.Model{dense(), linears()} {
 		for name, made := range more {
@@ -121,6 +124,70 @@ func TestModelsAreNotPoisoned(t *testing.T) {
 					}
 				}
 			})
+		}
+	}
+}
+
+// TestOneAbsurdRowChangesLittle teaches models behind a scaler the same rows, to one of two with an absurd value among them:
+// what they predict afterwards is all but the same.
+func TestOneAbsurdRowChangesLittle(t *testing.T) {
+	for name, made := range map[string]func() tidemill.Model{
+		"logistic": func() tidemill.Model { return Logistic() },
+		"linear":   func() tidemill.Model { return Linear() },
+		"adam":     func() tidemill.Model { return Logistic(Adam(0.01)) },
+		"mlp":      func() tidemill.Model { return MLP(func(c *MLPConfig) { c.Hidden, c.Batch = []int{4}, 1 }) },
+	} {
+		for how, scaler := range map[string]func() tidemill.Encoder{"standard": encode.Standard, "minmax": encode.MinMax} {
+			for _, absurd := range []float64{1e308, -math.MaxFloat64, 1e120, 1e30, -1e15} {
+				t.Run(fmt.Sprintf("%s %s %g", name, how, absurd), func(t *testing.T) {
+					var told [2][]float64
+					for k := range told {
+						m, e := made(), scaler()
+						columns, err := e.Bind([]tidemill.FeatureColumn{{Name: "a"}, {Name: "b"}})
+						if err != nil {
+							t.Fatal(err)
+						}
+						in := tidemill.Input{Columns: columns, Classes: 2}
+						if m.Kind() == tidemill.Regress {
+							in.Classes = 0
+						}
+						if err := m.(tidemill.Binder).Bind(in); err != nil {
+							t.Fatal(err)
+						}
+						rng := splitMix(5)
+						var x tidemill.Vector
+						for i := range 3000 {
+							c := float64(i % 2)
+							row := &tidemill.Vector{Dense: []float64{rng.normal() + 2*c, rng.normal()}}
+							if i == 1500 && k == 1 {
+								row.Dense[0] = absurd
+							}
+							e.Learn(row, []float64{c})
+							e.Apply(&x, row)
+							m.Learn(&tidemill.Example{X: &x, Y: []float64{c}, Weight: 1})
+						}
+						for _, a := range []float64{-1, 0, 1, 2, 3} {
+							e.Apply(&x, &tidemill.Vector{Dense: []float64{a, 0.5}})
+							told[k] = append(told[k], m.Predict(nil, &x)...)
+						}
+					}
+					for i, p := range told[0] {
+						if !(math.Abs(told[1][i]-p) < 0.05) {
+							t.Errorf("it predicts %v, without the absurd value %v", told[1], told[0])
+							break
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestSettingsAreBounded: settings with which a weight could overflow are refused.
+func TestSettingsAreBounded(t *testing.T) {
+	for _, m := range []tidemill.Model{Linear(SGD(1e7)), Linear(Clip(1e31)), Logistic(L2(1e7)), Softmax(L1(math.Inf(1))), Linear(InterceptRate(1e9)), Linear(Adam(math.NaN()))} {
+		if err := m.(tidemill.Binder).Bind(tidemill.Input{Columns: []tidemill.FeatureColumn{{Name: "a"}}}); err == nil {
+			t.Errorf("%s is taken", m.(tidemill.Describer).Describe())
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/config"
 	"github.com/tidemill/tidemill/connector/file"
 )
 
@@ -33,7 +34,8 @@ that runs the flow. Nothing is read from the flow's source and nothing written: 
 
 The answer comes when the flow's clock says so, where both predict and learn have ` + "`at:`" + `; rows are
 then played in the order of those times. With --delay n it comes after n further rows, in the
-order of the file; 0 and 1 are the same: before the next row is asked about.`,
+order of the file; 0 and 1 are the same: before the next row is asked about. With --delay 90m it
+comes that much after the time of the ask, and with --delay COLUMN when that column says.`,
 		Example: "  tidemill evaluate flow.yaml --data flights.csv.gz\n  tidemill evaluate flow.yaml --data elec2.csv --delay 48 --json | jq .scores",
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.evaluate(c.Context(), args[0], o)
@@ -42,7 +44,7 @@ order of the file; 0 and 1 are the same: before the next row is asked about.`,
 	f := c.Flags()
 	f.StringVar(&o.data, "data", "", "the file: .csv, .tsv, .jsonl, each also with .gz; - is CSV on standard input")
 	f.StringVar(&o.table, "table", "", "the table that the rows are of; by default the one that the flow learns from")
-	f.StringVar(&o.delay, "delay", "", "rows until the answer comes; by default the flow's at: columns, or 1 without them")
+	f.StringVar(&o.delay, "delay", "", "when the answer comes: after so many rows (48), so much time (90m), or by a column; by default the flow's at: columns, or 1 without them")
 	f.StringVar(&o.format, "format", "", "csv, tsv or jsonl, where the name does not tell")
 	f.StringVar(&o.badLines, "bad-lines", "", "what to do with a line that does not fit: stop (the default) or skip")
 	f.StringSliceVar(&o.columns, "columns", nil, "kinds of columns: \"zip text,landed_at time\"; by default by their values")
@@ -55,7 +57,7 @@ order of the file; 0 and 1 are the same: before the next row is asked about.`,
 type evaluation struct {
 	Flow      string                `json:"flow"`
 	Data      string                `json:"data"`
-	Delay     string                `json:"delay"` // "48 rows", or "by scheduled_at and landed_at"
+	Delay     string                `json:"delay"` // "48 rows", "90m after scheduled_at", or "by scheduled_at and landed_at"
 	Rows      int                   `json:"rows"`
 	Learned   uint64                `json:"learned"`
 	Predicted uint64                `json:"predicted"`
@@ -144,12 +146,8 @@ func learnTable(tasks []tidemill.Task) string {
 // newRerun bends the tasks' triggers to the rows of one file, and makes the source that plays them.
 func newRerun(tasks []tidemill.Task, o evaluateOptions) (*rerun, error) {
 	s := &rerun{table: o.table, delay: -1}
-	if o.delay != "" {
-		n, err := strconv.Atoi(o.delay)
-		if err != nil || n < 0 {
-			return nil, usage("--delay takes a number of rows, not %q", o.delay)
-		}
-		s.delay = max(n, 1)
+	if err := s.readDelay(o.delay); err != nil {
+		return nil, err
 	}
 	clocked := true
 	var asks, answers []timing
@@ -198,15 +196,30 @@ func newRerun(tasks []tidemill.Task, o evaluateOptions) (*rerun, error) {
 			if on.At == "" {
 				clocked = false
 			}
+			s.late(timing{on.At, on.Unix}, asks)
+			switch {
+			case s.span > 0:
+				on.At, on.Unix = "", ""
+			case s.by != "":
+				on.At = s.by
+				if on.Unix == "" {
+					on.Unix = asks[len(asks)-1].unix
+				}
+				s.late(timing{on.At, on.Unix}, asks)
+			}
 			answers = append(answers, timing{on.At, on.Unix})
 		}
 	}
-	clocked = clocked && len(asks) > 0
-	for _, x := range answers {
-		if x.column != "" && !slices.Contains(asks, x) {
-			s.blank = append(s.blank, x.column)
+	if s.span > 0 || s.by != "" {
+		s.delay, clocked = -1, len(asks) > 0
+		for _, x := range asks {
+			clocked = clocked && x.column != ""
+		}
+		if !clocked {
+			return nil, usage("--delay %s is a matter of time, and the flow asks by none: give predict an `at:`, or say a number of rows", o.delay)
 		}
 	}
+	clocked = clocked && len(asks) > 0
 	slices.Sort(s.blank)
 	s.blank = slices.Compact(s.blank)
 	if s.delay < 0 {
@@ -233,10 +246,53 @@ func newRerun(tasks []tidemill.Task, o evaluateOptions) (*rerun, error) {
 	s.schema, c.Table, _ = cutSchema(s.table)
 	rows, err := c.Build("evaluate")
 	if err != nil {
-		return nil, &failure{exitValidation, err}
+		return nil, &failure{exitValidation, flagged(err)}
 	}
 	s.rows = rows.(*file.Reader)
 	return s, nil
+}
+
+// readDelay reads --delay: rows, a time or a column.
+func (s *rerun) readDelay(text string) error {
+	n, number := strconv.Atoi(text)
+	span, timed := config.ParseDuration(text)
+	switch {
+	case text == "":
+	case number == nil && n >= 0:
+		s.delay = max(n, 1)
+	case timed && span > 0:
+		s.span, s.spanText = span, text
+	case number == nil || timed:
+		return usage("--delay takes a number of rows, a time such as 90m, or a column, not %q", text)
+	default:
+		s.by = text
+	}
+	return nil
+}
+
+// late notes a column that only the answer fills in.
+func (s *rerun) late(x timing, asks []timing) {
+	if x.column != "" && !slices.ContainsFunc(asks, func(a timing) bool { return a.column == x.column }) {
+		s.blank = append(s.blank, x.column)
+	}
+}
+
+// reworded is an error in other words.
+type reworded struct {
+	text string
+	err  error
+}
+
+func (e *reworded) Error() string { return e.text }
+func (e *reworded) Unwrap() error { return e.err }
+
+// flagged says the file's settings as flags, which its own errors call by the keys of a flow.
+func flagged(err error) error {
+	text := strings.NewReplacer("say format: ", "say --format ", "file: format: ", "--format ", "file: bad_lines: ", "--bad-lines ", "file: columns: ", "--columns ",
+		"with bad_lines: skip", "with --bad-lines skip", "declare it under columns: ", "declare it with --columns ",
+		"; rename one, or say header: false and name them under columns", "; rename one",
+		"; name a file that is there", "; name a file that is there with --data", "is a folder; name a file", "is a folder; name a file with --data").Replace(err.Error())
+	return &reworded{text, err}
 }
 
 // looksAt is false for a window over another table, which would be empty.
@@ -275,10 +331,12 @@ func triggers(ons ...*tidemill.On) []*tidemill.On {
 }
 
 func (s *rerun) delayText() string {
-	switch s.delay {
-	case 0:
+	switch {
+	case s.span > 0:
+		return s.spanText + " after " + s.ask.column
+	case s.delay == 0:
 		return "by " + s.ask.column + " and " + s.answer.column
-	case 1:
+	case s.delay == 1:
 		return "1 row"
 	}
 	return fmt.Sprintf("%d rows", s.delay)
@@ -288,7 +346,9 @@ func (s *rerun) delayText() string {
 func evaluationText(r *evaluation, src *rerun, s *tidemill.Status) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s rows, %s answers", r.Data, count(uint64(r.Rows)), count(uint64(src.answers)))
-	if src.delay == 0 {
+	if src.span > 0 {
+		fmt.Fprintf(&b, " (asked by %s, answered %s later)", src.ask.column, src.spanText)
+	} else if src.delay == 0 {
 		fmt.Fprintf(&b, " (asked by %s, answered by %s)", src.ask.column, src.answer.column)
 	} else {
 		fmt.Fprintf(&b, ", each after %s", src.delayText())

@@ -21,7 +21,10 @@ type rerun struct {
 	schema string // of table, which a file does not have
 	delay  int    // rows between a row and its answer; 0: by the times of both
 
-	ask, answer timing   // with delay 0
+	ask, answer timing        // with delay 0
+	span        time.Duration // with delay 0: the answer comes so long after the ask; 0: by answer's column
+	spanText    string
+	by          string   // the column that --delay names
 	labels      []string // expressions: one that is known is an answer
 	blank       []string // columns that only the answer fills in
 
@@ -58,6 +61,9 @@ type rerunShape struct {
 func (s *rerun) bind(t *tidemill.Table) (*rerunShape, error) {
 	at := func(name string) (int, error) {
 		i := t.Col(name)
+		if i < 0 && name == s.by {
+			return 0, usage("--delay takes a number of rows, a time such as 90m, or a column of the file, which has none that is called %q", name)
+		}
 		if i < 0 {
 			return 0, usage("the file has no column %q, which the flow reads; rename it, or name columns that are there", name)
 		}
@@ -89,8 +95,17 @@ func (s *rerun) bind(t *tidemill.Table) (*rerunShape, error) {
 		if b.ask, err = at(s.ask.column); err != nil {
 			return nil, err
 		}
-		if b.answer, err = at(s.answer.column); err != nil {
-			return nil, err
+		if s.span == 0 {
+			if b.answer, err = at(s.answer.column); err != nil {
+				return nil, err
+			}
+		}
+		for _, x := range []timing{s.ask, s.answer} {
+			if i := t.Col(x.column); i >= 0 {
+				if err := tidemill.CheckTime(&t.Columns[i], x.unix); err != nil {
+					return nil, usage("the file's %v", err)
+				}
+			}
 		}
 	}
 	return b, nil
@@ -125,7 +140,7 @@ func (s *rerun) Changes(ctx context.Context, _ tidemill.Position) iter.Seq2[tide
 			p.flush(true)
 		}
 		if err != nil && !p.left {
-			yield(tidemill.Batch{}, tidemill.Fatal(err))
+			yield(tidemill.Batch{}, tidemill.Fatal(flagged(err)))
 		}
 	}
 }
@@ -144,6 +159,7 @@ func (p *player) all(ctx context.Context) error {
 	s := p.s
 	var open []moment // answers to come, oldest first; with delay 0 all events
 	next := 0
+	latest := time.Now().Add(24 * time.Hour).UnixMicro() // an ask beyond it will be rejected
 	for b, err := range s.rows.Changes(ctx, "") {
 		if err != nil {
 			return err
@@ -164,7 +180,11 @@ func (p *player) all(ctx context.Context) error {
 					continue
 				}
 				open = append(open, moment{c, at, false})
-				if until, ok := timeOf(c.After[p.shape.answer], s.answer.unix); ok && answered {
+				until, ok := at+s.span.Microseconds(), at <= latest
+				if s.span == 0 {
+					until, ok = timeOf(c.After[p.shape.answer], s.answer.unix)
+				}
+				if ok && answered {
 					open = append(open, moment{c, max(at, until), true})
 				}
 				continue
@@ -231,6 +251,9 @@ func (p *player) play(m moment) {
 		}
 	}
 	if m.answer {
+		if p.s.span > 0 {
+			tx.Commit = time.UnixMicro(m.at).UTC()
+		}
 		c.Op = tidemill.Update
 		p.s.answers++
 	}

@@ -297,6 +297,9 @@ func (a *app) summary(s *tidemill.Status) {
 	for _, t := range s.Tasks {
 		a.say("task %s: %s asked, %s answered, %s learned%s", t.Name, count(t.Counts.Asked), count(t.Counts.Answered),
 			count(t.Counts.Learned), scoresText(t.Scores))
+		for _, w := range t.Warnings {
+			a.say("warning: %s", w)
+		}
 	}
 }
 

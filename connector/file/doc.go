@@ -11,7 +11,8 @@
 // later is the stream. Without follow the source ends at the end of the file.
 //
 // A row's id is its key. Without `key:` it is the number of its first line, in a column of its own named _line. There is
-// no commit time in a file: give the task an `at:` column where time matters.
+// no commit time in a file: give the task an `at:` column where time matters. A row whose time lies more than a day beyond the
+// moment when it was read is rejected.
 //
 // # Columns
 //
