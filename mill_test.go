@@ -418,6 +418,17 @@ type notedSource struct {
 	d *doors
 }
 
+// Changes gives batches slowly enough for a checkpoint between two of them.
+func (s notedSource) Changes(ctx context.Context, after tidemill.Position) iter.Seq2[tidemill.Batch, error] {
+	return func(yield func(tidemill.Batch, error) bool) {
+		for b, err := range s.script.Changes(ctx, after) {
+			if time.Sleep(time.Millisecond); !yield(b, err) {
+				return
+			}
+		}
+	}
+}
+
 func (s notedSource) Release(ctx context.Context, p tidemill.Position) error {
 	s.d.note("release %s", p)
 	return s.script.Release(ctx, p)
