@@ -72,7 +72,9 @@ type stats struct {
 	position   atomic.Pointer[Position] // read without sm: whoever answers waits for nobody
 	lastEvent  time.Time
 	connected  bool
-	caughtUp   bool
+	caughtUp   bool      // the source has reached what there was when it was last asked for its changes
+	given      int       // batches that the source has yielded and that are not applied
+	appliedAt  time.Time // when the last of them was, or the first came; no meaning while given is 0
 	lag        float64
 	retained   *uint64
 	snapshot   PhaseStatus

@@ -71,7 +71,7 @@ func (m *Mill) read(ctx context.Context, after Position, live bool, out chan<- r
 			return
 		}
 		m.sm.Lock()
-		m.stats.connected = false
+		m.stats.connected, m.stats.caughtUp = false, false
 		m.sm.Unlock()
 		m.trouble(failure)
 		m.alarm("source", "the source failed, connecting again in "+wait.String()+": "+failure.Error())
@@ -88,14 +88,6 @@ func (m *Mill) read(ctx context.Context, after Position, live bool, out chan<- r
 		}
 		again = true
 	}
-}
-
-func (m *Mill) alive(caughtUp bool) {
-	m.sm.Lock()
-	m.stats.connected = true
-	m.stats.caughtUp = m.stats.caughtUp || caughtUp
-	m.stats.err = ""
-	m.sm.Unlock()
 }
 
 // identity orders changes of one lane.
@@ -155,6 +147,9 @@ func (m *Mill) cycle(ctx context.Context) error {
 	rctx, stop := context.WithCancel(ctx)
 	defer stop()
 	in := make(chan reading, 1)
+	m.sm.Lock()
+	m.stats.given = 0 // what a former reader gave and nobody took is given again
+	m.sm.Unlock()
 	after := m.from()
 	live := m.live
 	if m.live {
@@ -221,6 +216,7 @@ func (m *Mill) cycle(ctx context.Context) error {
 				}
 				return m.finish(err)
 			}
+			m.applied()
 			if n := len(r.batch.Changes); n > 0 {
 				m.work, m.busyAt = min(m.work+n, idleWork), time.Now()
 			}
@@ -302,12 +298,14 @@ func (m *Mill) count(cs []Change, now time.Time) {
 	}
 	m.stats.changes[op.String()] += uint64(run)
 	m.stats.lastEvent = now
-	if c := &cs[len(cs)-1]; c.Tx != nil {
+	if c := &cs[len(cs)-1]; m.live && c.Op != Read && c.Tx != nil {
 		from := c.Tx.Commit
 		if from.IsZero() {
 			from = c.Tx.Read
 		}
-		m.stats.lag = max(now.Sub(from).Seconds(), 0)
+		if !from.IsZero() {
+			m.stats.lag = max(now.Sub(from).Seconds(), 0)
+		}
 	}
 	if m.live {
 		m.stats.stream.Rows += uint64(len(cs))

@@ -16,12 +16,12 @@ type Status struct {
 	Started    time.Time         `json:"started"` // wall clock
 	Now        time.Time         `json:"now"`     // wall clock of this status
 	Term       uint64            `json:"term"`
-	Position   Position          `json:"position"`   // the last Upto that was applied
-	Clock      time.Time         `json:"clock"`      // the flow's clock
-	LastEvent  time.Time         `json:"last_event"` // wall clock of the last change: idle is told from stalled by Connected
-	Connected  bool              `json:"connected"`  // the source has yielded since the last error
-	CaughtUp   bool              `json:"caught_up"`
-	LagSeconds float64           `json:"lag_seconds"`              // wall clock less commit time of the last change, when it was applied; less the time of reading where the source tells no commit time
+	Position   Position          `json:"position"`                 // the last Upto that was applied
+	Clock      time.Time         `json:"clock"`                    // the flow's clock
+	LastEvent  time.Time         `json:"last_event"`               // wall clock of the last change: idle is told from stalled by Connected
+	Connected  bool              `json:"connected"`                // the source has yielded since the last error
+	CaughtUp   bool              `json:"caught_up"`                // the source has nothing more at the moment: never while changes of seconds ago are applied or wait
+	LagSeconds float64           `json:"lag_seconds"`              // wall clock less commit time of the last streamed change, when it was applied; less the time of reading where the source tells no commit time; 0: none yet
 	Retained   *uint64           `json:"retained_bytes,omitempty"` // of the source's log, kept there for this flow; nil: not known
 	Changes    map[string]uint64 `json:"changes"`                  // applied since the process began, by operation
 	Snapshot   PhaseStatus       `json:"snapshot"`

@@ -1,7 +1,12 @@
 package tidemill_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
 	"testing"
+	"time"
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/store"
@@ -36,4 +41,127 @@ func TestStatusCountsOutputsOfItsCounts(t *testing.T) {
 	if s := m.Status(); s.Tasks[0].Counts.Asked == 0 || s.Written != s.Outputs || s.Tasks[0].Counts.Answered == 0 || looks < 10 {
 		t.Errorf("%d looks: %d asked, %d outputs, %d written", looks, s.Tasks[0].Counts.Asked, s.Outputs, s.Written)
 	}
+}
+
+// late is a source that has been read to its end, and then has changes that were committed ago before they come, one at a
+// time, as often as more is sent to.
+type late struct {
+	table *tidemill.Table
+	ago   time.Duration
+	more  chan int
+}
+
+func (s *late) Changes(ctx context.Context, _ tidemill.Position) iter.Seq2[tidemill.Batch, error] {
+	return func(yield func(tidemill.Batch, error) bool) {
+		if !yield(tidemill.Batch{Upto: "s:0", Live: true, CaughtUp: true}, nil) {
+			return
+		}
+		for n := 0; ; n++ {
+			select {
+			case <-ctx.Done():
+				return
+			case fail := <-s.more:
+				if fail < 0 {
+					yield(tidemill.Batch{}, errors.New("the database is away"))
+					return
+				}
+			}
+			tx := &tidemill.Tx{Order: uint64(n + 1), Commit: time.Now().Add(-s.ago)}
+			if s.ago < 0 {
+				tx.Commit = time.Time{}
+			}
+			row := []tidemill.Value{tidemill.Int(int64(n)), tidemill.Float(1), tidemill.Null()}
+			if !yield(tidemill.Batch{Changes: []tidemill.Change{{Op: tidemill.Insert, Table: s.table, After: row, Tx: tx}}, Upto: tidemill.Position(fmt.Sprintf("s:%d", n+1)), Live: true}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (s *late) Release(context.Context, tidemill.Position) error { return nil }
+
+// held is a sink that takes its time.
+type held struct {
+	tableSink
+	until chan struct{}
+}
+
+func (s *held) Write(ctx context.Context, out []tidemill.Output) error {
+	select {
+	case <-s.until:
+	case <-ctx.Done():
+	}
+	return s.tableSink.Write(ctx, out)
+}
+
+// TestStatusCaughtUp: a flow that was caught up once is so no more while it applies what was committed seconds ago, while a
+// batch waits for long, and while its source is away; and is again when nothing more comes.
+func TestStatusCaughtUp(t *testing.T) {
+	begin := func(ago time.Duration, sink tidemill.Sink) (*late, *tidemill.Mill) {
+		s := &late{table: orders(), ago: ago, more: make(chan int)}
+		f := tidemill.Flow{Name: "orders", Source: s, Tasks: []tidemill.Task{lateTask()}, Sinks: []tidemill.Sink{sink}, Store: store.Memory()}
+		m, err := tidemill.Start(t.Context(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s, m
+	}
+	until := func(what string, m *tidemill.Mill, is func(s *tidemill.Status) bool) *tidemill.Status {
+		t.Helper()
+		for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+			s := m.Status()
+			if is(s) {
+				return s
+			}
+			if time.Now().After(end) {
+				t.Fatalf("not %s: caught up %v, lag %.1f s, %d rows", what, s.CaughtUp, s.LagSeconds, s.Stream.Rows)
+			}
+		}
+	}
+	caught := func(s *tidemill.Status) bool { return s.CaughtUp }
+	behind := func(s *tidemill.Status) bool { return !s.CaughtUp }
+
+	s, m := begin(30*time.Second, &tableSink{})
+	until("caught up at first", m, caught)
+	for i := range 20 {
+		s.more <- 1
+		st := until("applied", m, func(st *tidemill.Status) bool { return st.Stream.Rows == uint64(i+1) })
+		if st.CaughtUp && st.Now.Sub(st.LastEvent) < time.Second {
+			t.Fatalf("caught up beside a lag of %.0f s", st.LagSeconds)
+		}
+	}
+	if st := until("caught up at rest", m, caught); st.LagSeconds < 30 {
+		t.Errorf("a lag of %.1f s", st.LagSeconds)
+	}
+	s.more <- -1
+	until("behind while the source is away", m, func(s *tidemill.Status) bool { return !s.Connected && !s.CaughtUp })
+	until("caught up when it is back", m, caught)
+
+	// A source without commit times has no lag.
+	s, m = begin(-1, &tableSink{})
+	s.more <- 1
+	if st := until("applied", m, func(st *tidemill.Status) bool { return st.Stream.Rows == 1 && st.CaughtUp }); st.LagSeconds != 0 {
+		t.Errorf("a lag of %g s behind no commit time", st.LagSeconds)
+	}
+
+	// A sink that takes nothing holds the flow back, and what the source gives next waits.
+	sink := &held{until: make(chan struct{})}
+	s, m = begin(0, sink)
+	stop := make(chan struct{})
+	fed := make(chan struct{})
+	go func() {
+		defer close(fed)
+		for {
+			select {
+			case s.more <- 1:
+			case <-stop:
+				return
+			}
+		}
+	}()
+	until("behind while a sink holds it back", m, behind)
+	close(stop)
+	<-fed
+	close(sink.until)
+	until("caught up again", m, caught)
 }

@@ -23,6 +23,9 @@ func (s *server) findV1(r *http.Request, rest string) (route, bool) {
 	if len(part) >= 2 && part[0] == "versions" {
 		r.SetPathValue("version", part[1])
 		part = part[2:]
+	} else if len(part) >= 2 && part[0] == "labels" {
+		r.SetPathValue("label", part[1])
+		part = part[2:]
 	}
 	switch strings.Join(part, "/") + ":" + verb {
 	case ":":

@@ -66,6 +66,9 @@ func (s *server) versioned(r *http.Request) (*tidemill.TaskStatus, error) {
 	if err != nil {
 		return nil, err
 	}
+	if label := r.PathValue("label"); label != "" { // TensorFlow Serving's; here versions have none
+		return nil, fault(http.StatusBadRequest, "Unrecognized servable version label: %s; model %q has no labels, ask without or for version %s", clip(label), t.Name, start(t.Version))
+	}
 	want := r.PathValue("version")
 	if want == "" || serves(t.Version, want) {
 		return t, nil

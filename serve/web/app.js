@@ -139,10 +139,10 @@ function race(st) {
   attr($("source"), "title", st.source);
   spark($("rate-spark"), v, beats);
   const quiet = age(st.last_event);
-  const idle = st.caught_up && quiet >= 3;
-  text($("lag"), !st.connected || !set(st.last_event) ? "–" : idle ? "none" : span(st.lag_seconds));
+  const idle = st.caught_up && (quiet >= 3 || st.lag_seconds >= 2); // of a change that came late the lag says nothing more, once all is read
+  text($("lag"), !st.connected || !set(st.last_event) || st.state === "snapshot" ? "–" : idle ? "none" : span(st.lag_seconds));
   text($("clock"), !set(st.last_event) ? "no change yet" : !st.connected ? "last change " + ago(quiet) :
-    idle ? `last change ${ago(quiet)}, applied in ${span(st.lag_seconds)}` : (st.caught_up ? "caught up" : "catching up") + (quiet >= 3 ? " · last change " + ago(quiet) : ""));
+    idle ? `last change ${ago(quiet)}${st.lag_seconds > 0 ? `, applied in ${span(st.lag_seconds)}` : ""}` : (st.caught_up ? "caught up" : "catching up") + (quiet >= 3 ? " · last change " + ago(quiet) : ""));
   spark($("lag-spark"), app.samples.map((x, i) => i && x[1] === app.samples[i - 1][1] ? 0 : x[2] || 0), beats);
   text($("written"), count(st.written));
   text($("sinks"), st.sinks?.length ? st.sinks.map(plain).join(", ") : "no sink");
