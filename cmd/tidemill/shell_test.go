@@ -61,46 +61,19 @@ tasks:
 func TestBashCompletes(t *testing.T) {
 	bash, err := exec.LookPath("bash")
 	must(t, err)
-	dir := t.TempDir()
-	for name, text := range map[string]string{"shop.yaml": completionFlow, "row.json": "{}", "notes.txt": "", "flows/iris.yml": completionFlow, "digit.png": ""} {
-		must(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
-		must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
-	}
+	dir, env := completionFolder(t)
 	// What the package bash-completion would bring: here the words are those of the array.
 	const prelude = `_get_comp_words_by_ref() { cur="${COMP_WORDS[COMP_CWORD]}"; prev="${COMP_WORDS[COMP_CWORD-1]}"; words=("${COMP_WORDS[@]}"); cword=$COMP_CWORD; }
 compopt() { :; } # is for a line that is being typed
 source <(tidemill completion bash) || exit 9
 COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}; COMP_TYPE=9; COMP_KEY=9
 __start_tidemill; printf '%s\n' "${COMPREPLY[@]}"`
-	for _, c := range []struct{ line, want string }{
-		{"tidemill che|", "check"},
-		{"tidemill check |", "flows/ shop.yaml"},
-		{"tidemill check s|", "shop.yaml"},
-		{"tidemill run flows/|", "flows/iris.yml"},
-		{"tidemill predict shop.yaml |", "digit.png flows/ row.json"},
-		{"tidemill predict shop.yaml row.json --task |", "returned amount"},
-		{"tidemill predict shop.yaml row.json --task r|", "returned"},
-		{"tidemill kinds logi|", "logistic"},
-		{"tidemill kinds source.|", "source.file source.postgres source.sqlite"},
-		{"tidemill demo f|", "flights"},
-		{"tidemill check shop.yaml --conn|", "--connect"},
-		{"tidemill --color a|", "auto always"},
-		{"tidemill source d|", "drop"},
-		{"tidemill check shop.yaml |", ""},
-	} {
+	for _, c := range completed() {
 		args := append([]string{"-c", prelude, "bash"}, strings.Split(strings.TrimSuffix(c.line, "|"), " ")...)
 		cmd := exec.Command(bash, args...)
-		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(binary)+string(os.PathListSeparator)+os.Getenv("PATH"))
+		cmd.Dir, cmd.Env = dir, env
 		out, err := cmd.CombinedOutput()
-		var words []string
-		for w := range strings.Lines(string(out)) {
-			w, _, _ = strings.Cut(strings.TrimSpace(w), " ") // the description
-			if w != "" {
-				words = append(words, w)
-			}
-		}
-		if got := strings.Join(words, " "); err != nil || got != c.want {
+		if got := said(string(out)); err != nil || got != c.want {
 			t.Errorf("%s: %q, want %q (%v)\n%s", c.line, got, c.want, err, out)
 		}
 	}
