@@ -25,7 +25,7 @@ var noSpan = span{min: math.Inf(1), max: math.Inf(-1)}
 
 // absurd says that v is far from all that was learned.
 func (m *span) absurd(v float64) bool {
-	return m.n > 0 && farFrom(max(v-m.max, m.min-v, 0), max(math.Abs(m.min), math.Abs(m.max)))
+	return m.n > 0 && Absurd(max(v-m.max, m.min-v, 0), max(math.Abs(m.min), math.Abs(m.max)))
 }
 
 // MinMaxConfig scales each number column to its range so far: 0 is the smallest value seen, 1 the largest.
@@ -74,7 +74,7 @@ func (s *minmax) Learn(x *tidemill.Vector, _ []float64) {
 			continue
 		}
 		m := &s.stats[k]
-		if m.absurd(v) && rare(m.refused, m.n) {
+		if m.absurd(v) && Rare(m.refused, m.n) {
 			m.refused++
 			continue
 		}

@@ -22,7 +22,7 @@ type standard struct {
 type moments struct{ n, mean, variance, std, refused float64 }
 
 // absurd says that v is far from all that was learned.
-func (m *moments) absurd(v float64) bool { return farFrom(v-m.mean, math.Abs(m.mean)+m.std) }
+func (m *moments) absurd(v float64) bool { return Absurd(v-m.mean, math.Abs(m.mean)+m.std) }
 
 // tooLarge is where squares come near the end of float64: one such value would spoil a column's moments for good.
 const tooLarge = 1e150
@@ -75,7 +75,7 @@ func (s *standard) Learn(x *tidemill.Vector, _ []float64) {
 			continue
 		}
 		m := &s.stats[k]
-		if !(v > -tooLarge && v < tooLarge) || m.absurd(v) && rare(m.refused, m.n) {
+		if !(v > -tooLarge && v < tooLarge) || m.absurd(v) && Rare(m.refused, m.n) {
 			m.refused++
 			continue
 		}

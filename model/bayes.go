@@ -2,10 +2,12 @@ package model
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 	"slices"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/encode"
 	"github.com/tidemill/tidemill/statebytes"
 )
 
@@ -25,6 +27,7 @@ type bayes struct {
 // normal is the running mean and spread of one column within one class; inverse and height are kept for Predict.
 type normal struct {
 	n, mean, s float64 // weight, mean, sum of squared deviations
+	left       float64 // the weight of absurd values that were left out
 	inverse    float64 // -1/(2·variance)
 	height     float64 // 1/(deviation·√2π); 0 while the variance is 0
 }
@@ -46,8 +49,9 @@ func (c *GaussianNBConfig) Build(string) (tidemill.Model, error) { return Gaussi
 // GaussianNB is naive Bayes with a normal distribution per class and number column, by running mean and population
 // variance (Welford, 1962): P(class|x) is proportional to P(class)·Π(density + 1e-9). A nominal column counts instead:
 // P(category|class) is (rows+1)/(the class's rows + categories), after Laplace; a category that was never learned is left
-// out, and so are those beyond the first 16384 of a column. A column that is NaN is left out; sparse terms are refused. It
-// needs no scaling. Until a class is known the prediction is NaN.
+// out, and so are those beyond the first 16384 of a column. A column that is NaN is left out; sparse terms are refused. A number a
+// billion times (1 + the size of all others) away from them is not learned but counted, as long as such are no more than one in a
+// hundred. It needs no scaling. Until a class is known the prediction is NaN.
 func GaussianNB() tidemill.Model { return &bayes{} }
 
 // Kind implements tidemill.Model: the prediction is a probability per class.
@@ -59,9 +63,17 @@ func (m *bayes) New() tidemill.Model { return &bayes{} }
 // Describe implements tidemill.Describer.
 func (m *bayes) Describe() string { return "gaussian_nb" }
 
-// Warnings implements tidemill.Warner: columns whose categories have reached their bound.
+// Warnings implements tidemill.Warner: columns whose categories have reached their bound, and numbers that were left out.
 func (m *bayes) Warnings() []string {
-	return fullColumns(m.called, func(i int) bool { return len(m.names[i].codes) >= maxCategories })
+	out := fullColumns(m.called, func(i int) bool { return len(m.names[i].codes) >= maxCategories })
+	left := 0.0
+	for i := range m.moments {
+		left += m.moments[i].left
+	}
+	if left > 0 {
+		out = append(out, fmt.Sprintf("%.6g values left out, a billion times beyond all others of their column", left))
+	}
+	return out
 }
 
 // Bind implements tidemill.Binder: there may be no sparse terms.
@@ -124,8 +136,13 @@ func (m *bayes) Learn(e *tidemill.Example) {
 	}
 }
 
-// add takes one value in. A value so large that its square is infinite is left out.
+// add takes one value in. A value so large that its square is infinite is left out, and so is one that is absurd while such
+// are rare.
 func (d *normal) add(v, w float64) {
+	if d.n > 0 && math.Abs(v-d.mean) > encode.FarBy && encode.Absurd(v-d.mean, math.Abs(d.mean)+math.Sqrt(d.s/d.n)) && encode.Rare(d.left+w-1, d.n) {
+		d.left += w
+		return
+	}
 	n := d.n + w
 	mean := d.mean + float64(w/n*(v-d.mean))
 	s := d.s + float64(w*float64((v-d.mean)*(v-mean)))
@@ -199,7 +216,7 @@ func (d *treeCategoric) share(code float64, c int) float64 {
 
 // AppendBinary implements tidemill.State.
 func (m *bayes) AppendBinary(b []byte) ([]byte, error) {
-	b = binary.AppendUvarint(append(b, 1), uint64(len(m.columns)))
+	b = binary.AppendUvarint(append(b, 2), uint64(len(m.columns)))
 	for _, c := range m.columns {
 		b = append(b, flag(c.nominal))
 	}
@@ -208,7 +225,7 @@ func (m *bayes) AppendBinary(b []byte) ([]byte, error) {
 	b = statebytes.AppendFloats(b, m.counts)
 	for i := range m.moments {
 		d := &m.moments[i]
-		b = statebytes.AppendFloat(statebytes.AppendFloat(statebytes.AppendFloat(b, d.n), d.mean), d.s)
+		b = statebytes.AppendFloats(b, []float64{d.n, d.mean, d.s, d.left})
 	}
 	for i := range m.names {
 		b = m.names[i].append(b)
@@ -219,7 +236,7 @@ func (m *bayes) AppendBinary(b []byte) ([]byte, error) {
 // UnmarshalBinary implements tidemill.State.
 func (m *bayes) UnmarshalBinary(data []byte) error {
 	r := statebytes.Read(data)
-	r.Version(1)
+	r.Version(2)
 	n := &bayes{bound: m.bound, fixed: m.fixed, called: m.called}
 	for range r.Count(1) {
 		n.column(r.Below(2, "a column's sort") == 1)
@@ -232,7 +249,7 @@ func (m *bayes) UnmarshalBinary(data []byte) error {
 		r.Failf("its %d columns are not the %d bound", len(n.columns), len(m.columns))
 	case m.fixed > 0 && classes != uint64(m.fixed):
 		r.Failf("it has %d classes, not the %d fixed", classes, m.fixed)
-	case classes > maxClasses || classes*uint64(8+24*n.cols) > uint64(r.Left()):
+	case classes > maxClasses || classes*uint64(8+32*n.cols) > uint64(r.Left()):
 		r.Failf("it has %d bytes for %d classes of %d columns", r.Left(), classes, n.cols)
 	}
 	if r.Err() == nil {
@@ -241,7 +258,7 @@ func (m *bayes) UnmarshalBinary(data []byte) error {
 		}
 		n.moments = make([]normal, int(classes)*n.cols)
 		for i := range n.moments {
-			n.moments[i] = normal{n: r.Weight(), mean: r.Number(), s: r.Number()}
+			n.moments[i] = normal{n: r.Weight(), mean: r.Number(), s: r.Number(), left: r.Weight()}
 			n.moments[i].derive()
 		}
 		for i := range n.names {

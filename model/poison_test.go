@@ -128,7 +128,7 @@ func TestModelsAreNotPoisoned(t *testing.T) {
 	}
 }
 
-// TestOneAbsurdRowChangesLittle teaches models behind a scaler the same rows, to one of two with an absurd value among them:
+// TestOneAbsurdRowChangesLittle teaches models the same rows, to one of two with an absurd value among them:
 // what they predict afterwards is all but the same.
 func TestOneAbsurdRowChangesLittle(t *testing.T) {
 	for name, made := range map[string]func() tidemill.Model{
@@ -136,8 +136,15 @@ func TestOneAbsurdRowChangesLittle(t *testing.T) {
 		"linear":   func() tidemill.Model { return Linear() },
 		"adam":     func() tidemill.Model { return Logistic(Adam(0.01)) },
 		"mlp":      func() tidemill.Model { return MLP(func(c *MLPConfig) { c.Hidden, c.Batch = []int{4}, 1 }) },
+		// Without a scaler.
+		"gaussian_nb": GaussianNB,
 	} {
-		for how, scaler := range map[string]func() tidemill.Encoder{"standard": encode.Standard, "minmax": encode.MinMax} {
+		none := func() tidemill.Encoder { return encode.Impute("constant") }
+		scalers := map[string]func() tidemill.Encoder{"standard": encode.Standard, "minmax": encode.MinMax}
+		if name == "gaussian_nb" {
+			scalers = map[string]func() tidemill.Encoder{"none": none}
+		}
+		for how, scaler := range scalers {
 			for _, absurd := range []float64{1e308, -math.MaxFloat64, 1e120, 1e30, -1e15} {
 				t.Run(fmt.Sprintf("%s %s %g", name, how, absurd), func(t *testing.T) {
 					var told [2][]float64
