@@ -166,7 +166,14 @@ func (w *Predictions) Write(ctx context.Context, out []tidemill.Output) error {
 		w.committed(out, loose) // before the answer was lost
 		return nil
 	}
-	if err := w.commit(ctx, out, max(last, w.told), loose); err != nil {
+	err = w.commit(ctx, out, max(last, w.told), loose)
+	if half := len(out) / 2; half > 0 && refuses(code(err)) { // what is written before the row that is refused stays, and the row is named
+		if err := w.Write(ctx, out[:half]); err != nil {
+			return err
+		}
+		return w.Write(ctx, out[half:])
+	}
+	if err != nil {
 		return err
 	}
 	w.committed(out, loose)
@@ -225,7 +232,39 @@ func (w *Predictions) send(ctx context.Context, groups []*group, last uint64, wa
 		}
 		return w.fenced(m)
 	}
+	if refuses(code(err)) {
+		return w.refused(groups, err)
+	}
 	return w.broken(ctx, err)
+}
+
+// refuses reports that by this SQLSTATE the table, or a trigger of it, does not take what was written, however often it is
+// tried: a data exception, a violated constraint, a limit of the program (an id too long for an index), RAISE EXCEPTION.
+func refuses(code string) bool {
+	if len(code) != 5 || code == divisionByZero { // divisionByZero is the mark's
+		return false
+	}
+	switch code[:2] {
+	case "21", "22", "23", "44", "54", "P0":
+		return true
+	}
+	return false
+}
+
+// refused stops the flow with the row that the table does not take.
+func (w *Predictions) refused(groups []*group, err error) error {
+	what := "the mark"
+	for _, g := range groups {
+		if len(g.rows) > 0 {
+			what = fmt.Sprintf("the row of task %s, id %s", g.rows[0].task, g.rows[0].id)
+		} else if g.from != "" {
+			what = fmt.Sprintf("the row of task %s, id %s, as id %s", g.task, g.from, g.to)
+		} else {
+			continue
+		}
+		break
+	}
+	return tidemill.Fatalf("postgres: sink %s: the table does not take %s: %w; alter the column, constraint or trigger that refuses it, then start again", w.table, what, err)
 }
 
 // broken closes a connection that cannot be used any more and says why.

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"github.com/tidemill/tidemill"
 )
 
@@ -81,7 +83,7 @@ func (p *Predictions) Write(ctx context.Context, out []tidemill.Output) error {
 			return p.setMark(seq)
 		})
 		if err != nil {
-			return explain(p.path, err)
+			return p.explain(err)
 		}
 		p.mark.Seq, p.flushed = seq, false
 		out = out[n:]
@@ -122,7 +124,7 @@ func (p *Predictions) rows(out []tidemill.Output) error {
 	if watched || !p.truth {
 		for i := range out {
 			if err := p.row(&out[i], &out[i]); err != nil {
-				return err
+				return p.refused(&out[i], err)
 			}
 		}
 		return nil
@@ -135,10 +137,35 @@ func (p *Predictions) rows(out []tidemill.Output) error {
 			err = p.row(&out[i], &out[truth])
 		}
 		if err != nil {
-			return err
+			return p.refused(&out[i], err)
 		}
 	}
 	return nil
+}
+
+// refused stops the flow with the row that the table, or a trigger of it, does not take, however often it is tried. Other
+// errors pass through.
+func (p *Predictions) refused(o *tidemill.Output, err error) error {
+	switch codeOf(err) {
+	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG:
+		row := fmt.Sprintf("task %s, id %s", o.Task, o.ID)
+		if o.Kind == tidemill.Retracted {
+			row += ", as id " + o.NewID
+		}
+		return tidemill.Fatalf("sqlite: %s: table %s does not take the row of %s: %w; change the constraint, column or trigger that refuses it, then start again",
+			p.path, p.name, row, err)
+	}
+	return err
+}
+
+// explain is the package's explain of what writing met: there a statement that cannot run any more, as its table has changed,
+// is fatal.
+func (p *Predictions) explain(err error) error {
+	if codeOf(err) == sqlite3.SQLITE_ERROR && !tidemill.IsFatal(err) {
+		return tidemill.Fatalf("sqlite: %s: table %s: %w; it, its triggers or %s have another shape than predictions are written in: mend it, then start again",
+			p.path, p.name, err, marksTable)
+	}
+	return explain(p.path, err)
 }
 
 // isWatched reports whether the table has triggers, which are to see each step. It looks again when the schema has changed.
@@ -302,7 +329,7 @@ func (p *Predictions) Flush(ctx context.Context) (tidemill.Mark, error) {
 	}
 	defer p.d.guard(ctx)()
 	if err := p.sync(ctx); err != nil {
-		return tidemill.Mark{}, explain(p.path, err)
+		return tidemill.Mark{}, p.explain(err)
 	}
 	p.flushed = true
 	return p.mark, nil
