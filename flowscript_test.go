@@ -318,7 +318,7 @@ func (t *scriptTable) id(row []tidemill.Value) string {
 }
 
 // change applies an operation. The key in update and delete names the row; "key: column=value" after it in an update is
-// the new key.
+// the new key. Of two rows that have one key inside a transaction the first is meant, or with "last:" the last that came.
 func (t *scriptTable) change(c *tidemill.Change, op string, words []string, before string) error {
 	if op == "truncate" {
 		c.Op = tidemill.Truncate
@@ -344,6 +344,10 @@ func (t *scriptTable) change(c *tidemill.Change, op string, words []string, befo
 	for i := range named {
 		named[i] = tidemill.Null()
 	}
+	last := slices.Index(words, "last:")
+	if last >= 0 {
+		words = slices.Delete(slices.Clone(words), last, last+1)
+	}
 	moved := slices.Index(words, "key:")
 	first := words
 	if moved >= 0 {
@@ -354,14 +358,19 @@ func (t *scriptTable) change(c *tidemill.Change, op string, words []string, befo
 	}
 	id := t.id(named)
 	old, there := t.rows[id]
-	if under := t.under[id]; len(under) > 0 && op != "insert" { // of two rows of one key, the first
+	if under := t.under[id]; len(under) > 0 && op != "insert" && last < 0 { // of two rows of one key, the first
 		old = under[0]
 	}
 	leave := func() {
-		if under := t.under[id]; len(under) > 0 {
-			t.under[id] = under[1:]
-		} else {
+		under := t.under[id]
+		switch {
+		case len(under) == 0:
 			delete(t.rows, id)
+		case last < 0:
+			t.under[id] = under[1:]
+		default: // the one before is the last by now
+			n := len(under) - 1
+			t.rows[id], t.under[id] = under[n], under[:n]
 		}
 	}
 	keyOnly := func(row []tidemill.Value) []tidemill.Value {
@@ -403,12 +412,20 @@ func (t *scriptTable) change(c *tidemill.Change, op string, words []string, befo
 		if before == "full" || now != id {
 			c.Before = keyOnly(old)
 		}
+		c.Op, c.After = tidemill.Update, slices.Clone(row)
+		if under := t.under[id]; now == id {
+			if len(under) > 0 && last < 0 {
+				under[0] = row
+			} else {
+				t.rows[id] = row
+			}
+			return nil
+		}
 		leave()
 		if other, ok := t.rows[now]; ok {
 			t.under[now] = append(t.under[now], other)
 		}
 		t.rows[now] = row
-		c.Op, c.After = tidemill.Update, slices.Clone(row)
 		return nil
 	case "delete":
 		if !there {

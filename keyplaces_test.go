@@ -51,9 +51,10 @@ func TestKeysChangePlaces(t *testing.T) {
 	}
 	until(3)
 	was := positions()
-	s.Exec(t, url, "UPDATE a SET id = 3 - id WHERE id < 3")                                                                         // 1 and 2 change places
-	s.Exec(t, url, "UPDATE a SET id = id % 3 + 1")                                                                                  // all go one further, the last to the front
-	s.Exec(t, url, "BEGIN; SET CONSTRAINTS ALL DEFERRED; UPDATE a SET id = 2 WHERE x = 2; UPDATE a SET id = 3 WHERE x = 1; COMMIT") // and two change places again
+	s.Exec(t, url, "UPDATE a SET id = 3 - id WHERE id < 3") // 1 and 2 change places
+	s.Exec(t, url, "UPDATE a SET id = id % 3 + 1")          // all go one further, the last to the front
+	s.Exec(t, url, "BEGIN; SET CONSTRAINTS ALL DEFERRED; UPDATE a SET id = 2 WHERE x = 2; "+
+		"UPDATE a SET y = 10 WHERE x = 1; UPDATE a SET y = 20 WHERE x = 2; UPDATE a SET id = 3 WHERE x = 1; COMMIT") // and two change places again, and are answered while they have one key
 	s.Exec(t, url, "UPDATE a SET y = 10 * x")
 	rows := column1(s.Query(t, url, "SELECT id || ' ' || x FROM a ORDER BY id"))
 	if got := strings.Join(rows, ", "); got != "1 3, 2 2, 3 1" {

@@ -106,6 +106,11 @@ func (t *taskState) step(c *Change, tt *taskTable, i int) error {
 	if err != nil {
 		return err
 	}
+	if c.Op == Delete && (pr != nil || ln != nil || ev != nil) {
+		if err := t.atItsPlace(c, tt, i); err != nil {
+			return err
+		}
+	}
 	at, ok := t.timeFor(tt, c, pr, ln, ev)
 	if pr != nil || ln != nil || ev != nil {
 		err = t.touch(c, tt, pr, ln, ev, at, ok, i)

@@ -1,5 +1,7 @@
 package tidemill
 
+import "slices"
+
 // moves is what the present transaction has done to the keys of a task's rows. A database may hold its key unique at the
 // end of a transaction only (a deferrable key in Postgres). Until then two rows can have one key, and a row that takes
 // another one's does not replace it: that one moves on, or goes, before the commit. Once the transaction is over nothing of
@@ -9,7 +11,7 @@ type moves struct {
 	order     uint64
 	set       bool
 	landed    map[string]uint64      // rows that have moved, by the id they have by now: wholeRow of each
-	displaced map[string][]displaced // rows whose key another one took, by that key, the first of them first
+	displaced map[string][]displaced // rows whose key another one took, by that key, in order of their going
 }
 
 // displaced is what is held of a row, away from its place.
@@ -18,7 +20,8 @@ type displaced struct {
 	q        question
 	open     bool // q is its open question
 	note     note
-	answered bool // note is its answer
+	answered bool   // note is its answer
+	row      uint64 // wholeRow of the row, if it was seen in this transaction
 }
 
 func (d *displaced) any() bool { return d.open || d.answered }
@@ -46,15 +49,48 @@ func wholeRow(row []Value) uint64 {
 	return Hash(string(b)) | 1
 }
 
-// other reports that a change is of another row than the one that moved to id in this transaction, as far as the source
-// tells rows as they were.
-func (m *moves) other(id string, c *Change) bool {
-	row, ok := m.landed[id]
-	if !ok {
-		return false
+// What whose says beside the index of a displaced row.
+const (
+	atPlace  = -1 // the row whose question is held under the key
+	noneHeld = -2 // a row of which nothing is held
+)
+
+// whose says which of the rows that have the key id a change is about, as far as the source tells rows as they were: an index
+// of displaced[id], atPlace or noneHeld. Where it does not, or two rows are wholly equal, a row that leaves the key is taken for
+// the first that had it (`SET id = id + 1` touches each row once), and one that stays for the last that came.
+func (m *moves) whose(id string, c *Change, leaves bool) int {
+	list := m.displaced[id]
+	row, came := m.landed[id]
+	if len(list) == 0 && !came {
+		return atPlace
 	}
 	was := wholeRow(c.Before)
-	return row != 0 && was != 0 && row != was
+	if was == 0 && !leaves || was != 0 && was == row {
+		return atPlace
+	}
+	first, unseen := atPlace, noneHeld
+	for k := range list {
+		switch {
+		case was != 0 && list[k].row == was:
+			return k
+		case list[k].row == 0 && unseen < 0:
+			unseen = k
+		}
+		if list[k].any() && first < 0 {
+			first = k
+		}
+	}
+	switch {
+	case was == 0:
+		return first
+	case unseen >= 0:
+		return unseen
+	case row == 0:
+		return atPlace
+	case first >= 0 && leaves:
+		return first
+	}
+	return noneHeld
 }
 
 // land notes a row that has moved, or has changed since, where it is by now.
@@ -68,18 +104,20 @@ func (m *moves) land(id string, c *Change) {
 	m.landed[id] = wholeRow(c.After)
 }
 
-// first takes the row that had the key id before others took it; false if there is none.
-func (m *moves) first(id string) (displaced, bool) {
+// takeDisplaced takes a displaced row of the key id from its list.
+func (t *taskState) takeDisplaced(id string, k int) displaced {
+	m := &t.moves
 	list := m.displaced[id]
-	if len(list) == 0 {
-		return displaced{}, false
-	}
+	d := list[k]
 	if len(list) == 1 {
 		delete(m.displaced, id)
 	} else {
-		m.displaced[id] = list[1:]
+		m.displaced[id] = slices.Delete(list, k, k+1)
 	}
-	return list[0], true
+	if d.open {
+		t.counts.Replaced--
+	}
+	return d
 }
 
 // moved carries an open question, and the note of an answer, over to the row's new key.
@@ -94,8 +132,14 @@ func (t *taskState) moved(c *Change, tt *taskTable, i int) error {
 		return nil
 	}
 	m := t.moves.of(c)
+	k := m.whose(old, c, old != now)
 	if old == now {
-		if _, ok := m.landed[old]; ok && !m.other(old, c) {
+		if k >= 0 {
+			if err := t.summon(old, k, c, i); err != nil {
+				return err
+			}
+		}
+		if _, came := m.landed[old]; came && k != noneHeld {
 			m.land(old, c)
 		}
 		return nil
@@ -103,31 +147,73 @@ func (t *taskState) moved(c *Change, tt *taskTable, i int) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
-	// Of two rows of one key it is the first that moves on: `SET id = id + 1` touches each row once.
-	d, ok := m.first(old)
-	if ok {
-		if d.open {
-			t.counts.Replaced--
-		}
-	} else if m.other(old, c) {
-		return nil // a row of which nothing is held
-	} else {
-		var err error
-		if d, err = t.lift(old); err != nil {
-			return err
-		}
-		delete(m.landed, old)
-	}
-	if !d.any() {
+	var d displaced
+	var err error
+	switch k {
+	case noneHeld:
 		return nil
+	case atPlace:
+		d, err = t.lift(old)
+		delete(m.landed, old)
+	default:
+		d = t.takeDisplaced(old, k)
 	}
-	if b.id == nil && m.set { // a key: the row that has it will not keep it
+	if err != nil {
+		return err
+	}
+	if b.id == nil && m.set && (d.any() || wholeRow(c.Before) != 0) { // a key: the row that has it will not keep it
 		if err := t.displace(now, c, i); err != nil {
 			return err
 		}
+		m.land(now, c)
 	}
-	m.land(now, c)
-	return t.place(&d, now, c, i)
+	if err := t.place(&d, now, c, i); err != nil || k != atPlace {
+		return err
+	}
+	return t.giveBack(old, c, i)
+}
+
+// summon gives a displaced row its key back while a change of it is applied that is not its last under this key; the row that
+// has the key is put aside in its stead.
+func (t *taskState) summon(id string, k int, c *Change, i int) error {
+	if err := t.flush(); err != nil {
+		return err
+	}
+	d := t.takeDisplaced(id, k)
+	if err := t.displace(id, c, i); err != nil {
+		return err
+	}
+	t.moves.landed[id] = wholeRow(c.Before)
+	return t.place(&d, id, c, i)
+}
+
+// atItsPlace sees to it that a deletion which answers meets what is held of its own row.
+func (t *taskState) atItsPlace(c *Change, tt *taskTable, i int) error {
+	b := tt.holds()
+	if b == nil {
+		return nil
+	}
+	id, ok := b.idOf(c.Before)
+	if !ok {
+		return nil
+	}
+	if k := t.moves.of(c).whose(id, c, false); k >= 0 {
+		return t.summon(id, k, c, i)
+	}
+	return nil
+}
+
+// giveBack gives the key id, which the row at its place has left, to the last of the rows that were put aside.
+func (t *taskState) giveBack(id string, c *Change, i int) error {
+	n := len(t.moves.displaced[id])
+	if n == 0 {
+		return nil
+	}
+	d := t.takeDisplaced(id, n-1)
+	if d.row != 0 {
+		t.moves.landed[id] = d.row
+	}
+	return t.place(&d, id, c, i)
 }
 
 // lift takes what is held of the row of id.
@@ -141,10 +227,10 @@ func (t *taskState) lift(id string) (d displaced, err error) {
 }
 
 // displace puts what is held of the row of id aside, until its own change of this transaction comes. It counts as replaced
-// unless it comes.
+// unless it comes. A row of which nothing is held is put aside too where its changes can be told from those of the other.
 func (t *taskState) displace(id string, c *Change, i int) error {
 	d, err := t.lift(id)
-	if err != nil || !d.any() {
+	if err != nil || !d.any() && wholeRow(c.Before) == 0 {
 		return err
 	}
 	if d.open {
@@ -154,9 +240,11 @@ func (t *taskState) displace(id string, c *Change, i int) error {
 	if m.displaced == nil {
 		m.displaced = map[string][]displaced{}
 	}
-	d.told = id + " displaced at " + t.locate(c)
+	d.told, d.row = id+" displaced at "+t.locate(c), m.landed[id]
 	m.displaced[id] = append(m.displaced[id], d)
-	t.emitMove(id, d.told, c, i)
+	if d.any() {
+		t.emitMove(id, d.told, c, i)
+	}
 	return nil
 }
 
@@ -177,7 +265,9 @@ func (t *taskState) place(d *displaced, id string, c *Change, i int) error {
 		d.q.id = id
 		t.questions.put(&d.q)
 	}
-	t.emitMove(d.told, id, c, i)
+	if d.any() {
+		t.emitMove(d.told, id, c, i)
+	}
 	return nil
 }
 
@@ -203,29 +293,20 @@ func (t *taskState) gone(c *Change, tt *taskTable, told bool, i int) error {
 		return nil
 	}
 	m := t.moves.of(c)
-	d, two := m.first(id)
-	switch {
-	case !two && m.other(id, c):
-		return nil // a row of which nothing is held
-	case two && d.open:
-		t.counts.Replaced--
-	}
-	if two && m.landed[id] != 0 && m.landed[id] == wholeRow(c.Before) { // the one that came goes, the first has its place again
-		first := d
-		var err error
-		if d, err = t.lift(id); err != nil {
-			return err
-		}
-		if err := t.place(&first, id, c, i); err != nil {
-			return err
-		}
-		two = false
+	k := m.whose(id, c, true)
+	var d displaced
+	var err error
+	switch k {
+	case noneHeld:
+		return nil
+	case atPlace:
+		d, err = t.lift(id)
 		delete(m.landed, id)
-	} else if !two {
-		var err error
-		if d, err = t.lift(id); err != nil {
-			return err
-		}
+	default:
+		d = t.takeDisplaced(id, k)
+	}
+	if err != nil {
+		return err
 	}
 	if d.open {
 		t.counts.Dropped++
@@ -233,7 +314,10 @@ func (t *taskState) gone(c *Change, tt *taskTable, told bool, i int) error {
 	if d.answered && !told {
 		t.counts.Deleted++
 	}
-	if two { // its prediction makes way for that of the row which has its key
+	if k == atPlace {
+		return t.giveBack(id, c, i)
+	}
+	if d.any() { // its prediction makes way for that of the row which has its key
 		t.emitMove(id, d.told, c, i)
 		t.emitMove(d.told, id, c, i)
 	}
