@@ -27,8 +27,7 @@ func TestKillPostgresServer(t *testing.T) {
 		t.Cleanup(func() { db.Close() })
 		return db
 	}
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
+	seed := historySeed(t)
 	k := &shopkeeper{db: open(url), pg: true, r: rand.New(rand.NewPCG(seed, 3)), now: day, atSnapshot: map[string]string{}}
 	k.setUp(t, 600)
 	k.snapshot = k.next

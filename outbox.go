@@ -28,11 +28,12 @@ type outbox struct {
 	stopped bool
 }
 
-// outItem is outputs, or a barrier that asks for the mark of everything before it.
+// outItem is outputs, a barrier that asks for the mark of everything before it, or the wish that the sink begins again.
 type outItem struct {
-	outs []Output
-	upto uint64
-	mark chan markResult
+	outs  []Output
+	upto  uint64
+	mark  chan markResult
+	again *Resumption
 }
 
 type markResult struct {
@@ -68,36 +69,42 @@ func (b *outbox) run() {
 	var pending []Output
 	for item := range b.in {
 		pending = b.take(pending[:0], item.outs)
-		upto, mark, n := item.upto, item.mark, len(item.outs)
+		upto, mark, again, n := item.upto, item.mark, item.again, len(item.outs)
 	gather:
-		for mark == nil && n < writeMax {
+		for mark == nil && again == nil && n < writeMax {
 			next, ok := b.more()
 			if !ok {
 				break gather
 			}
 			pending = b.take(pending, next.outs)
-			upto, mark, n = max(upto, next.upto), next.mark, n+len(next.outs)
+			upto, mark, again, n = max(upto, next.upto), next.mark, next.again, n+len(next.outs)
 		}
-		if len(pending) > 0 {
+		var err error
+		switch {
+		case again != nil: // what waits is of a history that is given up
+			upto = again.After.Seq
+			err = b.retry("begin again with", func() error { return b.sink.Resume(b.ctx, *again) })
+		case len(pending) > 0:
 			if b.flood > 0 && len(pending) >= b.flood {
 				b.next = time.Now().Add(b.linger)
 			}
-			if err := b.write(pending); err != nil {
-				b.fail(err)
-				if mark != nil {
-					mark <- markResult{err: err}
-				}
-				b.less(n)
-				for rest := range b.in { // let the engine go on to its end
-					b.less(len(rest.outs))
-					if rest.mark != nil {
-						rest.mark <- markResult{err: err}
-					}
-				}
-				return
-			}
-			clear(pending)
+			err = b.write(pending)
 		}
+		if err != nil {
+			b.fail(err)
+			if mark != nil {
+				mark <- markResult{err: err}
+			}
+			b.less(n)
+			for rest := range b.in { // let the engine go on to its end
+				b.less(len(rest.outs))
+				if rest.mark != nil {
+					rest.mark <- markResult{err: err}
+				}
+			}
+			return
+		}
+		clear(pending)
 		b.written.Store(upto)
 		b.less(n)
 		if mark != nil {

@@ -136,7 +136,7 @@ func (m *Mill) run(ctx context.Context) error {
 			return err
 		}
 		m.event("snapshot", "the snapshot starts over")
-		if err := m.startOver(); err != nil {
+		if err := m.startOver(ctx); err != nil {
 			return err
 		}
 	}

@@ -92,7 +92,8 @@ type Resumption struct {
 // Resumption.After are passed over or overwritten by the replay (same Task and ID), or cut off (files).
 type Sink interface {
 	// Resume makes what the sink needs (tables), takes the term, and checks the mark: ErrFenced if a higher term was
-	// seen, ErrUnknownMark if the mark is not one that this state folder can have given.
+	// seen, ErrUnknownMark if the mark is not one that this state folder can have given. It comes again, under the same term,
+	// when a snapshot breaks off and starts over: what was written since After is then another history's.
 	Resume(ctx context.Context, r Resumption) error
 	// Write commits the outputs, in order; visible at once. Kinds that the sink does not tell are skipped.
 	// ErrFenced when a higher term has taken over. Other errors are retried by the engine with the same outputs.

@@ -369,8 +369,18 @@ func (c *Change) clone() *Change {
 	return &d
 }
 
-// startOver empties everything after a snapshot that broke off.
-func (m *Mill) startOver() error {
+// startOver empties everything after a snapshot that broke off. What the sinks have of it they give up, as after a crash:
+// the next snapshot may tell other rows under the same ordinals.
+func (m *Mill) startOver(ctx context.Context) error {
+	for _, b := range m.boxes {
+		begun := Mark{Term: m.term}
+		select {
+		case b.in <- outItem{again: &Resumption{Flow: m.flow.Name, Term: m.term, After: begun, Tasks: m.taskNames()}}:
+		case err := <-m.failed:
+			return err
+		case <-ctx.Done(): // the next cycle ends the flow
+		}
+	}
 	m.mu.Lock()
 	defer m.free()
 	if m.journal != nil {

@@ -22,7 +22,7 @@ import (
 // hurried is listen with time limits that a test can wait for.
 func hurried(t *testing.T, m Mill, cfg Config) (url string) {
 	t.Helper()
-	return hurriedBy(t, m, cfg, 600*time.Millisecond)
+	return hurriedBy(t, m, cfg, 1500*time.Millisecond)
 }
 
 // hurriedBy is hurried with a time limit for bodies and answers of its own.
@@ -30,7 +30,7 @@ func hurriedBy(t *testing.T, m Mill, cfg Config, body time.Duration) (url string
 	t.Helper()
 	cfg.Listen = "localhost:0"
 	ctx, cancel := context.WithCancel(context.Background())
-	url, wait, err := listen(ctx, m, cfg, limits{header: 300 * time.Millisecond, read: body, write: body + 400*time.Millisecond, idle: 20 * time.Second, end: time.Second})
+	url, wait, err := listen(ctx, m, cfg, limits{header: time.Second, read: body, write: body + 400*time.Millisecond, idle: 20 * time.Second, end: time.Second})
 	if err != nil {
 		cancel()
 		t.Fatal(err)
@@ -84,7 +84,7 @@ func TestSlowClients(t *testing.T) {
 			if strings.HasPrefix(begin, "POST") {
 				well(t, url) // a body that dribbles in holds none of the places for predictions
 			}
-			defer gone(t, c, 5*time.Second)
+			defer gone(t, c, 20*time.Second)
 		}
 	}
 	well(t, url)

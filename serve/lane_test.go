@@ -198,7 +198,7 @@ func (w *waiting) Predict(task string, r tidemill.Row) (tidemill.Prediction, err
 
 // Whoever is silent, between requests too, is sent away in time; whoever does not read is as well.
 func TestLaneTimes(t *testing.T) {
-	l := limits{header: 200 * time.Millisecond, read: time.Minute, write: 300 * time.Millisecond, idle: 700 * time.Millisecond, end: time.Second}
+	l := limits{header: time.Second, read: time.Minute, write: 300 * time.Millisecond, idle: 2 * time.Second, end: time.Second}
 	ctx, cancel := context.WithCancel(context.Background())
 	url, wait, err := listen(ctx, fakeFlights(), Config{Listen: "localhost:0"}, l)
 	if err != nil {
@@ -216,16 +216,16 @@ func TestLaneTimes(t *testing.T) {
 			}
 		}
 	}()
-	gone(t, silent, 5*time.Second)
+	gone(t, silent, 10*time.Second)
 	used := dial(t, url)
-	for range 4 { // longer than header together, and than idle
+	for range 6 { // longer than header together, and than idle
 		io.WriteString(used, prediction(aRow))
 		if a := answers(t, used, 1); !strings.Contains(a[0], "200 OK") {
 			t.Fatal(a)
 		}
-		time.Sleep(l.idle / 2)
+		time.Sleep(l.idle / 5)
 	}
-	gone(t, used, 5*time.Second)
+	gone(t, used, 10*time.Second)
 	if err := <-refused; errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Error("whoever does not read is kept")
 	}

@@ -65,6 +65,7 @@ func Sink(t *testing.T, h SinkHarness) {
 		{"other kinds are skipped", false, (*sinkTest).others},
 		{"many in one write", false, (*sinkTest).many},
 		{"flush", false, (*sinkTest).flush},
+		{"a snapshot that starts over", false, (*sinkTest).startsOver},
 		{"write before resume", false, (*sinkTest).early},
 		{"a write again changes nothing", true, (*sinkTest).again},
 		{"replay after resume gives the same rows", true, (*sinkTest).replay},

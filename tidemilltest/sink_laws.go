@@ -270,6 +270,24 @@ func (s *sinkTest) replay() {
 	s.rows(s.fold(outs))
 }
 
+// startsOver: a snapshot broke off, and the next one tells other rows under the same ordinals.
+func (s *sinkTest) startsOver() {
+	k := s.open(2, tidemill.Mark{})
+	s.write(k, predicted(1, "a"), predicted(2, "b"), predicted(3, "c"))
+	s.mark(k)
+	if err := k.Resume(s.Context(), tidemill.Resumption{Flow: sinkFlow, Term: 2, After: tidemill.Mark{Term: 2}}); err != nil {
+		s.Fatalf("Resume again: %v", err)
+	}
+	o := predicted(1, "d")
+	s.write(k, o)
+	if got := s.target.Rows(s.T)[key("d")]; !got.equal(row(o)) {
+		s.Errorf("the row is %+v, not %+v", got, row(o))
+	}
+	if m := s.mark(k); m.Term != 2 || m.Seq != 1 {
+		s.Errorf("mark %+v", m)
+	}
+}
+
 func (s *sinkTest) begun() {
 	outs := s.script(10)
 	k := s.open(1, tidemill.Mark{})

@@ -111,9 +111,10 @@ func (w *Writer) Resume(ctx context.Context, r tidemill.Resumption) error {
 	if w.path == "" {
 		return tidemill.Fatalf("file: path is missing: name the file to write")
 	}
-	if w.file != nil {
-		return tidemill.Fatalf("file: sink %s: Resume twice", w.path)
+	if err := w.Close(); err != nil {
+		return fmt.Errorf("file: %w", err)
 	}
+	w.dead, w.dirty = nil, false
 	var err error
 	if w.side, err = os.OpenFile(w.path+".tidemill", os.O_RDWR|os.O_CREATE, 0o644); err != nil {
 		return tidemill.Fatalf("file: %w; name a file in a folder that can be written", err)

@@ -161,7 +161,7 @@ func TestCancelIsPrompt(t *testing.T) {
 			}
 		}
 		cancel()
-		if took := time.Since(began); took > 500*time.Millisecond {
+		if took := time.Since(began); took > 5*time.Second {
 			t.Errorf("%s: it took %s to stop", phase, took)
 		}
 	}
@@ -182,7 +182,7 @@ func TestCancelIsPrompt(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if took := time.Since(began); took > time.Second {
+	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("waiting for a lock it took %s to stop", took)
 	}
 }
