@@ -93,7 +93,7 @@ func checkScript(t *testing.T, path string) {
 		}
 		sameState(t, what, want.state, got.state)
 	}
-	if f.disk && len(want.state.Segments) == 0 {
+	if f.disk && !slices.ContainsFunc(want.state.Segments, func(name string) bool { return strings.HasPrefix(name, "questions-") }) {
 		t.Error("nothing lies on disk")
 	}
 	if !f.full {

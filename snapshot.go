@@ -265,6 +265,9 @@ func (m *Mill) closing(ctx context.Context, t *taskState) error {
 		}
 		if n%runMax == 0 {
 			m.passAt = n
+			if err := t.questions.spill(); err != nil {
+				return err
+			}
 			return m.pause(ctx)
 		}
 		return nil
@@ -279,6 +282,9 @@ func (m *Mill) closing(ctx context.Context, t *taskState) error {
 		return err
 	}
 	m.passAt = n
+	if err := t.questions.spill(); err != nil {
+		return err
+	}
 	return m.pause(ctx)
 }
 
