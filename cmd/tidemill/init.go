@@ -176,7 +176,7 @@ func openSQLite(ctx context.Context, path, table string) (*database, []*tidemill
 	if len(tables) == 0 {
 		return nil, nil, usage("%s has no tables", path)
 	}
-	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro")
+	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro&_pragma=busy_timeout(5000)")
 	if err != nil {
 		return nil, nil, err
 	}

@@ -143,7 +143,7 @@ func TestCheckMendsKeys(t *testing.T) {
 // TestCheckRights: a SQLite file without the right to write, and one that is not in WAL mode.
 func TestCheckRights(t *testing.T) {
 	dir := t.TempDir()
-	db, err := sql.Open("sqlite", filepath.Join(dir, "shop.db"))
+	db, err := sql.Open("sqlite", filepath.Join(dir, "shop.db")+busy)
 	must(t, err)
 	_, err = db.Exec("CREATE TABLE orders (id INTEGER PRIMARY KEY, amount INTEGER, returned BOOLEAN)")
 	must(t, err)
@@ -154,7 +154,7 @@ func TestCheckRights(t *testing.T) {
 	if !strings.Contains(stderr, "journal_mode is delete") || !strings.Contains(stderr, "mend: PRAGMA journal_mode=WAL") {
 		t.Errorf("without WAL: %s", stderr)
 	}
-	db, err = sql.Open("sqlite", filepath.Join(dir, "shop.db"))
+	db, err = sql.Open("sqlite", filepath.Join(dir, "shop.db")+busy)
 	must(t, err)
 	_, err = db.Exec("PRAGMA journal_mode=WAL") // as it is printed
 	must(t, err)

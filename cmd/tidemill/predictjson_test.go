@@ -32,7 +32,7 @@ tasks:
 // TestPredictJSON: a prediction has one form, whoever is asked: the checkpoint, a server through the command, or a server itself.
 func TestPredictJSON(t *testing.T) {
 	dir := t.TempDir()
-	db, err := sql.Open("sqlite", filepath.Join(dir, "shop.db"))
+	db, err := sql.Open("sqlite", filepath.Join(dir, "shop.db")+busy)
 	must(t, err)
 	defer db.Close()
 	_, err = db.Exec(`PRAGMA journal_mode=WAL; CREATE TABLE orders (id INTEGER PRIMARY KEY, amount REAL, returned BOOLEAN, price REAL);
@@ -71,7 +71,7 @@ func TestPredictJSON(t *testing.T) {
 // TestFreshNeedsPort: a run that cannot listen has not set the old state aside.
 func TestFreshNeedsPort(t *testing.T) {
 	dir := t.TempDir()
-	db, err := sql.Open("sqlite", filepath.Join(dir, "shop.db"))
+	db, err := sql.Open("sqlite", filepath.Join(dir, "shop.db")+busy)
 	must(t, err)
 	defer db.Close()
 	_, err = db.Exec(`CREATE TABLE orders (id INTEGER PRIMARY KEY, amount REAL, returned BOOLEAN, price REAL); INSERT INTO orders VALUES (1, 20, true, 5)`)

@@ -132,7 +132,7 @@ func TestDigits(t *testing.T) {
 	dir := t.TempDir()
 	set, err := mnist.Train()
 	must(t, err)
-	db, err := sql.Open("sqlite", filepath.Join(dir, "digits.db"))
+	db, err := sql.Open("sqlite", filepath.Join(dir, "digits.db")+busy)
 	must(t, err)
 	defer db.Close()
 	_, err = db.Exec("PRAGMA journal_mode = WAL; CREATE TABLE train (id INTEGER PRIMARY KEY, label INTEGER, pixels BLOB)")

@@ -37,7 +37,7 @@ sinks: [sqlite: {path: shop.db}]
 // the area under the ROC curve that is drawn is the score auc.
 func TestReportNumbers(t *testing.T) {
 	dir := t.TempDir()
-	db, err := sql.Open("sqlite", filepath.Join(dir, "shop.db"))
+	db, err := sql.Open("sqlite", filepath.Join(dir, "shop.db")+busy)
 	must(t, err)
 	defer db.Close()
 	do := func(s string) {

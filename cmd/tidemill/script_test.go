@@ -18,6 +18,9 @@ import (
 // binary is the program under test, built once.
 var binary string
 
+// busy lets a test's own connection wait for a lock that the flow has.
+const busy = "?_pragma=busy_timeout(20000)"
+
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "tidemill-test")
@@ -208,7 +211,7 @@ func (s *script) match(text, pattern string, not bool) {
 }
 
 func (s *script) sql(file, statements string) {
-	db, err := sql.Open("sqlite", filepath.Join(s.dir, file))
+	db, err := sql.Open("sqlite", filepath.Join(s.dir, file)+busy)
 	if err != nil {
 		s.fatalf("%v", err)
 	}

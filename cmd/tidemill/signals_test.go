@@ -16,7 +16,7 @@ import (
 // once, and what was not written is written by the next run.
 func TestSecondSignal(t *testing.T) {
 	dir := t.TempDir()
-	db, err := sql.Open("sqlite", filepath.Join(dir, "rows.db"))
+	db, err := sql.Open("sqlite", filepath.Join(dir, "rows.db")+busy)
 	must(t, err)
 	defer db.Close()
 	_, err = db.Exec(`PRAGMA journal_mode = WAL; CREATE TABLE rows (id INTEGER PRIMARY KEY, x REAL, y TEXT);

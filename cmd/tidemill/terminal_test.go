@@ -39,7 +39,7 @@ checkpoint: {dir: state}
 // elsewhere plain lines. Colours are for terminals, and not with NO_COLOR.
 func TestTerminal(t *testing.T) {
 	dir := t.TempDir()
-	db, err := sql.Open("sqlite", filepath.Join(dir, "slow.db"))
+	db, err := sql.Open("sqlite", filepath.Join(dir, "slow.db")+busy)
 	must(t, err)
 	_, err = db.Exec(`PRAGMA journal_mode=WAL; CREATE TABLE rows (id INTEGER PRIMARY KEY, a INT, b INT, c INT, d INT, y INT);
 		WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000) INSERT INTO rows SELECT i, i % 7, i % 11, i % 13, i % 100, i % 100 > 50 FROM n`)
