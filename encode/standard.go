@@ -24,6 +24,13 @@ type moments struct{ n, mean, variance, std, refused float64 }
 // absurd says that v is far from all that was learned.
 func (m *moments) absurd(v float64) bool { return Absurd(v-m.mean, math.Abs(m.mean)+m.std) }
 
+// near says what nearly every value can be told by, at the cost of one comparison: a number at this distance from the mean is
+// known, neither absurd nor too large.
+func near(distance float64) bool { return math.Abs(distance) <= FarBy }
+
+// tiny is the deviation above which the quotient of a near value cannot be infinite.
+const tiny = 1e-290
+
 // tooLarge is where squares come near the end of float64: one such value would spoil a column's moments for good.
 const tooLarge = 1e150
 
@@ -71,17 +78,20 @@ func (s *standard) Bind(in []tidemill.FeatureColumn) ([]tidemill.FeatureColumn, 
 func (s *standard) Learn(x *tidemill.Vector, _ []float64) {
 	for k, i := range s.cols {
 		v := x.Dense[i]
-		if v != v {
-			continue
-		}
 		m := &s.stats[k]
-		if !(v > -tooLarge && v < tooLarge) || m.absurd(v) && Rare(m.refused, m.n) {
-			m.refused++
-			continue
+		d := v - m.mean
+		if !near(d) {
+			if v != v {
+				continue
+			}
+			if !(v > -tooLarge && v < tooLarge) || m.absurd(v) && Rare(m.refused, m.n) {
+				m.refused++
+				continue
+			}
 		}
 		n := m.n + 1
-		mean := m.mean + (v-m.mean)/n
-		variance := m.variance + (float64((v-m.mean)*(v-mean))-m.variance)/n
+		mean := m.mean + d/n
+		variance := m.variance + (float64(d*(v-mean))-m.variance)/n
 		m.n, m.mean, m.variance, m.std = n, mean, variance, math.Sqrt(variance)
 	}
 }
@@ -93,6 +103,10 @@ func (s *standard) Apply(dst, x *tidemill.Vector) {
 	for k, i := range s.cols {
 		v := d[i]
 		m := &s.stats[k]
+		if distance := v - m.mean; near(distance) && m.std > tiny {
+			d[i] = distance / m.std
+			continue
+		}
 		if v != v || m.std == 0 {
 			d[i] = 0
 			continue
