@@ -147,17 +147,10 @@ func (t *taskState) moved(c *Change, tt *taskTable, i int) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
-	var d displaced
-	var err error
-	switch k {
-	case noneHeld:
+	if k == noneHeld {
 		return nil
-	case atPlace:
-		d, err = t.lift(old)
-		delete(m.landed, old)
-	default:
-		d = t.takeDisplaced(old, k)
 	}
+	d, err := t.leave(old, k)
 	if err != nil {
 		return err
 	}
@@ -224,6 +217,15 @@ func (t *taskState) lift(id string) (d displaced, err error) {
 	}
 	d.open, err = t.questions.take(id, &d.q)
 	return d, err
+}
+
+// leave takes what is held of a row that leaves the key id: the one at its place, or the displaced one of index k.
+func (t *taskState) leave(id string, k int) (displaced, error) {
+	if k != atPlace {
+		return t.takeDisplaced(id, k), nil
+	}
+	delete(t.moves.landed, id)
+	return t.lift(id)
 }
 
 // displace puts what is held of the row of id aside, until its own change of this transaction comes. It counts as replaced
@@ -294,17 +296,10 @@ func (t *taskState) gone(c *Change, tt *taskTable, told bool, i int) error {
 	}
 	m := t.moves.of(c)
 	k := m.whose(id, c, true)
-	var d displaced
-	var err error
-	switch k {
-	case noneHeld:
+	if k == noneHeld {
 		return nil
-	case atPlace:
-		d, err = t.lift(id)
-		delete(m.landed, id)
-	default:
-		d = t.takeDisplaced(id, k)
 	}
+	d, err := t.leave(id, k)
 	if err != nil {
 		return err
 	}

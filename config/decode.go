@@ -294,7 +294,7 @@ func setScalar(n *node, v reflect.Value, f field) (hint string, ok bool) {
 	number := strings.ReplaceAll(n.text, "_", "")
 	switch {
 	case v.Type() == durationType:
-		dur, ok := parseDuration(n.text)
+		dur, ok := ParseDuration(n.text)
 		v.SetInt(int64(dur))
 		return "", ok
 	case f.unit == "bytes":

@@ -19,10 +19,7 @@ func durationUnits() []unit {
 }
 
 // ParseDuration reads a duration as flows write it: 10s, 30m, 2d, 1w, 1d12h, 1.5h; 0 needs no unit.
-func ParseDuration(s string) (time.Duration, bool) { return parseDuration(s) }
-
-// parseDuration reads 10s, 30m, 2d, 1w, 1d12h, 1.5h; 0 needs no unit.
-func parseDuration(s string) (time.Duration, bool) {
+func ParseDuration(s string) (time.Duration, bool) {
 	if s == "0" {
 		return 0, true
 	}
@@ -55,7 +52,7 @@ func parseDuration(s string) (time.Duration, bool) {
 	return time.Duration(math.Round(total)), true
 }
 
-// formatDuration is the shortest text that parseDuration reads back.
+// formatDuration is the shortest text that ParseDuration reads back.
 func formatDuration(d time.Duration) string {
 	if d == 0 {
 		return "0s"

@@ -63,21 +63,11 @@ func TestSinkStopsAtARowThatIsRefused(t *testing.T) {
 func TestSinkStopsWhenItsTableIsGone(t *testing.T) {
 	ctx := context.Background()
 	for _, gone := range []string{"predictions", "tidemill_marks"} {
-		path := filepath.Join(t.TempDir(), "p.db")
-		s := Sink(path, "predictions")
-		defer s.Close()
-		if err := s.Resume(ctx, tidemill.Resumption{Flow: "f", Term: 1}); err != nil {
-			t.Fatal(err)
-		}
-		d, err := open(path, readWrite)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer d.close()
+		path, s, d := sinkBeside(t)
 		if err := d.exec("DROP TABLE " + gone); err != nil {
 			t.Fatal(err)
 		}
-		err = s.Write(ctx, []tidemill.Output{predicted(1, "1", "no")})
+		err := s.Write(ctx, []tidemill.Output{predicted(1, "1", "no")})
 		if err == nil || !tidemill.IsFatal(err) || !strings.Contains(err.Error(), "no such table") || !strings.Contains(err.Error(), path) {
 			t.Errorf("without %s: %v", gone, err)
 		}

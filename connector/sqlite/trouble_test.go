@@ -12,19 +12,26 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-func TestSinkWaitsForALock(t *testing.T) {
-	ctx := context.Background()
-	path := filepath.Join(t.TempDir(), "p.db")
-	s := Sink(path, "predictions")
-	defer s.Close()
-	if err := s.Resume(ctx, tidemill.Resumption{Flow: "f", Term: 1}); err != nil {
+// sinkBeside is a sink that has begun, and another connection to its file.
+func sinkBeside(t *testing.T) (path string, s *Predictions, d *db) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "p.db")
+	s = Sink(path, "predictions")
+	t.Cleanup(func() { s.Close() })
+	if err := s.Resume(context.Background(), tidemill.Resumption{Flow: "f", Term: 1}); err != nil {
 		t.Fatal(err)
 	}
 	d, err := open(path, readWrite)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer d.close()
+	t.Cleanup(func() { d.close() })
+	return path, s, d
+}
+
+func TestSinkWaitsForALock(t *testing.T) {
+	ctx := context.Background()
+	path, s, d := sinkBeside(t)
 	if err := d.exec("BEGIN IMMEDIATE"); err != nil {
 		t.Fatal(err)
 	}
