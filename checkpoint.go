@@ -31,7 +31,7 @@ func (m *Mill) maybeCheckpoint(ctx context.Context) error {
 // begin captures the state, and hands it to a goroutine that waits for the sinks and saves it.
 func (m *Mill) begin(ctx context.Context) error {
 	began := time.Now()
-	c, err := m.capture()
+	fixed, err := m.capture()
 	if err != nil {
 		return err
 	}
@@ -56,9 +56,10 @@ func (m *Mill) begin(ctx context.Context) error {
 		if m.flow.Serves {
 			behind()
 		}
-		r := saved{c: c, pause: pause}
+		r := saved{pause: pause}
 		defer func() { m.saving <- r }()
-		if r.err = c.write(); r.err != nil {
+		c, err := fixed.complete()
+		if r.c, r.err = c, err; err != nil {
 			return
 		}
 		for _, ch := range marks {
@@ -198,49 +199,35 @@ func (m *Mill) drain() error {
 	return nil
 }
 
-// write fills the sections that were captured only.
-func (c *Checkpoint) write() (err error) {
-	for i := range c.Sections {
-		s := &c.Sections[i]
-		if s.write == nil {
-			continue
-		}
-		if s.Data, err = s.write(nil); err != nil {
-			return fmt.Errorf("save %s: %w", s.Name, err)
-		}
-		s.write = nil
-	}
-	return nil
-}
-
 // sectionVersion is of what the engine itself writes into sections: 2 since delays have means, 3 since
 // the journal knows when rows without a commit time were read. The states of features,
 // encoders, models and scores begin with versions of their own.
 const sectionVersion = 3
 
 // capture takes every state: the flow stands still for it.
-func (m *Mill) capture() (*Checkpoint, error) {
+func (m *Mill) capture() (*captured, error) {
 	m.ckptSeq++
-	c := &Checkpoint{ID: CheckpointID{m.term, m.ckptSeq}, Flow: m.flow.Name, Position: m.upto}
+	c := &captured{head: Checkpoint{ID: CheckpointID{Term: m.term, Seq: m.ckptSeq}, Flow: m.flow.Name, Position: m.upto}}
 	add := func(name, kind, fingerprint string, data []byte) {
-		c.Sections = append(c.Sections, Section{Name: name, Kind: kind, Version: sectionVersion, Fingerprint: fingerprint, Data: data})
+		c.sections = append(c.sections, section{Section: Section{Name: name, Kind: kind, Version: sectionVersion,
+			Fingerprint: fingerprint, Data: data}})
 	}
 	add("flow", "flow", describe(m.flow.Source), m.appendFlow(nil))
 	add("outputs", "outputs", m.decides(), nil)
 	if m.journal != nil && m.live {
 		add("journal", "journal", "", m.journal.appendTo(nil))
-		c.Segments = append(c.Segments, m.journal.names...)
+		c.head.Segments = append(c.head.Segments, m.journal.names...)
 	}
 	for _, t := range m.tasks {
 		if t.started {
-			c.Clock = max(c.Clock, t.clock)
+			c.head.Clock = max(c.head.Clock, t.clock)
 		}
 		sections, err := t.capture()
 		if err != nil {
 			return nil, err
 		}
-		c.Sections = append(c.Sections, sections...)
-		c.Segments = append(c.Segments, t.questions.segments()...)
+		c.sections = append(c.sections, sections...)
+		c.head.Segments = append(c.head.Segments, t.questions.segments()...)
 	}
 	return c, nil
 }
@@ -281,11 +268,12 @@ func (m *Mill) appendFlow(b []byte) []byte {
 
 // capture is a task's sections. Feature, encoder and model states carry the description of their kind, so that a
 // changed flow is noticed.
-func (t *taskState) capture() ([]Section, error) {
-	var out []Section
+func (t *taskState) capture() ([]section, error) {
+	var out []section
 	prefix := "task/" + t.spec.Name + "/"
 	add := func(name, kind, fingerprint string, data []byte) {
-		out = append(out, Section{Name: prefix + name, Kind: kind, Version: sectionVersion, Fingerprint: fingerprint, Data: data})
+		out = append(out, section{Section: Section{Name: prefix + name, Kind: kind, Version: sectionVersion,
+			Fingerprint: fingerprint, Data: data}})
 	}
 	state := func(name string, s State) error {
 		if c, ok := s.(Capturer); ok {

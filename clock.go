@@ -177,3 +177,6 @@ func encode(encoders []Encoder, x, a, b *Vector) *Vector {
 	}
 	return x
 }
+
+// clockTime is the wall form of the flow's clock.
+func clockTime(micros int64) time.Time { return time.UnixMicro(micros).UTC() }

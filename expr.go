@@ -249,8 +249,8 @@ func quoteName(s string) string {
 	return `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
 }
 
-// boolean reports whether the expression is true, false or NULL for the rows of any table.
-func (e *Expr) boolean() bool {
+// Boolean reports whether the expression is true, false or NULL for the rows of any table.
+func (e *Expr) Boolean() bool {
 	switch e.root.op {
 	case opOr, opAnd, opNot, opEq, opNe, opLt, opLe, opGt, opGe, opIn, opBetween, opIsNull:
 		return true

@@ -42,7 +42,7 @@ func (e *Expr) BindCondition(t *Table) (*Bound, error) {
 		return nil, err
 	}
 	if k := b.kind; !anyKind(k) && k != KindBool && !isNumber(k) {
-		return nil, e.errorAt(e.root.pos, fmt.Sprintf("a condition is true or false, and %s is %s", part{node: e.root}, k.article()))
+		return nil, e.errorAt(e.root.pos, fmt.Sprintf("a condition is true or false, and %s is %s", part{node: e.root}, article(k)))
 	}
 	return b, nil
 }
@@ -89,7 +89,7 @@ func (b *binder) bind(n *exprNode) (part, error) {
 		return b.arithmetic(n, kids)
 	case opLower, opUpper:
 		if k := kids[0].kind; !anyKind(k) && k != KindText && k != KindOther {
-			return part{}, b.errorf(n, "%s takes text, and %s is %s", exprWords[n.op], kids[0], k.article())
+			return part{}, b.errorf(n, "%s takes text, and %s is %s", exprWords[n.op], kids[0], article(k))
 		}
 		return part{n, evalFold(kids[0].eval, n.op == opUpper), KindText}, nil
 	case opCoalesce:
@@ -133,7 +133,7 @@ func (b *binder) noColumn(n *exprNode) error {
 func (b *binder) logic(n *exprNode, kids []part) (part, error) {
 	for _, k := range kids {
 		if !anyKind(k.kind) && k.kind != KindBool && !isNumber(k.kind) {
-			return part{}, b.errorf(k.node, "%s takes true or false, and %s is %s", exprWords[n.op], k, k.kind.article())
+			return part{}, b.errorf(k.node, "%s takes true or false, and %s is %s", exprWords[n.op], k, article(k.kind))
 		}
 	}
 	var f evaluator
@@ -199,7 +199,7 @@ func (b *binder) comparable(n *exprNode, x, y *part, equality bool) error {
 			hint = "; a number has no quotes"
 		}
 	}
-	return b.errorf(n, "%s is %s and %s is %s: they do not compare%s", *x, k.article(), *y, l.article(), hint)
+	return b.errorf(n, "%s is %s and %s is %s: they do not compare%s", *x, article(k), *y, article(l), hint)
 }
 
 func choose(first bool, x, y part) part {
@@ -248,7 +248,7 @@ func (b *binder) arithmetic(n *exprNode, kids []part) (part, error) {
 	if !ok {
 		for _, k := range kids {
 			if !isNumber(k.kind) && !anyKind(k.kind) && k.kind != KindTime {
-				return part{}, b.errorf(n, "%s takes numbers, and %s is %s", exprWords[n.op], k, k.kind.article())
+				return part{}, b.errorf(n, "%s takes numbers, and %s is %s", exprWords[n.op], k, article(k.kind))
 			}
 		}
 		return part{}, b.errorf(n, "%s does not go with times: a time less a time is seconds, a time plus or less seconds is a time",
@@ -294,7 +294,7 @@ func (b *binder) cases(n *exprNode, kids []part) (part, error) {
 	var when, then []evaluator
 	for i := 0; i < last; i += 2 {
 		if k := kids[i].kind; !anyKind(k) && k != KindBool && !isNumber(k) {
-			return part{}, b.errorf(kids[i].node, "when takes true or false, and %s is %s", kids[i], k.article())
+			return part{}, b.errorf(kids[i].node, "when takes true or false, and %s is %s", kids[i], article(k))
 		}
 	}
 	kind, err := b.unify(n, kids, func(i int) bool { return i == last || i%2 == 1 })
@@ -339,7 +339,7 @@ func (b *binder) unify(n *exprNode, kids []part, pick func(i int) bool) (Kind, e
 			kind = KindText
 		default:
 			return 0, b.errorf(n, "%s gives either %s, which is %s, or %s, which is %s: write one kind", exprWords[n.op],
-				*common, common.kind.article(), kids[i], k.article())
+				*common, article(common.kind), kids[i], article(k))
 		}
 	}
 	return kind, nil
@@ -369,7 +369,7 @@ func isNumber(k Kind) bool { return k == KindInt || k == KindFloat || k == KindD
 func anyKind(k Kind) bool { return k == KindUnknown || k == KindNull }
 
 // article is the kind as a sentence needs it.
-func (k Kind) article() string {
+func article(k Kind) string {
 	switch k {
 	case KindBool:
 		return "a boolean"

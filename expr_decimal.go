@@ -34,8 +34,8 @@ func orderDecimals(x, y Value) (c int, ok bool) {
 }
 
 func decimalText(v Value, dst []byte) []byte {
-	if v.kind == KindInt {
-		return strconv.AppendInt(dst, int64(v.num), 10)
+	if v.Kind() == KindInt {
+		return strconv.AppendInt(dst, v.Int(), 10)
 	}
 	return v.Bytes()
 }

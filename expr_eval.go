@@ -53,15 +53,15 @@ func (t truth) and(u truth) truth {
 }
 
 func truthOf(v Value) truth {
-	switch v.kind {
+	switch v.Kind() {
 	case KindBool:
-		return truth(v.num)
+		return truth(v.Int())
 	case KindUnknown:
 		return isUnknown
 	case KindNull:
 		return isNull
 	case KindInt:
-		return truthIf(v.num != 0)
+		return truthIf(v.Bool())
 	}
 	f, ok := v.Number()
 	if !ok || f != f {
@@ -104,10 +104,10 @@ func evalOr(x, y evaluator) evaluator {
 func evalIsNull(x evaluator, not bool) evaluator {
 	return func(row []Value) Value {
 		v := x(row)
-		if v.kind == KindUnknown {
+		if v.Kind() == KindUnknown {
 			return v
 		}
-		return Bool((v.kind == KindNull) != not)
+		return Bool((v.Kind() == KindNull) != not)
 	}
 }
 
@@ -129,7 +129,7 @@ func evalBetween(x, low, high evaluator, not bool) evaluator {
 func evalIn(x evaluator, list []evaluator, not bool) evaluator {
 	return func(row []Value) Value {
 		v := x(row)
-		if v.kind == KindNull {
+		if v.Kind() == KindNull {
 			return v
 		}
 		t := isTrue // that v differs from all
@@ -148,7 +148,7 @@ func evalIn(x evaluator, list []evaluator, not bool) evaluator {
 func evalCoalesce(list []evaluator) evaluator {
 	return func(row []Value) Value {
 		for _, x := range list {
-			if v := x(row); v.kind != KindNull {
+			if v := x(row); v.Kind() != KindNull {
 				return v
 			}
 		}
@@ -173,11 +173,11 @@ func evalCase(when, then []evaluator, otherwise evaluator) evaluator {
 func evalFold(x evaluator, upper bool) evaluator {
 	return func(row []Value) Value {
 		v := x(row)
-		if anyKind(v.kind) {
+		if anyKind(v.Kind()) {
 			return v
 		}
 		s := v.Str()
-		if v.ptr == nil {
+		if v.Bytes() == nil {
 			s = string(v.AppendText(nil))
 		}
 		for i := 0; i < len(s); i++ {
@@ -195,10 +195,10 @@ func evalFold(x evaluator, upper bool) evaluator {
 
 // compare is x op y. NULL decides before Unknown does: whatever was not sent, a comparison with NULL is NULL.
 func compare(op exprOp, x, y Value) truth {
-	if x.kind == KindNull || y.kind == KindNull {
+	if x.Kind() == KindNull || y.Kind() == KindNull {
 		return isNull
 	}
-	if x.kind == KindUnknown || y.kind == KindUnknown {
+	if x.Kind() == KindUnknown || y.Kind() == KindUnknown {
 		return isUnknown
 	}
 	c, ok := order(x, y)
@@ -222,30 +222,30 @@ func compare(op exprOp, x, y Value) truth {
 
 // order is -1, 0 or 1; ok is false where x and y have no order: a NaN, text that is no number beside a number.
 func order(x, y Value) (c int, ok bool) {
-	if x.kind == KindBool {
-		x.kind = KindInt
+	if x.Kind() == KindBool {
+		x = Int(x.Int())
 	}
-	if y.kind == KindBool {
-		y.kind = KindInt
+	if y.Kind() == KindBool {
+		y = Int(y.Int())
 	}
 	switch {
-	case x.kind == KindInt && y.kind == KindInt:
-		return cmp3(int64(x.num), int64(y.num)), true
-	case isNumber(x.kind) && isNumber(y.kind):
+	case x.Kind() == KindInt && y.Kind() == KindInt:
+		return cmp3(x.Int(), y.Int()), true
+	case isNumber(x.Kind()) && isNumber(y.Kind()):
 		return orderNumbers(x, y)
-	case isNumber(x.kind):
+	case isNumber(x.Kind()):
 		return orderNumberText(x, y)
-	case isNumber(y.kind):
+	case isNumber(y.Kind()):
 		c, ok = orderNumberText(y, x)
 		return -c, ok
-	case x.kind == KindTime && y.kind == KindTime:
-		return cmp3(int64(x.num), int64(y.num)), true
-	case x.kind == KindTime:
+	case x.Kind() == KindTime && y.Kind() == KindTime:
+		return cmp3(x.Int(), y.Int()), true
+	case x.Kind() == KindTime:
 		return orderTimeText(x, y)
-	case y.kind == KindTime:
+	case y.Kind() == KindTime:
 		c, ok = orderTimeText(y, x)
 		return -c, ok
-	case (x.kind == KindBytes) == (y.kind == KindBytes):
+	case (x.Kind() == KindBytes) == (y.Kind() == KindBytes):
 		return strings.Compare(x.Str(), y.Str()), true
 	}
 	return 0, false
@@ -263,15 +263,15 @@ func cmp3[T int | int64 | uint64 | float64](a, b T) int {
 
 func orderNumbers(x, y Value) (int, bool) {
 	switch {
-	case x.kind == KindFloat && y.kind == KindFloat:
+	case x.Kind() == KindFloat && y.Kind() == KindFloat:
 		return orderFloats(x.Float(), y.Float())
-	case x.kind == KindInt && y.kind == KindFloat:
-		return orderIntFloat(int64(x.num), y.Float())
-	case x.kind == KindFloat && y.kind == KindInt:
-		c, ok := orderIntFloat(int64(y.num), x.Float())
+	case x.Kind() == KindInt && y.Kind() == KindFloat:
+		return orderIntFloat(x.Int(), y.Float())
+	case x.Kind() == KindFloat && y.Kind() == KindInt:
+		c, ok := orderIntFloat(y.Int(), x.Float())
 		return -c, ok
 	}
-	if x.kind != KindFloat && y.kind != KindFloat {
+	if x.Kind() != KindFloat && y.Kind() != KindFloat {
 		if c, ok := orderDecimals(x, y); ok {
 			return c, true
 		}
@@ -305,7 +305,7 @@ func orderIntFloat(i int64, f float64) (int, bool) {
 
 // orderNumberText compares a number with what a column without a declared type may hold.
 func orderNumberText(x, t Value) (int, bool) {
-	if t.kind != KindText && t.kind != KindOther {
+	if t.Kind() != KindText && t.Kind() != KindOther {
 		return 0, false
 	}
 	f, ok := Text(t.Str()).Number()
@@ -317,7 +317,7 @@ func orderNumberText(x, t Value) (int, bool) {
 }
 
 func orderTimeText(x, t Value) (int, bool) {
-	if t.kind != KindText && t.kind != KindOther {
+	if t.Kind() != KindText && t.Kind() != KindOther {
 		return 0, false
 	}
 	switch t.Str() {
@@ -327,7 +327,7 @@ func orderTimeText(x, t Value) (int, bool) {
 		return 1, true
 	}
 	micros, ok := parseISO(t.Str())
-	return cmp3(int64(x.num), micros), ok
+	return cmp3(x.Int(), micros), ok
 }
 
 func evalNegate(x evaluator) evaluator {
@@ -336,10 +336,10 @@ func evalNegate(x evaluator) evaluator {
 
 func negate(v Value) Value {
 	switch {
-	case anyKind(v.kind):
+	case anyKind(v.Kind()):
 		return v
-	case v.kind == KindInt && int64(v.num) != math.MinInt64:
-		return Int(-int64(v.num))
+	case v.Kind() == KindInt && v.Int() != math.MinInt64:
+		return Int(-v.Int())
 	}
 	f, ok := v.Number()
 	if !ok {
@@ -361,15 +361,15 @@ func evalArithmetic(op exprOp, x, y evaluator) evaluator {
 
 func calculate(op exprOp, x, y Value) Value {
 	switch {
-	case x.kind == KindNull || y.kind == KindNull:
+	case x.Kind() == KindNull || y.Kind() == KindNull:
 		return Null()
-	case x.kind == KindUnknown || y.kind == KindUnknown:
+	case x.Kind() == KindUnknown || y.Kind() == KindUnknown:
 		return Value{}
-	case x.kind == KindInt && y.kind == KindInt:
-		if v, ok := calculateInts(op, int64(x.num), int64(y.num)); ok {
+	case x.Kind() == KindInt && y.Kind() == KindInt:
+		if v, ok := calculateInts(op, x.Int(), y.Int()); ok {
 			return v
 		}
-	case x.kind == KindTime || y.kind == KindTime:
+	case x.Kind() == KindTime || y.Kind() == KindTime:
 		return calculateTimes(op, x, y)
 	}
 	f, ok := x.Number()
@@ -428,17 +428,17 @@ func magnitude(a int64) uint64 {
 }
 
 func calculateTimes(op exprOp, x, y Value) Value {
-	if x.kind == KindTime && y.kind == KindTime {
+	if x.Kind() == KindTime && y.Kind() == KindTime {
 		if op == opSub {
-			return Float(float64(int64(x.num)-int64(y.num)) / 1e6)
+			return Float(float64(x.Int()-y.Int()) / 1e6)
 		}
 		return Null()
 	}
-	if y.kind == KindTime && op == opAdd {
+	if y.Kind() == KindTime && op == opAdd {
 		x, y = y, x
 	}
 	seconds, ok := y.Number()
-	if x.kind != KindTime || !ok || op != opAdd && op != opSub {
+	if x.Kind() != KindTime || !ok || op != opAdd && op != opSub {
 		return Null()
 	}
 	if op == opSub {
@@ -448,5 +448,5 @@ func calculateTimes(op exprOp, x, y Value) Value {
 	if !(math.Abs(micros) < 1<<61) {
 		return Null()
 	}
-	return Timestamp(int64(x.num) + int64(micros))
+	return Timestamp(x.Int() + int64(micros))
 }

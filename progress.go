@@ -5,13 +5,6 @@ import (
 	"time"
 )
 
-// Counter is an upgrade of Source: how much there is to read, for people who wait.
-type Counter interface {
-	// Count is about how many rows the snapshot will have and, where the stream has an end, how many changes it will
-	// have; 0 where that is not known. It runs beside Changes and must not slow it down much.
-	Count(ctx context.Context) (snapshot, stream uint64, err error)
-}
-
 // expect asks the source how much there is to read. What cannot be counted is left out: the flow goes on without.
 func (m *Mill) expect(ctx context.Context, c Counter) {
 	snapshot, stream, err := c.Count(ctx)

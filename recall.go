@@ -1,32 +1,8 @@
 package tidemill
 
 import (
-	"context"
 	"fmt"
-	"time"
 )
-
-// Recaller is an upgrade of Sink: it reads back what it has written, for reports. It needs no Resume and takes no lock, so
-// it works while another process writes.
-type Recaller interface {
-	// Recall is the newest predictions of a task that have their truth, newest first, at most limit.
-	Recall(ctx context.Context, task string, limit int) ([]Recalled, error)
-}
-
-// Recalled is a prediction and its truth, as a sink keeps them.
-type Recalled struct {
-	ID, Label, Truth string
-	Score            float64 // NaN where it has none
-	Probabilities    map[string]float64
-	Asked, Answered  time.Time // on the flow's clock; zero where not kept
-}
-
-// Finder is an upgrade of Source: it looks rows up as they are now, for reports.
-type Finder interface {
-	// Find is a column's value by the row's id, which is the text of a primary key of one column. What is not there is
-	// left out; where the key is not one column, all of it.
-	Find(ctx context.Context, table, column string, ids []string) (map[string]Value, error)
-}
 
 // Picture is the grey bytes that a task's feature reads in a row, 0 black to 255 white; nil where it reads none. Any
 // goroutine.

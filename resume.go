@@ -100,6 +100,15 @@ func (m *Mill) statusOf(ctx context.Context, c *Checkpoint) CheckpointStatus {
 	return s
 }
 
+// wholeCheckpoint is the state as it stands, written down at once.
+func (m *Mill) wholeCheckpoint() (*Checkpoint, error) {
+	c, err := m.capture()
+	if err != nil {
+		return nil, err
+	}
+	return c.complete()
+}
+
 // saveNewSinks writes the state again when a sink was added to the flow, so that what it will hold is known to a checkpoint.
 func (m *Mill) saveNewSinks(ctx context.Context, marks []Mark) error {
 	added := false
@@ -111,10 +120,7 @@ func (m *Mill) saveNewSinks(ctx context.Context, marks []Mark) error {
 	if !added || m.flow.Store == nil {
 		return nil
 	}
-	c, err := m.capture()
-	if err == nil {
-		err = c.write()
-	}
+	c, err := m.wholeCheckpoint()
 	if err != nil {
 		return err
 	}
@@ -128,10 +134,7 @@ func (m *Mill) saveNewSinks(ctx context.Context, marks []Mark) error {
 // saveBegun writes the checkpoint that says whether a history has begun: what a run that crashes before its snapshot is
 // whole leaves at the source is then known as this flow's own.
 func (m *Mill) saveBegun(ctx context.Context) error {
-	c, err := m.capture()
-	if err == nil {
-		err = c.write()
-	}
+	c, err := m.wholeCheckpoint()
 	if err != nil {
 		return err
 	}

@@ -5,13 +5,6 @@ import (
 	"time"
 )
 
-// Retainer is an upgrade of Source: how much of its log the server keeps because this flow has not released it yet. A flow
-// that stops for good goes on holding it; people are told before a disk is full.
-type Retainer interface {
-	// Retained is that size in bytes. It runs beside Changes, each quarter of a minute, and must not slow it down.
-	Retained(ctx context.Context) (bytes uint64, err error)
-}
-
 // retainedEvery is how often the server is asked.
 const retainedEvery = 15 * time.Second
 

@@ -488,3 +488,17 @@ func (m *Mill) pass(cs []Change) {
 	}
 	m.made.Store(m.seq)
 }
+
+// stampRead notes on changes whose source tells no commit time when they were read.
+func stampRead(cs []Change, read time.Time) {
+	var last *Tx
+	for i := range cs {
+		tx := cs[i].Tx
+		if tx == nil || tx == last {
+			continue
+		}
+		if last = tx; tx.Commit.IsZero() && tx.Read.IsZero() {
+			tx.Read = read
+		}
+	}
+}

@@ -139,14 +139,14 @@ func errNoTime(b *boundOn, row []Value) error {
 		return &RowError{Reason: fmt.Sprintf("its time %s is NULL: correct the row or the column that `at:` names", column)}
 	}
 	text := v.String()
-	if v.kind == KindBytes || len(text) > 100 {
+	if v.Kind() == KindBytes || len(text) > 100 {
 		text = fmt.Sprintf("%d bytes", len(text))
 	}
 	_, number := v.Number()
 	switch {
-	case number && b.on.Unix == "" && v.kind != KindBool:
+	case number && b.on.Unix == "" && v.Kind() != KindBool:
 		return &RowError{Reason: fmt.Sprintf("its time %s is the number %s: say `unix: s` or `unix: ms` beside `at:` if it counts from 1970, or correct the row", column, text)}
-	case number && v.kind != KindBool:
+	case number && v.Kind() != KindBool:
 		return &RowError{Reason: fmt.Sprintf("its time %s, %s, is out of range for `unix: %s`: correct the row, or what `unix:` says", column, text, b.on.Unix)}
 	case b.on.Unix != "":
 		return &RowError{Reason: fmt.Sprintf("its time %s, %q, is no number as `unix: %s` says: correct the row, or leave `unix:` out if the column holds times or ISO text", column, text, b.on.Unix)}

@@ -254,7 +254,7 @@ func (m *Mill) closing(ctx context.Context, t *taskState) error {
 		}
 		m.mu.Lock()
 		if asked {
-			err = t.closeRow(c.clone(), tt) // a run and its outputs keep the row past the scan
+			err = t.closeRow(cloneChange(c), tt) // a run and its outputs keep the row past the scan
 		}
 		if err == nil && n%runMax == 0 {
 			err = t.flush()
@@ -361,20 +361,6 @@ func (t *taskState) closeError(err error, c *Change, tt *taskTable) error {
 	return t.reject(err, c, tt, 0)
 }
 
-// clone is the change with values of its own.
-func (c *Change) clone() *Change {
-	d := *c
-	d.After = slices.Clone(c.After)
-	for i, v := range d.After {
-		d.After[i] = v.Clone()
-	}
-	d.Before = slices.Clone(c.Before)
-	for i, v := range d.Before {
-		d.Before[i] = v.Clone()
-	}
-	return &d
-}
-
 // startOver empties everything after a snapshot that broke off. What the sinks have of it they give up, as after a crash:
 // the next snapshot may tell other rows under the same ordinals.
 func (m *Mill) startOver(ctx context.Context) error {
@@ -409,4 +395,18 @@ func (m *Mill) startOver(ctx context.Context) error {
 	m.stats.snapshot = PhaseStatus{}
 	m.sm.Unlock()
 	return nil
+}
+
+// cloneChange is the change with values of its own.
+func cloneChange(c *Change) *Change {
+	d := *c
+	d.After = slices.Clone(c.After)
+	for i, v := range d.After {
+		d.After[i] = v.Clone()
+	}
+	d.Before = slices.Clone(c.Before)
+	for i, v := range d.Before {
+		d.Before[i] = v.Clone()
+	}
+	return &d
 }

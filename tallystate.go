@@ -11,7 +11,7 @@ func (t *tally) capture() (func(b []byte) ([]byte, error), error) {
 	for i, s := range t.scores {
 		one := scored{name: scoreName(s)}
 		for _, g := range t.group(i) {
-			write, err := captured(g)
+			write, err := fixState(g)
 			if err != nil {
 				return nil, err
 			}
@@ -37,8 +37,8 @@ func (t *tally) capture() (func(b []byte) ([]byte, error), error) {
 	}, nil
 }
 
-// captured is a state's Capture; of one that has none its bytes, written down at once.
-func captured(s State) (func(b []byte) ([]byte, error), error) {
+// fixState is a state's Capture; of one that has none its bytes, written down at once.
+func fixState(s State) (func(b []byte) ([]byte, error), error) {
 	if c, ok := s.(Capturer); ok {
 		return c.Capture(), nil
 	}

@@ -324,7 +324,7 @@ func (t *taskState) fresh() (Model, []Encoder, []FeatureColumn, error) {
 func (t *taskState) booleanLabels() bool {
 	all := append(slices.Clone(t.learn), t.eval...)
 	for _, tr := range all {
-		if tr.label == nil || !tr.label.boolean() {
+		if tr.label == nil || !tr.label.Boolean() {
 			return false
 		}
 	}

@@ -9,14 +9,14 @@ import (
 // truth reads a label: the class's index or the value, and its text. A label that an open set of classes does not have is
 // added to it, also where the answer only evaluates.
 func (t *taskState) truth(lab Value) (y float64, text string, err error) {
-	if t.kind == Regress || t.kind == Anomaly && lab.kind != KindText {
+	if t.kind == Regress || t.kind == Anomaly && lab.Kind() != KindText {
 		f, ok := lab.Number()
 		if !ok || math.IsNaN(f) || math.IsInf(f, 0) {
 			return 0, "", &RowError{Reason: fmt.Sprintf("its label %q is not a finite number", lab.String())}
 		}
 		return f, strconv.FormatFloat(f, 'g', -1, 64), nil
 	}
-	if f, ok := lab.Number(); lab.kind == KindFloat && ok && (math.IsNaN(f) || math.IsInf(f, 0)) {
+	if f, ok := lab.Number(); lab.Kind() == KindFloat && ok && (math.IsNaN(f) || math.IsInf(f, 0)) {
 		return 0, "", &RowError{Reason: "its label is not a finite number"}
 	}
 	var buf [64]byte

@@ -5,15 +5,12 @@ import (
 	"time"
 )
 
-// dayMicros is a day of the flow's clock.
-const dayMicros = int64(24 * time.Hour / time.Microsecond)
-
 // timeOf reads a value as the flow's time in microseconds: a time, ISO text ("2013-01-01", "2013-01-01 05:15[:00[.5]]", with
 // T or a zone), or a number of seconds or milliseconds where unix says so. Text without a zone is UTC.
 func timeOf(v Value, unix string) (int64, bool) {
-	switch v.kind {
+	switch v.Kind() {
 	case KindTime:
-		return int64(v.num), true
+		return v.Int(), true
 	case KindInt, KindFloat, KindDecimal:
 		if unix == "" {
 			return 0, false
@@ -22,11 +19,11 @@ func timeOf(v Value, unix string) (int64, bool) {
 		if !ok || f != f || f > 9e15 || f < -9e15 {
 			return 0, false
 		}
-		if v.kind == KindInt {
+		if v.Kind() == KindInt {
 			if unix == "ms" {
-				return int64(v.num) * 1e3, true
+				return v.Int() * 1e3, true
 			}
-			if i := int64(v.num); i < 9e12 && i > -9e12 {
+			if i := v.Int(); i < 9e12 && i > -9e12 {
 				return i * 1e6, true
 			}
 			return 0, false
@@ -141,6 +138,3 @@ func parseTime(s string) (int64, bool) {
 	}
 	return t, true
 }
-
-// clockTime is the wall form of the flow's clock.
-func clockTime(micros int64) time.Time { return time.UnixMicro(micros).UTC() }

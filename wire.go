@@ -116,15 +116,15 @@ func (d *decoder) done() error {
 
 // putValue appends one value; value reads it back. It is the format of the journal and of held rows.
 func putValue(b []byte, v Value) []byte {
-	b = append(b, byte(v.kind))
-	switch v.kind {
+	b = append(b, byte(v.Kind()))
+	switch v.Kind() {
 	case KindUnknown, KindNull:
 	case KindBool:
-		b = append(b, byte(v.num))
+		b = append(b, byte(v.Int()))
 	case KindInt, KindTime:
-		b = putVarint(b, int64(v.num))
+		b = putVarint(b, v.Int())
 	case KindFloat:
-		b = putU64(b, v.num)
+		b = putF64(b, v.Float())
 	default:
 		b = putBytes(b, v.Bytes())
 	}
@@ -133,20 +133,27 @@ func putValue(b []byte, v Value) []byte {
 
 // value reads a value that shares d's memory.
 func (d *decoder) value() Value {
-	k := Kind(d.byte())
-	switch k {
-	case KindUnknown, KindNull:
-		return Value{kind: k}
+	switch k := Kind(d.byte()); k {
+	case KindUnknown:
+		return Value{}
+	case KindNull:
+		return Null()
 	case KindBool:
-		return Value{kind: k, num: uint64(d.byte() & 1)}
-	case KindInt, KindTime:
-		return Value{kind: k, num: uint64(d.varint())}
+		return Bool(d.byte()&1 == 1)
+	case KindInt:
+		return Int(d.varint())
+	case KindTime:
+		return Timestamp(d.varint())
 	case KindFloat:
-		return Value{kind: k, num: d.u64()}
-	case KindDecimal, KindText, KindBytes, KindOther:
-		v := Blob(d.bytes())
-		v.kind = k
-		return v
+		return Float(d.f64())
+	case KindDecimal:
+		return DecimalBytes(d.bytes())
+	case KindText:
+		return TextBytes(d.bytes())
+	case KindBytes:
+		return Blob(d.bytes())
+	case KindOther:
+		return OtherBytes(d.bytes())
 	}
 	d.fail()
 	return Value{}
