@@ -52,6 +52,9 @@ func (t truth) and(u truth) truth {
 	return isTrue
 }
 
+// Holds reports whether a condition with the value v is met: SQL's true, or a number other than 0, as SQLite's booleans are.
+func Holds(v Value) bool { return truthOf(v) == isTrue }
+
 func truthOf(v Value) truth {
 	switch v.Kind() {
 	case KindBool:

@@ -351,7 +351,7 @@ func match(list []*boundOn, c *Change) (*boundOn, error) {
 			if !v.Known() {
 				return nil, notSent("its `where:`")
 			}
-			if !holdsTrue(v) {
+			if !Holds(v) {
 				continue
 			}
 		}
@@ -368,15 +368,12 @@ func notSent(what string) error {
 // matchRow is match for a snapshot row, whatever `on` says.
 func matchRow(list []*boundOn, c *Change) *boundOn {
 	for _, b := range list {
-		if b.where == nil || holdsTrue(b.where.Eval(c.After)) {
+		if b.where == nil || Holds(b.where.Eval(c.After)) {
 			return b
 		}
 	}
 	return nil
 }
-
-// holdsTrue is Bound.True of a value: SQLite's booleans are numbers.
-func holdsTrue(v Value) bool { return truthOf(v) == isTrue }
 
 // idOf is the row's id: the id expression's text, or the key's values joined by commas; false where a part is NULL or
 // was not sent.
