@@ -116,21 +116,17 @@ func (b *builder) checkModel(t *builtTask) {
 
 // checkScores refuses scores that would never have a figure.
 func (b *builder) checkScores(t *builtTask) {
-	suits := func(s tidemill.Score) bool {
-		x, ok := s.(tidemill.Suited)
-		return !ok || x.Suits(t.model.Kind())
-	}
 	for i := range t.shape.Scores {
 		one := &t.shape.Scores[i]
 		if one.cfg == nil {
 			continue
 		}
-		if s, err := one.cfg.Build(b.shape.Name); err != nil || suits(s) {
+		if s, err := one.cfg.Build(b.shape.Name); err != nil || s.Suits(t.model.Kind()) {
 			continue
 		}
 		var others []string
 		for _, name := range slices.Sorted(maps.Keys(b.kinds.Scores)) {
-			if s, err := b.kinds.Scores[name]().Build(b.shape.Name); err == nil && suits(s) {
+			if s, err := b.kinds.Scores[name]().Build(b.shape.Name); err == nil && s.Suits(t.model.Kind()) {
 				others = append(others, name)
 			}
 		}

@@ -240,10 +240,12 @@ func (*scoreConfig) Build(string) (tidemill.Score, error) { return &score{}, nil
 
 type score struct{ stateless }
 
-func (*score) Name() string            { return "score" }
-func (*score) New() tidemill.Score     { return &score{} }
-func (*score) Update(*tidemill.Answer) {}
-func (*score) Value() float64          { return 0 }
+func (*score) Name() string                  { return "score" }
+func (*score) Describe() string              { return "score" }
+func (*score) Suits(tidemill.ModelKind) bool { return true }
+func (*score) New() tidemill.Score           { return &score{} }
+func (*score) Update(*tidemill.Answer)       {}
+func (*score) Value() float64                { return 0 }
 
 type dirConfig struct {
 	Path string `yaml:"path" required:"true" short:"true" doc:"The folder."`

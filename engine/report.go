@@ -152,10 +152,10 @@ func (t *taskState) status() (_ TaskStatus, later []func(*TaskStatus)) {
 			}
 			if d, ok := sc.(tidemill.Detailed); ok {
 				x.Details = d.Details(t.classes.labels)
-			}
-			if cf, ok := sc.(tidemill.Confuser); ok && (ty.phase != tidemill.Snapshot && !streamed || s.Confusion == nil) {
-				streamed = ty.phase == tidemill.Stream
-				s.Confusion = cf.Confusion()
+				if ty.phase != tidemill.Snapshot && !streamed || s.Confusion == nil {
+					streamed = ty.phase == tidemill.Stream
+					s.Confusion = d.Confusion()
+				}
 			}
 			s.Scores = append(s.Scores, x)
 		}

@@ -238,13 +238,6 @@ func (t *tally) group(i int) []tidemill.Score {
 	return g
 }
 
-func scoreName(s tidemill.Score) string {
-	if d, ok := s.(tidemill.Describer); ok {
-		return d.Describe()
-	}
-	return s.Name()
-}
-
 // read restores the scores that the flow still has, by their description; a new score starts empty.
 func (t *tally) read(b []byte) error {
 	d := decoder{b: b}
@@ -259,7 +252,7 @@ func (t *tally) read(b []byte) error {
 			states = append(states, d.bytes())
 		}
 		for i, s := range t.scores {
-			if d.err != nil || scoreName(s) != name {
+			if d.err != nil || s.Describe() != name {
 				continue
 			}
 			group := t.group(i)

@@ -156,7 +156,7 @@ func newTask(f *tidemill.Flow, no int, term uint64) (*taskState, error) {
 		t.threshold = 0.5
 	}
 	for _, s := range spec.Scores {
-		if x, ok := s.(tidemill.Suited); ok && !x.Suits(t.kind) {
+		if !s.Suits(t.kind) {
 			return nil, fmt.Errorf("task %s: score %s has no figure for a model that is to %s", spec.Name, s.Name(), t.kind)
 		}
 	}

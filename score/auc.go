@@ -59,6 +59,10 @@ func (f *auc) name() string     { return "auc" }
 func (f *auc) describe() string { return fmt.Sprintf("auc max=%d", f.max) }
 func (f *auc) empty() figure    { return &auc{max: f.max} }
 
+func (f *auc) kinds() []tidemill.ModelKind {
+	return []tidemill.ModelKind{tidemill.Classify, tidemill.Anomaly}
+}
+
 func (f *auc) take(a *tidemill.Answer) (item, bool) {
 	it := item{}
 	switch a.Kind {

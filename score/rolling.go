@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/statebytes"
@@ -42,11 +43,14 @@ func newRolling(f figure, n int) *rolling { return &rolling{f: f, n: min(max(n, 
 // Name implements tidemill.Score.
 func (s *rolling) Name() string { return s.f.name() }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Score.
 func (s *rolling) Describe() string { return fmt.Sprintf("%s rolling=%d", s.f.describe(), s.n) }
 
 // New implements tidemill.Score.
 func (s *rolling) New() tidemill.Score { return newRolling(s.f, s.n) }
+
+// Suits implements tidemill.Score.
+func (s *rolling) Suits(kind tidemill.ModelKind) bool { return slices.Contains(s.f.kinds(), kind) }
 
 // Update implements tidemill.Score.
 func (s *rolling) Update(a *tidemill.Answer) {
@@ -83,7 +87,7 @@ func (s *rolling) Value() float64 {
 	return s.folded().value()
 }
 
-// Confusion implements tidemill.Confuser where the score counts classes; otherwise it is nil.
+// Confusion implements tidemill.Detailed where the score counts classes; otherwise it is nil.
 func (s *rolling) Confusion() [][]uint64 { return confusionOf(s.folded()) }
 
 // Details implements tidemill.Detailed where the score has further figures; otherwise it is nil.

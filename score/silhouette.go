@@ -21,7 +21,7 @@ func (*SilhouetteConfig) Build(string) (tidemill.Score, error) { return Silhouet
 // costs one look at the distances, not one at all rows: figures are higher than the full silhouette's. 1 is best, 0 a row
 // half way between two centres (also where both distances are 0). Rows are not counted until there are two centres.
 func Silhouette() *Total {
-	return total(&mean{label: "silhouette", of: func(a *tidemill.Answer) (float64, bool) {
+	return total(&mean{label: "silhouette", suits: []tidemill.ModelKind{tidemill.Cluster}, of: func(a *tidemill.Answer) (float64, bool) {
 		if a.Kind != tidemill.Cluster {
 			return 0, false
 		}

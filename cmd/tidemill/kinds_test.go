@@ -227,7 +227,7 @@ func TestKindsExamples(t *testing.T) {
 					t.Fatal(err)
 				}
 				for kind, model := range map[tidemill.ModelKind]string{tidemill.Classify: "logistic", tidemill.Regress: "linear", tidemill.Cluster: "kmeans"} {
-					if s.(tidemill.Suited).Suits(kind) {
+					if s.Suits(kind) {
 						task += "    model: " + model + "\n"
 					}
 				}
