@@ -26,9 +26,15 @@ type Example struct {
 
 // Model learns and answers. Learn, Bind and UnmarshalBinary run alone; Predict runs beside other Predicts.
 type Model interface {
+	// Describe is the settings in one canonical line without secrets: a checkpoint is refused where it is another. It
+	// names whatever changes results.
+	Describe() string
 	Kind() ModelKind
 	// New is an untrained, unbound model of the same settings.
 	New() Model
+	// Bind is called once, before Learn, Predict and UnmarshalBinary. An error stops the flow: a fixed set of classes is
+	// missing, a sparse feature that the model cannot take.
+	Bind(in Input) error
 	// Learn takes one row. Classes may grow: a Y[0] beyond the classes seen so far adds them.
 	Learn(e *Example)
 	// Predict appends the prediction for x: a pure read. Classifiers append one probability per class known to the
@@ -37,16 +43,12 @@ type Model interface {
 	State
 }
 
-// Input is what a model is told before all else.
+// Input is what an encoder or a model is told before all else.
 type Input struct {
-	Columns []FeatureColumn // of the vectors that Learn and Predict will see, after encoders
+	Columns []FeatureColumn // of the vectors that it will see
 	Classes int             // the fixed number of classes; 0 when the set is open or there are none
 	Terms   bool            // whether vectors carry sparse terms too
 }
-
-// Binder is an upgrade of Model: called once before Learn, Predict and UnmarshalBinary. An error stops the flow: a
-// fixed set of classes is missing, a sparse feature that the model cannot take.
-type Binder interface{ Bind(in Input) error }
 
 // Preparer is an upgrade of Model: the encoders that this model wants before it unless the task names its own, for
 // these columns: scaling and one-hot for linear models, none for trees.
@@ -92,11 +94,6 @@ type BatchPredictor interface {
 // Float32er is an upgrade of Model: true asks for blocks in float32.
 type Float32er interface{ Float32() bool }
 
-// Predictor is the reading half of a model.
-type Predictor interface {
-	Predict(dst []float64, x *Vector) []float64
-}
-
 // Weighted is an upgrade of Model for people: the weights by column, for `tidemill state` and the dashboard.
 type Weighted interface {
 	// Weights calls yield for each weight: the dense column's index or -1 with the term's hash, the output's index, the weight.
@@ -106,5 +103,6 @@ type Weighted interface {
 // Centred is an upgrade of cluster models: the centres, one slice each.
 type Centred interface{ Centres() [][]float64 }
 
-// Warner is an upgrade of Model and Encoder: what people should know (what it had to refuse), empty when all is well.
+// Warner is an upgrade of Feature, Encoder and Model: what people should know (what it had to refuse, and how much of it),
+// empty when all is well.
 type Warner interface{ Warnings() []string }

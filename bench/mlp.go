@@ -44,7 +44,7 @@ func mlpChild(_ context.Context, a args) (figures, error) {
 	for i := range columns {
 		columns[i] = tidemill.FeatureColumn{Name: strconv.Itoa(i), Scaled: true}
 	}
-	if err := m.(tidemill.Binder).Bind(tidemill.Input{Columns: columns, Classes: 10}); err != nil {
+	if err := m.Bind(tidemill.Input{Columns: columns, Classes: 10}); err != nil {
 		return nil, err
 	}
 	const block = 512

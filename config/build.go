@@ -213,10 +213,10 @@ func (t *builtTask) elsewhere(b *builder) string {
 	return ""
 }
 
-// window is the path of the first feature that lives on the flow's clock; "" where there is none.
+// window is the path of the first feature whose values hang on what came before; "" where there is none.
 func (t *builtTask) window() string {
 	for i, f := range t.features {
-		if _, ok := f.(tidemill.Timed); ok {
+		if len(f.Folds()) > 0 {
 			return t.paths[i]
 		}
 	}
@@ -314,7 +314,8 @@ func (b *builder) prepend(list []tidemill.Encoder, name, path string) []tidemill
 func (t *builtTask) columns() []tidemill.FeatureColumn {
 	var cols []tidemill.FeatureColumn
 	for _, f := range t.features {
-		cols = append(cols, f.Columns()...)
+		dense, _ := f.Columns()
+		cols = append(cols, dense...)
 	}
 	return cols
 }

@@ -103,7 +103,8 @@ func (b *builder) checkModel(t *builtTask) {
 	cols := t.columns()
 	seen := map[string]int{}
 	for i, f := range t.features {
-		for _, c := range f.Columns() {
+		dense, _ := f.Columns()
+		for _, c := range dense {
 			if _, twice := seen[c.Name]; twice {
 				b.path(t.paths[i], "two features are called %q; the first is in line %d", c.Name, b.find(t.paths[seen[c.Name]]).line)
 				return
@@ -147,15 +148,17 @@ func (b *builder) bind(t *builtTask, cols []tidemill.FeatureColumn) {
 	} else if p, ok := m.(tidemill.Preparer); ok {
 		encoders = p.Encoders(cols)
 	}
-	terms := false
+	in := tidemill.Input{Columns: cols, Classes: len(t.shape.Classes)}
+	if in.Classes == 0 && m.Kind() == tidemill.Classify && t.booleanLabels() {
+		in.Classes = 2
+	}
 	for _, f := range t.features {
-		if x, ok := f.(tidemill.Termer); ok {
-			terms = x.Terms(terms)
-		}
+		_, terms := f.Columns()
+		in.Terms = in.Terms || terms
 	}
 	for i, e := range encoders {
-		out, err := e.Bind(cols)
-		if err != nil {
+		var err error
+		if in, err = e.Bind(in); err != nil {
 			path := join(t.path, "model")
 			if len(t.shape.Encoders) > 0 {
 				path = fmt.Sprintf("%s.encoders[%d]", t.path, i)
@@ -163,19 +166,9 @@ func (b *builder) bind(t *builtTask, cols []tidemill.FeatureColumn) {
 			b.path(path, "%v", err)
 			return
 		}
-		cols = out
-		if x, ok := e.(tidemill.Termer); ok {
-			terms = x.Terms(terms)
-		}
 	}
-	if binder, ok := m.(tidemill.Binder); ok {
-		classes := len(t.shape.Classes)
-		if classes == 0 && t.model.Kind() == tidemill.Classify && t.booleanLabels() {
-			classes = 2
-		}
-		if err := binder.Bind(tidemill.Input{Columns: cols, Classes: classes, Terms: terms}); err != nil {
-			b.path(t.shape.Model.path, "%v", err)
-		}
+	if err := m.Bind(in); err != nil {
+		b.path(t.shape.Model.path, "%v", err)
 	}
 }
 
@@ -240,11 +233,8 @@ func (b *builder) checkLeak(t *builtTask) {
 		}
 		hidden := x.Columns()
 		for i, f := range t.features {
-			table := columnsTable(l.table, hidden)
-			if _, ok := f.(tidemill.Timed); ok {
-				table = nil // a window leaves its own row out, but for the columns that it is matched by
-			}
-			for _, c := range reads(f, table) {
+			columns, _ := f.Needs(columnsTable(l.table, hidden), tidemill.Asks) // a window leaves its own row out
+			for _, c := range columns {
 				if slices.Contains(hidden, c) {
 					b.word(t.paths[i], c, "column %s is read by the label in line %d: a feature must not know the answer", c, b.find(l.path).line)
 				}
@@ -266,18 +256,6 @@ func (t *builtTask) asks(table string) bool {
 		}
 	}
 	return len(t.shape.Predict)+len(t.shape.Evaluate) == 0
-}
-
-func reads(f tidemill.Feature, t *tidemill.Table) []string {
-	if n, ok := f.(tidemill.Needer); ok {
-		cols, _ := n.Needs(t)
-		return cols
-	}
-	var names []string
-	for _, c := range f.Columns() {
-		names = append(names, c.Name)
-	}
-	return names
 }
 
 // sameTable compares two words for a table, of which either may leave the schema out.

@@ -138,7 +138,7 @@ func (f *File) explain(t *builtTask, path string, err error) *Error {
 		r.exprError(n, path, expr)
 	case strings.HasSuffix(path, ".features"):
 		for k, feature := range t.features {
-			if d, ok := feature.(tidemill.Describer); ok && strings.Contains(err.Error(), ": feature "+d.Describe()+": ") {
+			if strings.Contains(err.Error(), ": feature "+feature.Describe()+": ") {
 				path = t.paths[k]
 			}
 		}

@@ -100,7 +100,7 @@ func (c *windowConfig) Build(string) (tidemill.Feature, error) {
 	if c.Mean != "" && c.Count != "" {
 		return nil, errors.New("window: mean and count exclude each other")
 	}
-	return &window{feature{columns: []string{c.Mean + c.Count + "_" + c.By}}}, nil
+	return &window{feature{columns: []string{c.Mean + c.Count + "_" + c.By}}, c.Of}, nil
 }
 
 type feature struct {
@@ -108,12 +108,15 @@ type feature struct {
 	columns []string
 }
 
-func (f *feature) Columns() (list []tidemill.FeatureColumn) {
+func (f *feature) Describe() string { return "feature " + strings.Join(f.columns, ",") }
+func (f *feature) Columns() (list []tidemill.FeatureColumn, terms bool) {
 	for _, c := range f.columns {
 		list = append(list, tidemill.FeatureColumn{Name: c})
 	}
-	return list
+	return list, false
 }
+func (f *feature) Folds() []string                                       { return nil }
+func (f *feature) Needs(*tidemill.Table, tidemill.Role) ([]string, bool) { return f.columns, false }
 func (f *feature) Bind(t *tidemill.Table, _ tidemill.Role) error {
 	for _, c := range f.columns {
 		if t.Col(c) < 0 {
@@ -122,14 +125,16 @@ func (f *feature) Bind(t *tidemill.Table, _ tidemill.Role) error {
 	}
 	return nil
 }
-func (*feature) Update(*tidemill.Change)                         {}
-func (*feature) Append(*tidemill.Vector, *tidemill.Change) error { return nil }
+func (*feature) Update(*tidemill.Change, int64)                         {}
+func (*feature) Append(*tidemill.Vector, *tidemill.Change, int64) error { return nil }
 
-type window struct{ feature }
+type window struct {
+	feature
+	of string
+}
 
-func (*window) Bind(*tidemill.Table, tidemill.Role) error                { return nil }
-func (*window) UpdateAt(*tidemill.Change, int64)                         {}
-func (*window) AppendAt(*tidemill.Vector, *tidemill.Change, int64) error { return nil }
+func (w *window) Folds() []string                         { return []string{w.of} }
+func (*window) Bind(*tidemill.Table, tidemill.Role) error { return nil }
 
 type encoderConfig struct{}
 
@@ -139,10 +144,12 @@ func (*encoderConfig) Build(string) (tidemill.Encoder, error) { return &encoder{
 
 type encoder struct{ stateless }
 
-func (*encoder) Bind(in []tidemill.FeatureColumn) ([]tidemill.FeatureColumn, error) { return in, nil }
-func (*encoder) Learn(*tidemill.Vector, []float64)                                  {}
-func (*encoder) Apply(dst, x *tidemill.Vector)                                      {}
-func (*encoder) New() tidemill.Encoder                                              { return &encoder{} }
+func (*encoder) Describe() string                               { return "encoder" }
+func (*encoder) Supervised() bool                               { return false }
+func (*encoder) Bind(in tidemill.Input) (tidemill.Input, error) { return in, nil }
+func (*encoder) Learn(*tidemill.Vector, []float64)              {}
+func (*encoder) Apply(dst, x *tidemill.Vector)                  {}
+func (*encoder) New() tidemill.Encoder                          { return &encoder{} }
 
 type minmaxConfig struct{}
 
@@ -225,7 +232,9 @@ type model struct {
 }
 
 func (m *model) Kind() tidemill.ModelKind                          { return m.kind }
+func (m *model) Describe() string                                  { return "model" }
 func (m *model) New() tidemill.Model                               { return m }
+func (*model) Bind(tidemill.Input) error                           { return nil }
 func (*model) Learn(*tidemill.Example)                             {}
 func (*model) Predict(dst []float64, _ *tidemill.Vector) []float64 { return dst }
 func (*model) Encoders([]tidemill.FeatureColumn) []tidemill.Encoder {

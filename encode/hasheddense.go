@@ -2,6 +2,7 @@ package encode
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/statebytes"
@@ -9,6 +10,7 @@ import (
 
 // hashedDense makes sparse terms dense columns; see HashedDense.
 type hashedDense struct {
+	unsupervised
 	size int
 	cols int // that come in
 }
@@ -38,27 +40,25 @@ func (d *hashedDense) check() error {
 	return nil
 }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Encoder.
 func (d *hashedDense) Describe() string { return fmt.Sprintf("hasheddense size=%d", d.size) }
 
 // New implements tidemill.Encoder.
 func (d *hashedDense) New() tidemill.Encoder { return &hashedDense{size: d.size} }
 
-// Bind implements tidemill.Encoder: the columns of the terms come behind the others.
-func (d *hashedDense) Bind(in []tidemill.FeatureColumn) ([]tidemill.FeatureColumn, error) {
+// Bind implements tidemill.Encoder: the columns of the terms come behind the others, no terms are left.
+func (d *hashedDense) Bind(in tidemill.Input) (tidemill.Input, error) {
 	if err := d.check(); err != nil {
-		return nil, err
+		return in, err
 	}
-	d.cols = len(in)
-	out := append([]tidemill.FeatureColumn(nil), in...)
+	d.cols = len(in.Columns)
+	out := in
+	out.Columns, out.Terms = slices.Clip(in.Columns), false
 	for k := range d.size {
-		out = append(out, tidemill.FeatureColumn{Name: fmt.Sprintf("hashed#%d", k), Scaled: true})
+		out.Columns = append(out.Columns, tidemill.FeatureColumn{Name: fmt.Sprintf("hashed#%d", k), Scaled: true})
 	}
 	return out, nil
 }
-
-// Terms implements tidemill.Termer: none are left.
-func (d *hashedDense) Terms(bool) bool { return false }
 
 // Learn implements tidemill.Encoder: nothing is learned.
 func (d *hashedDense) Learn(*tidemill.Vector, []float64) {}

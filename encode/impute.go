@@ -13,6 +13,7 @@ import (
 
 // impute fills unknown numbers; see Impute.
 type impute struct {
+	unsupervised
 	config ImputeConfig
 	cols   []int
 	known  []filled
@@ -58,7 +59,7 @@ func Impute(with string) tidemill.Encoder {
 	return &impute{config: *c}
 }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Encoder.
 func (m *impute) Describe() string {
 	s := "impute " + m.config.With
 	if m.config.With == "constant" {
@@ -74,16 +75,16 @@ func (m *impute) Describe() string {
 func (m *impute) New() tidemill.Encoder { return &impute{config: m.config} }
 
 // Bind implements tidemill.Encoder: the columns stay.
-func (m *impute) Bind(in []tidemill.FeatureColumn) ([]tidemill.FeatureColumn, error) {
+func (m *impute) Bind(in tidemill.Input) (tidemill.Input, error) {
 	if err := m.config.check(); err != nil {
-		return nil, err
+		return in, err
 	}
-	cols, err := pick("impute", in, m.config.Columns, isNumber)
+	cols, err := pick("impute", in.Columns, m.config.Columns, isNumber)
 	if err != nil {
-		return nil, err
+		return in, err
 	}
 	m.cols, m.known = cols, make([]filled, len(cols))
-	return append([]tidemill.FeatureColumn(nil), in...), nil
+	return in, nil
 }
 
 // Learn implements tidemill.Encoder.

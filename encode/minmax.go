@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/statebytes"
@@ -12,6 +13,7 @@ import (
 
 // minmax is the online range scaler; see MinMax.
 type minmax struct {
+	unsupervised
 	cols, rest []int
 	names      []string
 	stats      []span
@@ -43,23 +45,24 @@ func (c *MinMaxConfig) Build(string) (tidemill.Encoder, error) { return MinMax()
 // already scaled columns and terms pass; NaN in an already scaled column becomes 0 too.
 func MinMax() tidemill.Encoder { return &minmax{} }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Encoder.
 func (s *minmax) Describe() string { return "minmax" }
 
 // New implements tidemill.Encoder.
 func (s *minmax) New() tidemill.Encoder { return &minmax{} }
 
 // Bind implements tidemill.Encoder: the columns stay, and are scaled from now on.
-func (s *minmax) Bind(in []tidemill.FeatureColumn) ([]tidemill.FeatureColumn, error) {
+func (s *minmax) Bind(in tidemill.Input) (tidemill.Input, error) {
 	s.cols, s.names, s.rest, s.stats = nil, nil, nil, nil
-	out := append([]tidemill.FeatureColumn(nil), in...)
-	for i := range in {
-		switch {
-		case scales(&in[i]):
-			s.cols, s.names = append(s.cols, i), append(s.names, in[i].Name)
+	out := in
+	out.Columns = slices.Clone(in.Columns)
+	for i := range in.Columns {
+		switch c := &out.Columns[i]; {
+		case scales(c):
+			s.cols, s.names = append(s.cols, i), append(s.names, c.Name)
 			s.stats = append(s.stats, noSpan)
-			out[i].Scaled = true
-		case !in[i].Nominal:
+			c.Scaled = true
+		case !c.Nominal:
 			s.rest = append(s.rest, i)
 		}
 	}

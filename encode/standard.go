@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/statebytes"
@@ -11,6 +12,7 @@ import (
 
 // standard is the online z-score; see Standard.
 type standard struct {
+	unsupervised
 	cols  []int // the columns that are scaled
 	names []string
 	rest  []int // number columns that are scaled already: only NaN becomes 0
@@ -51,22 +53,23 @@ func (c *StandardConfig) Build(string) (tidemill.Encoder, error) { return Standa
 // sums of squares and products", 1962; the recurrence is that of River's StandardScaler.)
 func Standard() tidemill.Encoder { return &standard{} }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Encoder.
 func (s *standard) Describe() string { return "standard" }
 
 // New implements tidemill.Encoder.
 func (s *standard) New() tidemill.Encoder { return &standard{} }
 
 // Bind implements tidemill.Encoder: the columns stay, and are scaled from now on.
-func (s *standard) Bind(in []tidemill.FeatureColumn) ([]tidemill.FeatureColumn, error) {
+func (s *standard) Bind(in tidemill.Input) (tidemill.Input, error) {
 	s.cols, s.names, s.rest = nil, nil, nil
-	out := append([]tidemill.FeatureColumn(nil), in...)
-	for i := range in {
-		switch {
-		case scales(&in[i]):
-			s.cols, s.names = append(s.cols, i), append(s.names, in[i].Name)
-			out[i].Scaled = true
-		case !in[i].Nominal:
+	out := in
+	out.Columns = slices.Clone(in.Columns)
+	for i := range in.Columns {
+		switch c := &out.Columns[i]; {
+		case scales(c):
+			s.cols, s.names = append(s.cols, i), append(s.names, c.Name)
+			c.Scaled = true
+		case !c.Nominal:
 			s.rest = append(s.rest, i)
 		}
 	}

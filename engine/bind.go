@@ -84,17 +84,17 @@ func (t *taskState) bind(table *tidemill.Table) (*taskTable, error) {
 	}
 	for _, f := range t.spec.Features {
 		if err := f.Bind(table, tidemill.Folds); err != nil {
-			return nil, fail("feature "+describe(f), err)
+			return nil, fail("feature "+f.Describe(), err)
 		}
 		t.needWhole(f, tt)
 		if !tt.asks {
 			continue
 		}
 		if err := f.Bind(table, tidemill.Asks); err != nil {
-			return nil, fail("feature "+describe(f), err)
+			return nil, fail("feature "+f.Describe(), err)
 		}
 		if err := t.checkLeak(f, table); err != nil {
-			return nil, fail("feature "+describe(f), err)
+			return nil, fail("feature "+f.Describe(), err)
 		}
 	}
 	if table.KeyOnly && tt.whole != "" {
@@ -111,16 +111,12 @@ func (t *taskState) bind(table *tidemill.Table) (*taskTable, error) {
 
 // needWhole notes a feature that must have the rows of the table as they were before an UPDATE, and of which columns.
 func (t *taskState) needWhole(f tidemill.Feature, tt *taskTable) {
-	n, ok := f.(tidemill.Needer)
-	if !ok {
-		return
-	}
-	columns, before := n.Needs(tt.table)
+	columns, before := f.Needs(tt.table, tidemill.Folds)
 	if !before {
 		return
 	}
 	if tt.whole == "" {
-		tt.whole = describe(f)
+		tt.whole = f.Describe()
 	}
 	for _, name := range columns {
 		if k := tt.table.Col(name); k >= 0 && !slices.Contains(tt.before, k) {
@@ -150,14 +146,7 @@ func (t *taskState) notWhole(tt *taskTable) error {
 
 // checkLeak refuses a feature that reads what the label reads from the same row.
 func (t *taskState) checkLeak(f tidemill.Feature, table *tidemill.Table) error {
-	n, ok := f.(tidemill.Needer)
-	if !ok {
-		return nil
-	}
-	columns, _ := n.Needs(table)
-	if _, timed := f.(tidemill.Timed); timed {
-		columns, _ = n.Needs(nil) // the values in a window are of other rows; what it is matched by is of this one
-	}
+	columns, _ := f.Needs(table, tidemill.Asks) // what a window folds in is of other rows
 	for _, tr := range append(slices.Clone(t.learn), t.eval...) {
 		if tr.label == nil || !table.Is(tr.on.Table) {
 			continue
@@ -204,12 +193,10 @@ func (t *taskState) look(table *tidemill.Table) (*taskTable, error) {
 		t.tables[table] = tt
 		var cols []string
 		for _, f := range t.spec.Features {
-			if n, ok := f.(tidemill.Needer); ok {
-				need, _ := n.Needs(nil) // what a question brings; what a window folds in comes with other rows
-				for _, c := range need {
-					if table.Col(c) >= 0 && !slices.Contains(cols, c) {
-						cols = append(cols, c)
-					}
+			need, _ := f.Needs(table, tidemill.Asks) // what a question brings; what a window folds in comes with other rows
+			for _, c := range need {
+				if table.Col(c) >= 0 && !slices.Contains(cols, c) {
+					cols = append(cols, c)
 				}
 			}
 		}
@@ -247,8 +234,8 @@ func (t *taskState) reshape(table *tidemill.Table) error {
 func (t *taskState) uses(tr *trigger, table *tidemill.Table) []string {
 	var out []string
 	for _, f := range t.spec.Features {
-		if n, ok := f.(tidemill.Needer); ok {
-			cols, _ := n.Needs(table)
+		for _, role := range []tidemill.Role{tidemill.Asks, tidemill.Folds} {
+			cols, _ := f.Needs(table, role)
 			out = append(out, cols...)
 		}
 	}

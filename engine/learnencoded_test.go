@@ -20,14 +20,12 @@ import (
 // rowByRow is a model without its batch upgrades.
 type rowByRow struct {
 	tidemill.Model
-	tidemill.Binder
 	tidemill.Batched
 	tidemill.Preparer
-	tidemill.Describer
 }
 
 func alone(m tidemill.Model) tidemill.Model {
-	return &rowByRow{m, m.(tidemill.Binder), m.(tidemill.Batched), m.(tidemill.Preparer), m.(tidemill.Describer)}
+	return &rowByRow{m, m.(tidemill.Batched), m.(tidemill.Preparer)}
 }
 
 func (r *rowByRow) New() tidemill.Model { return alone(r.Model.New()) }

@@ -218,24 +218,14 @@ func (t *taskState) truncated(tt *taskTable) error {
 // fold lets the features remember the change, as of its time.
 func (t *taskState) fold(c *tidemill.Change, at int64) {
 	for _, f := range t.spec.Features {
-		if tf, ok := f.(tidemill.Timed); ok {
-			tf.UpdateAt(c, at)
-		} else {
-			f.Update(c)
-		}
+		f.Update(c, at)
 	}
 }
 
 // vector appends the features of c's row, as of just before c.
 func (t *taskState) vector(dst *tidemill.Vector, c *tidemill.Change, at int64) error {
 	for _, f := range t.spec.Features {
-		var err error
-		if tf, ok := f.(tidemill.Timed); ok {
-			err = tf.AppendAt(dst, c, at)
-		} else {
-			err = f.Append(dst, c)
-		}
-		if err != nil {
+		if err := f.Append(dst, c, at); err != nil {
 			var re *tidemill.RowError
 			if errors.As(err, &re) {
 				return err

@@ -235,9 +235,9 @@ func (t *taskState) checkSnapshot() error {
 			return nil
 		}
 		for _, f := range t.spec.Features {
-			if _, ok := f.(tidemill.Timed); ok {
+			if len(f.Folds()) > 0 {
 				return fmt.Errorf("task %s: feature %s: the snapshot's rows say nothing of how its window stood, learning from them would leak; use `snapshot: replay` (with `at:`) or `skip`",
-					t.spec.Name, describe(f))
+					t.spec.Name, f.Describe())
 			}
 		}
 	case tidemill.SnapshotReplay:

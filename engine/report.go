@@ -82,16 +82,10 @@ func (t *taskState) status() (_ TaskStatus, later []func(*TaskStatus)) {
 		if w, ok := e.(tidemill.Warner); ok {
 			s.Warnings = append(s.Warnings, w.Warnings()...)
 		}
-		if r, ok := e.(tidemill.Refuser); ok && r.Refused() > 0 {
-			s.Warnings = append(s.Warnings, fmt.Sprintf("encoder %s: %d values left out, its bound of categories is reached", describe(e), r.Refused()))
-		}
 	}
 	for _, f := range t.spec.Features {
-		if f, ok := f.(tidemill.Misser); ok && f.Missed() > 0 {
-			s.Warnings = append(s.Warnings, fmt.Sprintf("feature %s: %d values came too late for any window", describe(f), f.Missed()))
-		}
-		if f, ok := f.(tidemill.Skipper); ok && f.Skipped() > 0 {
-			s.Warnings = append(s.Warnings, fmt.Sprintf("feature %s: %d rows left out: what it reads is no number, or its time is unreadable or more than a day after the commit", describe(f), f.Skipped()))
+		if w, ok := f.(tidemill.Warner); ok {
+			s.Warnings = append(s.Warnings, w.Warnings()...)
 		}
 	}
 	slices.Reverse(s.Latest)

@@ -117,7 +117,7 @@ func (t *taskState) copyTo(c *shownCopy) error {
 	spec.Features = make([]tidemill.Feature, len(t.spec.Features))
 	room := shownMost
 	for i, f := range t.spec.Features {
-		if _, ok := f.(tidemill.Memoryless); ok {
+		if len(f.Folds()) == 0 {
 			spec.Features[i] = f
 			continue
 		}

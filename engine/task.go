@@ -19,6 +19,7 @@ type taskState struct {
 	term     uint64
 	kind     tidemill.ModelKind
 	raw      []tidemill.FeatureColumn // what features append
+	terms    bool                     // and whether there are sparse terms among it
 	encoded  []tidemill.FeatureColumn // what the model sees
 	model    tidemill.Model
 	encoders []tidemill.Encoder
@@ -193,7 +194,9 @@ func newTask(f *tidemill.Flow, no int, term uint64) (*taskState, error) {
 	}
 	names := map[string]bool{}
 	for _, f := range spec.Features {
-		for _, c := range f.Columns() {
+		columns, terms := f.Columns()
+		t.terms = t.terms || terms
+		for _, c := range columns {
 			if names[c.Name] {
 				return nil, fmt.Errorf("task %s: two features are called %q", spec.Name, c.Name)
 			}
@@ -277,9 +280,7 @@ func (t *taskState) build() error {
 	}
 	t.pupil = make([]bool, len(t.encoders))
 	for i, e := range t.encoders {
-		if s, ok := e.(tidemill.Supervised); ok {
-			t.pupil[i] = s.Supervised()
-		}
+		t.pupil[i] = e.Supervised()
 	}
 	return nil
 }
@@ -295,32 +296,20 @@ func (t *taskState) fresh() (tidemill.Model, []tidemill.Encoder, []tidemill.Feat
 	} else if p, ok := m.(tidemill.Preparer); ok {
 		encoders = p.Encoders(t.raw)
 	}
-	cols, terms := t.raw, false
-	for _, f := range t.spec.Features {
-		if x, ok := f.(tidemill.Termer); ok {
-			terms = x.Terms(terms)
-		}
+	in := tidemill.Input{Columns: t.raw, Terms: t.terms}
+	if t.classes.fixed {
+		in.Classes = len(t.classes.labels)
 	}
 	for _, e := range encoders {
-		out, err := e.Bind(cols)
-		if err != nil {
-			return nil, nil, nil, fmt.Errorf("task %s: encoder %s: %w", t.spec.Name, describe(e), err)
-		}
-		cols = out
-		if x, ok := e.(tidemill.Termer); ok {
-			terms = x.Terms(terms)
+		var err error
+		if in, err = e.Bind(in); err != nil {
+			return nil, nil, nil, fmt.Errorf("task %s: encoder %s: %w", t.spec.Name, e.Describe(), err)
 		}
 	}
-	n := 0
-	if t.classes.fixed {
-		n = len(t.classes.labels)
+	if err := m.Bind(in); err != nil {
+		return nil, nil, nil, fmt.Errorf("task %s: model %s: %w", t.spec.Name, m.Describe(), err)
 	}
-	if b, ok := m.(tidemill.Binder); ok {
-		if err := b.Bind(tidemill.Input{Columns: cols, Classes: n, Terms: terms}); err != nil {
-			return nil, nil, nil, fmt.Errorf("task %s: model %s: %w", t.spec.Name, describe(m), err)
-		}
-	}
-	return m, encoders, cols, nil
+	return m, encoders, in.Columns, nil
 }
 
 // booleanLabels reports whether every label is a comparison, whose values can only be true and false.

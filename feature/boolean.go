@@ -32,11 +32,11 @@ func Boolean(cols ...string) tidemill.Feature {
 	return f
 }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Feature.
 func (f *boolean) Describe() string { return "boolean " + strings.Join(f.cols, ",") }
 
 // Append implements tidemill.Feature.
-func (f *boolean) Append(dst *tidemill.Vector, c *tidemill.Change) error {
+func (f *boolean) Append(dst *tidemill.Vector, c *tidemill.Change, _ int64) error {
 	row, at, err := f.row(c)
 	if err != nil {
 		return err

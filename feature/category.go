@@ -48,11 +48,11 @@ func newCategory(kind string, onehot bool, cols []string) tidemill.Feature {
 	return f
 }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Feature.
 func (f *category) Describe() string { return f.kind + " " + strings.Join(f.cols, ",") }
 
 // Append implements tidemill.Feature.
-func (f *category) Append(dst *tidemill.Vector, c *tidemill.Change) error {
+func (f *category) Append(dst *tidemill.Vector, c *tidemill.Change, _ int64) error {
 	row, at, err := f.row(c)
 	if err != nil {
 		return err

@@ -31,11 +31,11 @@ func Log(cols ...string) tidemill.Feature {
 	return f
 }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Feature.
 func (f *logarithm) Describe() string { return "log " + strings.Join(f.cols, ",") }
 
 // Append implements tidemill.Feature.
-func (f *logarithm) Append(dst *tidemill.Vector, c *tidemill.Change) error {
+func (f *logarithm) Append(dst *tidemill.Vector, c *tidemill.Change, _ int64) error {
 	row, at, err := f.row(c)
 	if err != nil {
 		return err

@@ -31,11 +31,11 @@ func Numeric(cols ...string) tidemill.Feature {
 	return f
 }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Feature.
 func (f *numeric) Describe() string { return "numeric " + strings.Join(f.cols, ",") }
 
 // Append implements tidemill.Feature.
-func (f *numeric) Append(dst *tidemill.Vector, c *tidemill.Change) error {
+func (f *numeric) Append(dst *tidemill.Vector, c *tidemill.Change, _ int64) error {
 	row, at, err := f.row(c)
 	if err != nil {
 		return err

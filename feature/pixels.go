@@ -86,7 +86,7 @@ func pictureColumns(column string, width, height int) []tidemill.FeatureColumn {
 	return out
 }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Feature.
 func (f *pixels) Describe() string {
 	if f.scale == 0 {
 		return fmt.Sprintf("pixels %s %dx%d", f.cols[0], f.width, f.height)
@@ -103,7 +103,9 @@ func (f *pixels) Bind(t *tidemill.Table, role tidemill.Role) error {
 }
 
 // Picture implements tidemill.Pictured.
-func (f *pixels) Picture() (column string, width, height int) { return f.cols[0], f.width, f.height }
+func (f *pixels) Picture() tidemill.Picture {
+	return tidemill.Picture{Column: f.cols[0], Width: f.width, Height: f.height, Holds: "pixels"}
+}
 
 // bytes is the picture of a row, nil for NULL. It points into the change.
 func (f *pixels) bytes(c *tidemill.Change) ([]byte, error) {
@@ -135,7 +137,7 @@ func (f *pixels) Pixels(dst []byte, c *tidemill.Change) ([]byte, error) {
 }
 
 // Append implements tidemill.Feature.
-func (f *pixels) Append(dst *tidemill.Vector, c *tidemill.Change) error {
+func (f *pixels) Append(dst *tidemill.Vector, c *tidemill.Change, _ int64) error {
 	b, err := f.bytes(c)
 	if err != nil {
 		return err

@@ -137,7 +137,7 @@ func fitsTime(k tidemill.Kind) string {
 	return ""
 }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Feature.
 func (f *timeParts) Describe() string {
 	s := "time " + f.cols[0]
 	for _, p := range f.parts {
@@ -162,7 +162,7 @@ func (f *timeParts) Bind(t *tidemill.Table, role tidemill.Role) error {
 }
 
 // Append implements tidemill.Feature.
-func (f *timeParts) Append(dst *tidemill.Vector, c *tidemill.Change) error {
+func (f *timeParts) Append(dst *tidemill.Vector, c *tidemill.Change, _ int64) error {
 	row, at, err := f.row(c)
 	if err != nil {
 		return err

@@ -168,7 +168,7 @@ next:
 	return out
 }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Feature.
 func (w *window) Describe() string {
 	if w.mistake != nil {
 		return "window"
@@ -189,7 +189,10 @@ func (w *window) Describe() string {
 }
 
 // Columns implements tidemill.Feature.
-func (w *window) Columns() []tidemill.FeatureColumn { return w.out }
+func (w *window) Columns() ([]tidemill.FeatureColumn, bool) { return w.out, false }
+
+// Folds implements tidemill.Feature.
+func (w *window) Folds() []string { return []string{w.config.Of} }
 
 // match is the asking row's columns.
 func (w *window) match() []string {
@@ -199,13 +202,15 @@ func (w *window) match() []string {
 	return w.config.By
 }
 
-// Needs implements tidemill.Needer: values that can be corrected after they left the window need Before.
-func (w *window) Needs(t *tidemill.Table) (columns []string, before bool) {
-	columns = slices.Clone(w.match())
-	if t == nil || !t.Is(w.config.Of) {
-		return columns, false
+// Needs implements tidemill.Feature: values that can be corrected after they left the window need Before.
+func (w *window) Needs(t *tidemill.Table, role tidemill.Role) (columns []string, before bool) {
+	if role == tidemill.Asks {
+		return w.match(), false
 	}
-	columns = append(columns, w.config.By...)
+	if !t.Is(w.config.Of) {
+		return nil, false
+	}
+	columns = slices.Clone(w.config.By)
 	for _, s := range w.streams {
 		if s.expr != nil {
 			columns = append(columns, s.expr.Columns()...)
@@ -312,26 +317,11 @@ func keyHash(row []tidemill.Value, cols []int, seed uint64) (hash uint64, known,
 	return hash, known, null
 }
 
-// Append implements tidemill.Feature: as of the commit time.
-func (w *window) Append(dst *tidemill.Vector, c *tidemill.Change) error {
-	return w.AppendAt(dst, c, commitTime(c))
-}
-
-// Update implements tidemill.Feature: at the commit time.
-func (w *window) Update(c *tidemill.Change) { w.UpdateAt(c, commitTime(c)) }
-
-func commitTime(c *tidemill.Change) int64 {
-	if c.Tx == nil {
-		return 0
-	}
-	return c.Tx.Commit.UnixMicro()
-}
-
 // keySeed starts every key's hash; that of a window without keys is it.
 const keySeed = 0x7469646d696c6c00
 
-// AppendAt implements tidemill.Timed: the figures of the windows that end at time at.
-func (w *window) AppendAt(dst *tidemill.Vector, c *tidemill.Change, at int64) error {
+// Append implements tidemill.Feature: the figures of the windows that end at time at.
+func (w *window) Append(dst *tidemill.Vector, c *tidemill.Change, at int64) error {
 	cols := w.asks.get(c.Table)
 	if cols == nil {
 		return unbound("window"+w.config.span(), c.Table)
@@ -406,17 +396,30 @@ func (w *window) UnmarshalBinary(data []byte) error {
 	return nil
 }
 
-// Missed counts the values that came so late that no window can ask about them any more.
-func (w *window) Missed() (n uint64) {
+// Warnings implements tidemill.Warner: what is not in the window although it came.
+func (w *window) Warnings() []string {
+	var out []string
+	if n := w.missed(); n > 0 {
+		out = append(out, fmt.Sprintf("feature %s: %d values came too late for any window", w.Describe(), n))
+	}
+	if n := w.skipped(); n > 0 {
+		out = append(out, fmt.Sprintf("feature %s: %d rows left out: what it reads is no number, "+
+			"or its time is unreadable or more than a day after the commit", w.Describe(), n))
+	}
+	return out
+}
+
+// missed counts the values that came so late that no window can ask about them any more.
+func (w *window) missed() (n uint64) {
 	for _, s := range w.streams {
 		n += s.missed
 	}
 	return n
 }
 
-// Skipped counts the rows whose value is no number where one is needed, or whose time is unreadable or more than a day after
+// skipped counts the rows whose value is no number where one is needed, or whose time is unreadable or more than a day after
 // their commit (after they were read, where the source tells no commit time), as often as they came.
-func (w *window) Skipped() (n uint64) {
+func (w *window) skipped() (n uint64) {
 	for _, s := range w.streams {
 		n += s.unfit
 	}

@@ -60,7 +60,7 @@ func (m *bayes) Kind() tidemill.ModelKind { return tidemill.Classify }
 // New implements tidemill.Model.
 func (m *bayes) New() tidemill.Model { return &bayes{} }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Model.
 func (m *bayes) Describe() string { return "gaussian_nb" }
 
 // Warnings implements tidemill.Warner: columns whose categories have reached their bound, and numbers that were left out.
@@ -76,7 +76,7 @@ func (m *bayes) Warnings() []string {
 	return out
 }
 
-// Bind implements tidemill.Binder: there may be no sparse terms.
+// Bind implements tidemill.Model: there may be no sparse terms.
 func (m *bayes) Bind(in tidemill.Input) error {
 	if err := noTerms(&in, "gaussian_nb", ""); err != nil {
 		return err

@@ -11,8 +11,8 @@ import (
 func fuzzState(f *testing.F, columns []tidemill.FeatureColumn, made ...func() tidemill.Model) {
 	bound := func(k int) tidemill.Model {
 		m := made[k]()
-		if b, ok := m.(tidemill.Binder); ok && columns != nil {
-			if err := b.Bind(tidemill.Input{Columns: columns}); err != nil {
+		if columns != nil {
+			if err := m.Bind(tidemill.Input{Columns: columns}); err != nil {
 				f.Fatal(err)
 			}
 		}

@@ -119,7 +119,7 @@ func (m *hoeffding) Kind() tidemill.ModelKind { return tidemill.Classify }
 // New implements tidemill.Model.
 func (m *hoeffding) New() tidemill.Model { return newHoeffding(m.set) }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Model.
 func (m *hoeffding) Describe() string { return m.set.describe() }
 
 // Warnings implements tidemill.Warner: columns of which a leaf, or a test, has as many categories as it may have.
@@ -138,7 +138,7 @@ func (m *hoeffding) Warnings() []string {
 	})
 }
 
-// Bind implements tidemill.Binder: there may be no sparse terms.
+// Bind implements tidemill.Model: there may be no sparse terms.
 func (m *hoeffding) Bind(in tidemill.Input) error {
 	if err := noTerms(&in, "hoeffding_tree", ""); err != nil {
 		return err

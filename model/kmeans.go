@@ -114,10 +114,10 @@ func (m *kmeans) Kind() tidemill.ModelKind { return tidemill.Cluster }
 // New implements tidemill.Model.
 func (m *kmeans) New() tidemill.Model { return newKMeans(&m.set) }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Model.
 func (m *kmeans) Describe() string { return m.set.describe() }
 
-// Bind implements tidemill.Binder: columns must be numbers, as many as the given centres have, and there may be no sparse terms.
+// Bind implements tidemill.Model: columns must be numbers, as many as the given centres have, and there may be no sparse terms.
 func (m *kmeans) Bind(in tidemill.Input) error {
 	if m.err != nil {
 		return m.err

@@ -94,7 +94,7 @@ func TestKMeansStart(t *testing.T) {
 		return out
 	}()
 	m := KMeans(3)
-	if err := m.(tidemill.Binder).Bind(tidemill.Input{Columns: make([]tidemill.FeatureColumn, 2)}); err != nil {
+	if err := m.Bind(tidemill.Input{Columns: make([]tidemill.FeatureColumn, 2)}); err != nil {
 		t.Fatal(err)
 	}
 	learnRows(m, rows[:50]...)
@@ -146,7 +146,7 @@ func TestKMeansRefuses(t *testing.T) {
 		}
 	}
 	m := KMeans(2)
-	if err := m.(tidemill.Binder).Bind(tidemill.Input{Columns: []tidemill.FeatureColumn{{Name: "c", Nominal: true}}}); err == nil {
+	if err := m.Bind(tidemill.Input{Columns: []tidemill.FeatureColumn{{Name: "c", Nominal: true}}}); err == nil {
 		t.Error("a category is bound")
 	}
 }

@@ -59,10 +59,10 @@ func (m *logistic) New() tidemill.Model { return newLogistic(m.g.glmSettings, m.
 // Warnings implements tidemill.Warner.
 func (m *logistic) Warnings() []string { return m.g.warnings() }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Model.
 func (m *logistic) Describe() string { return m.g.describe(m.name()) }
 
-// Bind implements tidemill.Binder: columns must be numbers.
+// Bind implements tidemill.Model: columns must be numbers.
 func (m *logistic) Bind(in tidemill.Input) error {
 	if err := m.g.bind(m.name(), in); err != nil {
 		return err

@@ -32,10 +32,10 @@ func (m *majority) Kind() tidemill.ModelKind { return tidemill.Classify }
 // New implements tidemill.Model.
 func (m *majority) New() tidemill.Model { return &majority{} }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Model.
 func (m *majority) Describe() string { return "majority" }
 
-// Bind implements tidemill.Binder; it never fails.
+// Bind implements tidemill.Model; it never fails.
 func (m *majority) Bind(in tidemill.Input) error {
 	*m = majority{fixed: in.Classes, weights: make([]float64, in.Classes)}
 	return nil

@@ -91,7 +91,7 @@ func (m *mlp) Kind() tidemill.ModelKind {
 // New implements tidemill.Model.
 func (m *mlp) New() tidemill.Model { return newMLP(&m.c) }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Model.
 func (m *mlp) Describe() string { return m.c.describe() }
 
 // Float32 implements tidemill.Float32er.
@@ -115,7 +115,7 @@ func (m *mlp) Encoders(in []tidemill.FeatureColumn) []tidemill.Encoder {
 	return out
 }
 
-// Bind implements tidemill.Binder: columns must be numbers, and to classify takes a fixed number of classes.
+// Bind implements tidemill.Model: columns must be numbers, and to classify takes a fixed number of classes.
 func (m *mlp) Bind(in tidemill.Input) error {
 	if m.err != nil {
 		return m.err

@@ -243,7 +243,7 @@ func TestMLPSameBitsEverywhere(t *testing.T) {
 	}
 	for name, made := range networks() {
 		m := made()
-		if err := m.(tidemill.Binder).Bind(tidemill.Input{Columns: make([]tidemill.FeatureColumn, 37), Classes: map[bool]int{true: 3}[m.Kind() == tidemill.Classify]}); err != nil {
+		if err := m.Bind(tidemill.Input{Columns: make([]tidemill.FeatureColumn, 37), Classes: map[bool]int{true: 3}[m.Kind() == tidemill.Classify]}); err != nil {
 			t.Fatal(err)
 		}
 		r := random(7)
@@ -322,15 +322,14 @@ func TestMLPSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := m.(tidemill.Binder)
-	if err := b.Bind(tidemill.Input{Columns: tidemilltest.ModelColumns()}); err == nil || !strings.Contains(err.Error(), "classes") {
+	if err := m.Bind(tidemill.Input{Columns: tidemilltest.ModelColumns()}); err == nil || !strings.Contains(err.Error(), "classes") {
 		t.Errorf("bound without classes: %v", err)
 	}
-	if err := b.Bind(tidemill.Input{Columns: []tidemill.FeatureColumn{{Name: "a", Nominal: true}}, Classes: 2}); err == nil {
+	if err := m.Bind(tidemill.Input{Columns: []tidemill.FeatureColumn{{Name: "a", Nominal: true}}, Classes: 2}); err == nil {
 		t.Error("bound to a category")
 	}
 	const line = "mlp hidden=[128] output=softmax optimizer=adam rate=0.001 beta_1=0.9 beta_2=0.999 eps=1e-07 batch=32 stream_batch=1 seed=1"
-	if got := m.(tidemill.Describer).Describe(); got != line {
+	if got := m.Describe(); got != line {
 		t.Errorf("Describe is %q", got)
 	}
 	if n := len(m.(tidemill.Preparer).Encoders(tidemilltest.ModelColumns())); n != 0 {

@@ -30,10 +30,10 @@ func (m *noChange) Kind() tidemill.ModelKind { return tidemill.Classify }
 // New implements tidemill.Model.
 func (m *noChange) New() tidemill.Model { return NoChange() }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Model.
 func (m *noChange) Describe() string { return "no_change" }
 
-// Bind implements tidemill.Binder; it never fails.
+// Bind implements tidemill.Model; it never fails.
 func (m *noChange) Bind(in tidemill.Input) error {
 	*m = noChange{fixed: in.Classes, classes: in.Classes, last: -1}
 	return nil

@@ -37,10 +37,11 @@ func ModelWith(t *testing.T, c ModelCase) {
 	if m.Columns == nil {
 		m.Columns = ModelColumns()
 	}
-	if b, ok := c.New().(tidemill.Binder); ok {
-		if b.Bind(tidemill.Input{Columns: m.Columns, Terms: m.Terms}) != nil {
-			m.classes = modelClasses
-		}
+	if c.New().Bind(tidemill.Input{Columns: m.Columns, Terms: m.Terms}) != nil {
+		m.classes = modelClasses
+	}
+	if c.New().Describe() == "" {
+		t.Error("the model does not describe its settings: the engine could not tell that they were edited")
 	}
 	kind := c.New().Kind()
 	t.Run("stream", func(t *testing.T) { m.stream(t, m.rows(kind, 300)) })
@@ -80,10 +81,8 @@ type modelTest struct {
 func (m *modelTest) bound(t testing.TB) tidemill.Model {
 	t.Helper()
 	a := m.New()
-	if b, ok := a.(tidemill.Binder); ok {
-		if err := b.Bind(tidemill.Input{Columns: slices.Clone(m.Columns), Classes: m.classes, Terms: m.Terms}); err != nil {
-			t.Fatalf("Bind with %d classes: %v", m.classes, err)
-		}
+	if err := a.Bind(tidemill.Input{Columns: slices.Clone(m.Columns), Classes: m.classes, Terms: m.Terms}); err != nil {
+		t.Fatalf("Bind with %d classes: %v", m.classes, err)
 	}
 	return a
 }
@@ -213,10 +212,8 @@ func (m *modelTest) repeatable(t *testing.T, rows []tidemill.Example) {
 func (m *modelTest) untrained(t *testing.T, rows []tidemill.Example) {
 	empty := StateBytes(t, m.bound(t))
 	fresh := m.learned(t, rows).New()
-	if b, ok := fresh.(tidemill.Binder); ok {
-		if err := b.Bind(tidemill.Input{Columns: m.Columns, Classes: m.classes, Terms: m.Terms}); err != nil {
-			t.Fatalf("Bind of New: %v", err)
-		}
+	if err := fresh.Bind(tidemill.Input{Columns: m.Columns, Classes: m.classes, Terms: m.Terms}); err != nil {
+		t.Fatalf("Bind of New: %v", err)
 	}
 	if !bytes.Equal(StateBytes(t, fresh), empty) {
 		t.Error("New of a trained model is not the untrained one")

@@ -212,17 +212,9 @@ func wantsWhole(f *config.File, tables []*tidemill.Table) (found []tidemill.Find
 				mend = "ALTER TABLE " + table.String() + " REPLICA IDENTITY FULL"
 			}
 			for _, feature := range t.Features {
-				n, ok := feature.(tidemill.Needer)
-				if !ok {
-					continue
-				}
-				if _, before := n.Needs(table); before {
-					what := "a feature"
-					if d, ok := feature.(tidemill.Describer); ok {
-						what = d.Describe()
-					}
+				if _, before := feature.Needs(table, tidemill.Folds); before {
 					found = append(found, tidemill.Finding{Path: "source", Level: level, Mend: mend,
-						Text: fmt.Sprintf("task %s: %s needs the rows of %s as they were before an UPDATE, which brings their key alone", t.Name, what, table)})
+						Text: fmt.Sprintf("task %s: %s needs the rows of %s as they were before an UPDATE, which brings their key alone", t.Name, feature.Describe(), table)})
 					break
 				}
 			}

@@ -166,8 +166,7 @@ func newRerun(tasks []tidemill.Task, o evaluateOptions) (*rerun, error) {
 		}
 		for _, f := range t.Features {
 			if !looksAt(f, s.table) {
-				d, _ := f.(tidemill.Describer)
-				return nil, usage("task %s: feature %s reads another table than %s: one file is all that can be played back", t.Name, d.Describe(), s.table)
+				return nil, usage("task %s: feature %s reads another table than %s: one file is all that can be played back", t.Name, f.Describe(), s.table)
 			}
 		}
 		if t.Learn.Label == "" {
@@ -299,15 +298,10 @@ func flagged(err error) error {
 
 // looksAt is false for a window over another table, which would be empty.
 func looksAt(f tidemill.Feature, table string) bool {
-	n, ok := f.(tidemill.Needer)
-	if _, timed := f.(tidemill.Timed); !ok || !timed {
-		return true
-	}
-	const key = "\x00" // a window needs the key of the table that it is over
-	t := &tidemill.Table{Columns: []tidemill.Column{{Name: key}}, Key: []int{0}}
+	t := &tidemill.Table{}
 	t.Schema, t.Name, _ = cutSchema(table)
-	columns, _ := n.Needs(t)
-	return slices.Contains(columns, key)
+	folds := f.Folds()
+	return len(folds) == 0 || slices.ContainsFunc(folds, t.Is)
 }
 
 // cutSchema cuts public.flights.
