@@ -244,7 +244,7 @@ func (m *Mill) decides() string {
 	for _, t := range m.tasks {
 		s := t.spec
 		fmt.Fprintf(&b, "task %s: wait %s, then %q, keep first %t, classes %q, positive %q, threshold %g, balanced %t, rejects %t\n",
-			s.Name, s.Wait, s.Then, s.KeepFirst, s.Classes, s.Positive, t.threshold, s.Balanced, !t.halt)
+			s.Name, s.Wait, s.Then, s.KeepFirst, s.Classes, s.Positive, t.learner.threshold, s.Balanced, !t.halt)
 	}
 	return b.String()
 }
@@ -302,7 +302,7 @@ func (t *taskState) capture() ([]section, error) {
 		prefix   string
 		model    tidemill.Model
 		encoders []tidemill.Encoder
-	}{{"", t.model, t.encoders}}
+	}{{"", t.learner.model, t.learner.encoders}}
 	if t.frozen != nil {
 		models = append(models, struct {
 			prefix   string
@@ -343,7 +343,7 @@ func kindWord(v any) string {
 }
 
 func (t *taskState) appendLife(b []byte) []byte {
-	b = t.classes.appendTo(b)
+	b = t.learner.classes.appendTo(b)
 	b = t.base.appendTo(b)
 	b = t.answered.appendTo(b)
 	b = t.delays.appendTo(b)

@@ -411,29 +411,29 @@ func (t *taskState) restore(c *tidemill.Checkpoint) (bool, error) {
 			return true, err
 		}
 	}
-	for i, e := range t.encoders {
+	for i, e := range t.learner.encoders {
 		if err := state(fmt.Sprintf("encoder/%d", i), path+".encoders", e); err != nil {
 			return true, err
 		}
 	}
-	if sec := c.Section(fmt.Sprintf("%sencoder/%d", prefix, len(t.encoders))); sec != nil {
+	if sec := c.Section(fmt.Sprintf("%sencoder/%d", prefix, len(t.learner.encoders))); sec != nil {
 		return true, changed(path+".encoders", "also "+sec.Fingerprint, "without it")
 	}
-	if err := state("model", path+".model", t.model); err != nil {
+	if err := state("model", path+".model", t.learner.model); err != nil {
 		return true, err
 	}
 	if t.spec.Frozen > 0 && c.Section(prefix+"frozen/model") != nil {
-		m, es, _, err := t.fresh()
+		frozen, err := newLearner(t.spec, t.raw, t.learner.classes)
 		if err != nil {
 			return true, err
 		}
-		t.frozen = &frozenCopy{model: m, encoders: es}
-		for i, e := range es {
+		t.frozen = frozen
+		for i, e := range frozen.encoders {
 			if err := state(fmt.Sprintf("frozen/encoder/%d", i), path+".encoders", e); err != nil {
 				return true, err
 			}
 		}
-		if err := state("frozen/model", path+".model", m); err != nil {
+		if err := state("frozen/model", path+".model", frozen.model); err != nil {
 			return true, err
 		}
 	}
@@ -458,7 +458,7 @@ func diffLine(a, b string) string {
 }
 
 func (t *taskState) readLife(d *statebytes.Reader) error {
-	if err := t.classes.read(d); err != nil {
+	if err := t.learner.classes.read(d); err != nil {
 		return err
 	}
 	t.base.read(d)
