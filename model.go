@@ -74,34 +74,28 @@ func (p Phase) String() string { return [...]string{"snapshot", "stream", "evalu
 // belongs to phase next (batch: n while Snapshot, stream_batch: n while Stream). A new model is in Snapshot.
 type Batched interface{ EndBatch(next Phase) }
 
-// BatchLearner is an upgrade of Model: LearnBatch is the same as Learn of each row in turn, bit for bit. If want is
-// true it appends to dst, per row, what Predict would have returned just before that row was learned.
-type BatchLearner interface {
+// Batcher is an upgrade of Model for those that compute many rows faster together. It changes no result: a row of a block
+// gets the same bits as alone, and leaves the same state.
+type Batcher interface {
+	// LearnBatch is Learn of each row in turn. If want is true it appends to dst, per row, what Predict would have returned
+	// just before that row was learned.
 	LearnBatch(dst []float64, b *Block, want bool) []float64
-}
-
-// Steady is an upgrade of BatchLearner: so many rows can be learned, the last of them included, before a prediction may
-// change; at least 1. Rows that are predicted from other numbers than they are learned from (a scaler learns in between)
-// are learned in blocks of that size.
-type Steady interface{ Steady() int }
-
-// BatchPredictor is an upgrade of Model: PredictBatch appends the predictions of all rows, each as wide as Predict's and
-// with the same bits. It is a pure read beside other reads.
-type BatchPredictor interface {
+	// PredictBatch appends the predictions of all rows, each as wide as Predict's: a pure read beside other reads.
 	PredictBatch(dst []float64, b *Block) []float64
+	// Steady is how many rows can be learned, the last of them included, before a prediction may change; at least 1. Rows
+	// that are predicted from other numbers than they are learned from (a scaler learns in between) are learned in blocks
+	// of at most that size.
+	Steady() int
+	// Float32 is true where blocks are wanted in float32; it is fixed for life.
+	Float32() bool
 }
 
-// Float32er is an upgrade of Model: true asks for blocks in float32.
-type Float32er interface{ Float32() bool }
-
-// Weighted is an upgrade of Model for people: the weights by column, for `tidemill state` and the dashboard.
+// Weighted is an upgrade of Model for people: what it has learned by column, for `tidemill state` and the dashboard.
 type Weighted interface {
-	// Weights calls yield for each weight: the dense column's index or -1 with the term's hash, the output's index, the weight.
+	// Weights calls yield for each weight: the dense column's index or -1 with the term's hash, the output's index, the
+	// weight. Of a cluster model the outputs are the centres and the weights their places, centre by centre.
 	Weights(yield func(column int, hash uint64, output int, w float64) bool)
 }
-
-// Centred is an upgrade of cluster models: the centres, one slice each.
-type Centred interface{ Centres() [][]float64 }
 
 // Warner is an upgrade of Feature, Encoder and Model: what people should know (what it had to refuse, and how much of it),
 // empty when all is well.

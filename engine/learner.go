@@ -128,9 +128,9 @@ func (l *learner) predict(dst []float64, x *tidemill.Vector, s *encoding) []floa
 // predictAll appends the predictions for rows, each width numbers wide.
 func (l *learner) predictAll(dst []float64, xs []tidemill.Vector, s *encoding) (preds []float64, width int) {
 	from := len(dst)
-	if bp, ok := l.model.(tidemill.BatchPredictor); ok && len(xs) > 1 {
+	if b, ok := l.model.(tidemill.Batcher); ok && len(xs) > 1 {
 		block := l.encodeAll(&s.block, xs, s)
-		dst = bp.PredictBatch(dst, &block)
+		dst = b.PredictBatch(dst, &block)
 	} else {
 		for i := range xs {
 			dst = l.predict(dst, &xs[i], s)

@@ -148,15 +148,24 @@ func (t *taskState) status() (_ TaskStatus, later []func(*TaskStatus)) {
 		}
 		s.Curve = append(s.Curve, ty.curve...)
 	}
-	if w, ok := t.learner.model.(tidemill.Weighted); ok {
+	if w, ok := t.learner.model.(tidemill.Weighted); ok && t.kind == tidemill.Cluster {
+		s.Centres = centres(w)
+	} else if ok {
 		s.Weights = t.weights(w)
 	}
-	if c, ok := t.learner.model.(tidemill.Centred); ok {
-		for _, x := range c.Centres() {
-			s.Centres = append(s.Centres, slices.Clone(x))
-		}
-	}
 	return s, later
+}
+
+// centres is the places of a cluster model's centres.
+func centres(w tidemill.Weighted) (out [][]float64) {
+	w.Weights(func(_ int, _ uint64, centre int, v float64) bool {
+		for len(out) <= centre {
+			out = append(out, nil)
+		}
+		out[centre] = append(out[centre], v)
+		return true
+	})
+	return out
 }
 
 // weightsShown is how many of the largest weights people see.

@@ -341,7 +341,29 @@ func (m *kmeans) Predict(dst []float64, x *tidemill.Vector) []float64 {
 	return dst
 }
 
-// LearnBatch implements tidemill.BatchLearner.
+// PredictBatch implements tidemill.Batcher.
+func (m *kmeans) PredictBatch(dst []float64, b *tidemill.Block) []float64 {
+	for i := range b.Rows {
+		dst = m.Predict(dst, &tidemill.Vector{Dense: b.Dense[i*b.Cols : (i+1)*b.Cols]})
+	}
+	return dst
+}
+
+// Steady implements tidemill.Batcher: until the batch is full, or there are rows enough to choose the centres from.
+func (m *kmeans) Steady() int {
+	switch {
+	case m.cols == 0:
+		return 1
+	case !m.ready:
+		return max(m.set.StartRows-len(m.startW), 1)
+	}
+	return max(m.size()-m.pending, 1)
+}
+
+// Float32 implements tidemill.Batcher.
+func (m *kmeans) Float32() bool { return false }
+
+// LearnBatch implements tidemill.Batcher.
 func (m *kmeans) LearnBatch(dst []float64, b *tidemill.Block, want bool) []float64 {
 	for i := range b.Rows {
 		x := b.Dense[i*b.Cols : (i+1)*b.Cols]
@@ -357,16 +379,13 @@ func (m *kmeans) LearnBatch(dst []float64, b *tidemill.Block, want bool) []float
 	return dst
 }
 
-// Centres implements tidemill.Centred: a copy of each centre; nil until there are centres.
-func (m *kmeans) Centres() [][]float64 {
-	if !m.ready {
-		return nil
+// Weights implements tidemill.Weighted: the centres' places; none until there are centres.
+func (m *kmeans) Weights(yield func(column int, hash uint64, output int, w float64) bool) {
+	for i, v := range m.centres {
+		if !m.ready || !yield(i%m.cols, 0, i/m.cols, v) {
+			return
+		}
 	}
-	out := make([][]float64, m.set.K)
-	for i := range out {
-		out[i] = append([]float64(nil), m.centres[i*m.cols:(i+1)*m.cols]...)
-	}
-	return out
 }
 
 // AppendBinary implements tidemill.State.

@@ -94,7 +94,7 @@ func (m *mlp) New() tidemill.Model { return newMLP(&m.c) }
 // Describe implements tidemill.Model.
 func (m *mlp) Describe() string { return m.c.describe() }
 
-// Float32 implements tidemill.Float32er.
+// Float32 implements tidemill.Batcher.
 func (m *mlp) Float32() bool { return true }
 
 // Encoders implements tidemill.Preparer: encode.Standard where a number is not scaled yet, and encode.OneHotDense where
@@ -202,7 +202,7 @@ func (m *mlp) size() int {
 	return m.c.Batch
 }
 
-// Steady implements tidemill.Steady: until the batch is full.
+// Steady implements tidemill.Batcher: until the batch is full.
 func (m *mlp) Steady() int { return max(m.size()-m.n, 1) }
 
 // Learn implements tidemill.Model. A weight that is not above 0, or infinite, teaches nothing.

@@ -220,7 +220,7 @@ func TestMLPCoresAndCutsDoNotShow(t *testing.T) {
 		m := made()
 		for i := 0; i < rows; {
 			n := min(1+r.IntN(150), rows-i)
-			m.(tidemill.BatchLearner).LearnBatch(nil, &tidemill.Block{Rows: n, Cols: cols, Dense32: b.Dense32[i*cols : (i+n)*cols], Y: b.Y[i : i+n]}, i%2 == 0)
+			m.(tidemill.Batcher).LearnBatch(nil, &tidemill.Block{Rows: n, Cols: cols, Dense32: b.Dense32[i*cols : (i+n)*cols], Y: b.Y[i : i+n]}, i%2 == 0)
 			i += n
 			next := made()
 			if err := next.UnmarshalBinary(tidemilltest.StateBytes(t, m)); err != nil {
@@ -388,7 +388,7 @@ func epoch(m tidemill.Model, b *tidemill.Block, want bool) float64 {
 	var p []float64
 	for i := 0; i < b.Rows; i += 256 {
 		n := min(256, b.Rows-i)
-		p = m.(tidemill.BatchLearner).LearnBatch(p[:0], rowsOf(b, i, i+n), want)
+		p = m.(tidemill.Batcher).LearnBatch(p[:0], rowsOf(b, i, i+n), want)
 		if want {
 			right += correct(p, b.Y[i:i+n])
 		}
@@ -417,7 +417,7 @@ func TestMLPLearnsDigits(t *testing.T) {
 	train, test := mnist(t, "train"), mnist(t, "t10k")
 	m := digits(32)
 	first := epoch(m, train, true)
-	p := m.(tidemill.BatchPredictor).PredictBatch(nil, test)
+	p := m.(tidemill.Batcher).PredictBatch(nil, test)
 	accuracy := float64(correct(p, test.Y)) / float64(test.Rows)
 	t.Logf("one epoch by batches of 32: %.4f while learning, %.4f on the test set", first, accuracy)
 	if accuracy < 0.945 {
@@ -441,7 +441,7 @@ func BenchmarkMLP(b *testing.B) {
 				i := 0
 				var p []float64
 				for b.Loop() {
-					p = m.(tidemill.BatchLearner).LearnBatch(p[:0], rowsOf(train, i, i+256), want)
+					p = m.(tidemill.Batcher).LearnBatch(p[:0], rowsOf(train, i, i+256), want)
 					i = (i + 256) % (train.Rows - 256)
 				}
 				b.ReportMetric(256*float64(b.N)/b.Elapsed().Seconds(), "images/s")
@@ -463,7 +463,7 @@ func BenchmarkMLP(b *testing.B) {
 	for _, n := range []int{1, 256} {
 		b.Run(fmt.Sprintf("predict/block=%d", n), func(b *testing.B) {
 			for b.Loop() {
-				p = m.(tidemill.BatchPredictor).PredictBatch(p[:0], rowsOf(train, 0, n))
+				p = m.(tidemill.Batcher).PredictBatch(p[:0], rowsOf(train, 0, n))
 			}
 			b.ReportMetric(b.Elapsed().Seconds()*1e9/float64(b.N*n), "ns/row")
 		})

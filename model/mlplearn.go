@@ -295,7 +295,7 @@ func (m *mlp) advance() {
 		adam: matrix.NewAdam(c.LearningRate, c.Beta1, c.Beta2, c.Eps, m.pow1, m.pow2)}
 }
 
-// LearnBatch implements tidemill.BatchLearner. A block whose steps are large enough is shared among the cores.
+// LearnBatch implements tidemill.Batcher. A block whose steps are large enough is shared among the cores.
 func (m *mlp) LearnBatch(dst []float64, b *tidemill.Block, want bool) []float64 {
 	m.lazily(b.Cols)
 	m.prepare()

@@ -45,6 +45,8 @@ func (m *meanModel) PredictBatch(dst []float64, b *tidemill.Block) []float64 {
 	}
 	return dst
 }
+func (m *meanModel) Steady() int   { return 1 }
+func (m *meanModel) Float32() bool { return false }
 func (m *meanModel) AppendBinary(b []byte) ([]byte, error) {
 	b = binary.LittleEndian.AppendUint64(append(b, 1), math.Float64bits(m.n))
 	return binary.LittleEndian.AppendUint64(b, math.Float64bits(m.sum)), nil
