@@ -80,11 +80,21 @@ servers() {
   "${race[@]}" -vet=off -timeout "${timeout:-8m}" "${order[@]}" -p 1 -skip "$long" $list
 }
 
+# processor sets used to what this shell's processes have used of the processors, in seconds.
+processor() {
+  local stat=()
+  read -ra stat 2>/dev/null <"/proc/$BASHPID/stat" || true
+  used=$(((${stat[15]:-0} + ${stat[16]:-0}) / 100))
+}
+
 stage() {
-  local began=$SECONDS
+  local began=$SECONDS used before
+  processor
+  before=$used
   echo "== $1"
   "$1"
-  echo "== $1: $((SECONDS - began)) s"
+  processor
+  echo "== $1: $((SECONDS - began)) s, $((used - before)) s of processors"
 }
 
 # both runs pure in the background, beside servers; the first of them that fails ends the other.
