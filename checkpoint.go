@@ -53,9 +53,6 @@ func (m *Mill) begin(ctx context.Context) error {
 		}
 	}
 	go func() {
-		if m.flow.Serves {
-			behind()
-		}
 		r := saved{c: c, pause: pause}
 		defer func() { m.saving <- r }()
 		if r.err = c.write(); r.err != nil {

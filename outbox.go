@@ -62,9 +62,6 @@ func newOutbox(m *Mill, s Sink, rejects bool) *outbox {
 }
 
 func (b *outbox) run() {
-	if b.mill.flow.Serves {
-		behind()
-	}
 	defer close(b.done)
 	var pending []Output
 	for item := range b.in {
