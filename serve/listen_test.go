@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
 // prediction is a request as bytes, with headers beside Host and Content-Length.
@@ -165,7 +166,7 @@ type waiting struct {
 	begun, goOn chan struct{}
 }
 
-func (w *waiting) Predict(task string, r tidemill.Row) (tidemill.Prediction, error) {
+func (w *waiting) Predict(task string, r tidemill.Row) (engine.Prediction, error) {
 	close(w.begun)
 	<-w.goOn
 	return w.fake.Predict(task, r)

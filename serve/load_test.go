@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 	"github.com/tidemill/tidemill/feature"
 	"github.com/tidemill/tidemill/model"
 	"github.com/tidemill/tidemill/score"
@@ -76,10 +77,10 @@ func (d *departures) Changes(ctx context.Context, after tidemill.Position) iter.
 }
 
 // learner starts a flow that learns most departures as fast as it can, and has learned 2,000; 0 is departures without end.
-func learner(t testing.TB, most uint64) *tidemill.Mill {
+func learner(t testing.TB, most uint64) *engine.Mill {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	mill, err := tidemill.Start(ctx, tidemill.Flow{Name: "late-flights", Source: newDepartures(most), Tasks: []tidemill.Task{{
+	mill, err := engine.Start(ctx, tidemill.Flow{Name: "late-flights", Source: newDepartures(most), Tasks: []tidemill.Task{{
 		Name: "late", Predict: tidemill.On{Op: tidemill.Insert, Table: "flights"}, Learn: tidemill.On{Op: tidemill.Update, Table: "flights", Label: "arr_delay > 15"},
 		Features: []tidemill.Feature{feature.Numeric("distance", "month", "hour"), feature.OneHot("carrier", "origin", "dest")},
 		Model:    model.Logistic(model.SGD(0.01)), Scores: []tidemill.Score{score.AUC(), score.Accuracy()},
@@ -207,7 +208,7 @@ func BenchmarkHandlerAtRest(b *testing.B) {
 	})
 }
 
-func benchmarkHandler(b *testing.B, mill *tidemill.Mill, text string) {
+func benchmarkHandler(b *testing.B, mill *engine.Mill, text string) {
 	h := serve.Handler(mill, serve.Config{})
 	r, err := http.NewRequest("POST", "/predict/late", nil)
 	if err != nil {
