@@ -56,9 +56,6 @@ func (m *Mill) begin(ctx context.Context) error {
 		}
 	}
 	go func() {
-		if m.flow.Serves {
-			behind()
-		}
 		r := saved{pause: pause}
 		defer func() { m.saving <- r }()
 		c, err := fixed.complete()

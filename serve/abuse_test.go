@@ -217,7 +217,7 @@ func TestOpenFiles(t *testing.T) {
 		t.Errorf("%d", n)
 	}
 	for _, c := range [][3]int{{4096, 1024, 768}, {4096, 20000, 4096}, {4096, 1 << 30, 4096}, {10, 1024, 10}, {10, 0, 1}} {
-		if n := roomFor(c[0], c[1]); n != c[2] {
+		if n := connsFor(c[0], c[1]); n != c[2] {
 			t.Errorf("max_conns %d and %d files: %d connections, want %d", c[0], c[1], n, c[2])
 		}
 	}

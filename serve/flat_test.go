@@ -30,7 +30,7 @@ func TestMemoryFlat(t *testing.T) {
 	if *long {
 		warm, total, every, grows = 3*time.Minute, 10*time.Minute, 5*time.Second, 32<<20
 	}
-	mill := learner(t)
+	mill := learner(t, 0)
 	ctx, cancel := context.WithCancel(context.Background())
 	url, wait, err := serve.Listen(ctx, mill, serve.Config{Listen: "localhost:0"})
 	if err != nil {
