@@ -16,6 +16,7 @@ type taskState struct {
 	spec     *tidemill.Task
 	no       int
 	store    tidemill.Store
+	source   tidemill.Source // for what it says of its system
 	term     uint64
 	kind     tidemill.ModelKind
 	raw      []tidemill.FeatureColumn // what features append
@@ -150,7 +151,7 @@ func newTask(f *tidemill.Flow, no int, term uint64) (*taskState, error) {
 	if len(spec.Features) == 0 {
 		return nil, fmt.Errorf("task %s has no features", spec.Name)
 	}
-	t := &taskState{spec: spec, no: no, store: f.Store, term: term, kind: spec.Model.Kind(), tables: map[*tidemill.Table]*taskTable{}, shapes: map[string]*tidemill.Table{}, reads: map[*tidemill.Table][]string{},
+	t := &taskState{spec: spec, no: no, store: f.Store, source: f.Source, term: term, kind: spec.Model.Kind(), tables: map[*tidemill.Table]*taskTable{}, shapes: map[string]*tidemill.Table{}, reads: map[*tidemill.Table][]string{},
 		threshold: spec.Threshold, halt: f.Rejects == nil}
 	if t.threshold == 0 {
 		t.threshold = 0.5

@@ -48,7 +48,7 @@ func (a *app) writeReport(ctx context.Context, path, out string) error {
 	}
 	r, err := engine.Open(ctx, f.Flow)
 	if err != nil {
-		return a.hint(path, placed(f, err))
+		return a.hint(path, a.placed(f, err))
 	}
 	s := r.Status()
 	s.Events = slices.DeleteFunc(s.Events, func(e engine.EventStatus) bool { return e.Kind == "resume" }) // of this reader alone
