@@ -27,7 +27,7 @@ func TestMain(m *testing.M) { postgrestest.Main(m) }
 func TestDatabaseAway(t *testing.T) {
 	db := postgrestest.Start(t, postgrestest.Own())
 	at := db.URL("postgres")
-	db.Exec(t, at, `CREATE TABLE statustest.Flights(id int PRIMARY KEY, distance int, late boolean);
+	db.Exec(t, at, `CREATE TABLE flights(id int PRIMARY KEY, distance int, late boolean);
 		INSERT INTO flights SELECT i, i % 97, i % 97 > 50 FROM generate_series(1, 2000) i`)
 	mill, err := engine.Start(t.Context(), tidemill.Flow{Name: "away", Source: postgres.Source(at, "flights"), Store: store.Dir(t.TempDir()), Every: 200 * time.Millisecond,
 		Tasks: []tidemill.Task{{Name: "late", Learn: tidemill.On{Op: tidemill.Insert, Table: "flights", Label: "late"},
