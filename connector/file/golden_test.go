@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/format/json"
 	"github.com/tidemill/tidemill/tidemilltest"
 )
 
@@ -30,7 +31,7 @@ func TestGolden(t *testing.T) {
 		t.Errorf("the file is\n%s\nnot\n%s", got, want)
 	}
 	var printed bytes.Buffer
-	p := Stdout()
+	p := Stdout(json.Plain())
 	p.to = &printed
 	must(t, p.Resume(t.Context(), tidemill.Resumption{Flow: "f", Term: 1}))
 	must(t, p.Write(t.Context(), tidemilltest.Outputs()))
