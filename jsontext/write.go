@@ -28,19 +28,27 @@ const (
 
 const hexDigits = "0123456789abcdef"
 
-// plain is true for the bytes that stand in a string as they are: all of ASCII but controls, quotes, backslashes and,
-// with HTML, <, > and &.
-func (s Style) plain(c byte) bool {
-	return c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf && (s&HTML == 0 || c != '<' && c != '>' && c != '&')
-}
+// always is beside the styles in escapes: in every style.
+const always Style = 1 << 7
+
+// escapes are the styles in which a byte does not stand in a string as it is.
+var escapes = func() (t [256]Style) {
+	for c := range t {
+		if c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			t[c] = always
+		}
+	}
+	t['<'], t['>'], t['&'] = HTML, HTML, HTML
+	return t
+}()
 
 // AppendString appends t as a JSON string. What is not UTF-8 becomes U+FFFD.
 func (s Style) AppendString(dst []byte, t string) []byte {
 	dst = append(dst, '"')
-	from := 0
+	from, look := 0, s|always
 	for i := 0; i < len(t); {
 		c := t[i]
-		if s.plain(c) {
+		if escapes[c]&look == 0 {
 			i++
 			continue
 		}

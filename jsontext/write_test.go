@@ -32,7 +32,7 @@ func FuzzString(f *testing.F) {
 		if got := string(Standard.AppendString(nil, s)); got != want {
 			t.Fatalf("%q is %s, by encoding/json %s", s, got, want)
 		}
-		if got, want := string((Script | Decimals).AppendString(nil, s)), encoded(t, s, false); got != want {
+		if got, want := string((Script|Decimals).AppendString(nil, s)), encoded(t, s, false); got != want {
 			t.Fatalf("%q is %s, by encoding/json %s", s, got, want)
 		}
 		var text string

@@ -16,7 +16,7 @@ type object struct {
 func (f *Format) appendOutput(b []byte, o *tidemill.Output) []byte {
 	w := object{f, append(append(append(b, `{"kind":"`...), o.Kind.String()...), '"')}
 	if f.keyed {
-		w.text("key", o.Key())
+		w.text(`,"key":`, o.Key())
 	}
 	switch o.Kind {
 	case tidemill.Predicted:
@@ -24,59 +24,56 @@ func (f *Format) appendOutput(b []byte, o *tidemill.Output) []byte {
 		w.prediction(o)
 	case tidemill.Truth:
 		w.row(o)
-		w.text("truth", o.Truth)
+		w.text(`,"truth":`, o.Truth)
 		if o.Corrected {
 			w.b = append(w.b, `,"corrected":true`...)
 		}
-		w.time("answered_at", o.Answered)
-		w.text("position", o.Position)
+		w.time(`,"answered_at":`, o.Answered)
+		w.text(`,"position":`, o.Position)
 	case tidemill.Retracted:
 		w.row(o)
-		w.field("new_id", o.NewID)
-		w.text("position", o.Position)
+		w.field(`,"new_id":`, o.NewID)
+		w.text(`,"position":`, o.Position)
 	case tidemill.RowPassed:
 		w.change(o)
 	case tidemill.RowRejected:
-		w.known("task", o.Task)
-		w.known("id", o.ID)
+		w.known(`,"task":`, o.Task)
+		w.known(`,"id":`, o.ID)
 		w.rejected(o)
 	default:
-		w.known("task", o.Task)
-		w.text("position", o.Position)
-		w.field("reason", o.Reason)
+		w.known(`,"task":`, o.Task)
+		w.text(`,"position":`, o.Position)
+		w.field(`,"reason":`, o.Reason)
 	}
 	return append(w.b, '}')
 }
 
 // row is which row of which task the output is about.
 func (w *object) row(o *tidemill.Output) {
-	w.field("task", o.Task)
-	w.field("id", o.ID)
+	w.field(`,"task":`, o.Task)
+	w.field(`,"id":`, o.ID)
 }
 
 func (w *object) prediction(o *tidemill.Output) {
-	w.text("prediction", o.Label)
-	w.name("score")
-	w.b = w.style.AppendNumber(w.b, o.Score)
+	w.text(`,"prediction":`, o.Label)
+	w.b = w.style.AppendNumber(append(w.b, `,"score":`...), o.Score)
 	switch {
 	case len(o.Labels) > 0 && len(o.Labels) <= len(o.Prediction):
-		w.name("probabilities")
-		w.b = w.style.AppendProbabilities(w.b, o.Labels, o.Prediction)
+		w.b = w.style.AppendProbabilities(append(w.b, `,"probabilities":`...), o.Labels, o.Prediction)
 	case len(o.Labels) == 0 && len(o.Prediction) > 1: // distances
-		w.name("values")
-		w.b = w.style.AppendNumbers(w.b, o.Prediction)
+		w.b = w.style.AppendNumbers(append(w.b, `,"values":`...), o.Prediction)
 	}
-	w.text("model_version", o.Version.String())
-	w.time("asked_at", o.Asked)
+	w.b = append(o.Version.Append(append(w.b, `,"model_version":"`...)), '"')
+	w.time(`,"asked_at":`, o.Asked)
 	if !w.keyed {
-		w.text("position", o.Position)
+		w.text(`,"position":`, o.Position)
 	}
 	if o.Truth != "" || !o.Answered.IsZero() { // the row brought it
-		w.text("truth", o.Truth)
-		w.time("answered_at", o.Answered)
+		w.text(`,"truth":`, o.Truth)
+		w.time(`,"answered_at":`, o.Answered)
 	}
 	if w.keyed {
-		w.text("position", o.Position)
+		w.text(`,"position":`, o.Position)
 	}
 }
 
@@ -84,38 +81,32 @@ func (w *object) prediction(o *tidemill.Output) {
 func (w *object) change(o *tidemill.Output) {
 	c := o.Change
 	if c == nil || c.Table == nil {
-		w.text("position", o.Position)
+		w.text(`,"position":`, o.Position)
 		return
 	}
-	w.text("table", c.Table.String())
-	w.text("op", c.Op.String())
-	w.text("position", o.Position)
-	w.values("before", c.Table, c.Before)
-	w.values("row", c.Table, c.After)
+	w.text(`,"table":`, c.Table.String())
+	w.text(`,"op":`, c.Op.String())
+	w.text(`,"position":`, o.Position)
+	w.values(`,"before":`, c.Table, c.Before)
+	w.values(`,"row":`, c.Table, c.After)
 }
 
 func (w *object) rejected(o *tidemill.Output) {
 	c := o.Change
 	whole := c != nil && c.Table != nil
 	if whole {
-		w.text("table", c.Table.String())
+		w.text(`,"table":`, c.Table.String())
 	}
-	w.text("position", o.Position)
-	w.field("reason", o.Reason)
+	w.text(`,"position":`, o.Position)
+	w.field(`,"reason":`, o.Reason)
 	if whole {
-		w.values("row", c.Table, c.Row())
+		w.values(`,"row":`, c.Table, c.Row())
 	}
 }
 
-// name begins a member. Names are plain.
-func (w *object) name(name string) {
-	w.b = append(append(append(w.b, ',', '"'), name...), '"', ':')
-}
-
-// text is a member that is always there.
+// text is a member that is always there. Names come as `,"name":`, so that a member begins with one copy.
 func (w *object) text(name, value string) {
-	w.name(name)
-	w.b = w.style.AppendString(w.b, value)
+	w.b = w.style.AppendString(append(w.b, name...), value)
 }
 
 // known is a member that is left out where it is empty.
@@ -137,8 +128,7 @@ func (w *object) time(name string, t time.Time) {
 	if w.keyed && t.Year() <= 1 {
 		return
 	}
-	w.name(name)
-	w.b = w.style.AppendTime(w.b, t)
+	w.b = w.style.AppendTime(append(w.b, name...), t)
 }
 
 // values is a row by column name; without one there is no member, in the keyed layout neither for one without a value.
@@ -147,7 +137,7 @@ func (w *object) values(name string, t *tidemill.Table, row []tidemill.Value) {
 		return
 	}
 	before := len(w.b)
-	w.name(name)
+	w.b = append(w.b, name...)
 	from := len(w.b)
 	if w.b = w.style.AppendRow(w.b, t, row); w.keyed && len(w.b) == from+len("{}") {
 		w.b = w.b[:before]
