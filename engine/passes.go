@@ -142,7 +142,7 @@ func (m *Mill) epoch(ctx context.Context, t *taskState, epoch int) error {
 		}
 	}
 	m.mu.Lock()
-	t.endEpoch(epoch < t.spec.Epochs)
+	t.learner.endEpoch(epoch < t.spec.Epochs)
 	m.free()
 	return nil
 }

@@ -87,7 +87,7 @@ func (m *Mill) replay(ctx context.Context, t *taskState) error {
 		}
 	}
 	m.mu.Lock()
-	t.endEpoch(false)
+	t.learner.endEpoch(false)
 	m.free()
 	return nil
 }

@@ -190,9 +190,9 @@ func (m *Mill) endSnapshot(ctx context.Context) error {
 	m.mu.Lock()
 	for _, t := range m.tasks {
 		if t.spec.Snapshot == tidemill.SnapshotLearn {
-			t.endEpoch(t.spec.Epochs > 1)
+			t.learner.endEpoch(t.spec.Epochs > 1)
 		} else if t.spec.Snapshot == tidemill.SnapshotSkip {
-			t.endEpoch(false)
+			t.learner.endEpoch(false)
 			t.phase = tidemill.Stream
 		}
 	}
@@ -207,17 +207,6 @@ func (m *Mill) endSnapshot(ctx context.Context) error {
 		}
 	}
 	return m.runPasses(ctx)
-}
-
-// endEpoch is the data's own mark: what is pending steps.
-func (t *taskState) endEpoch(more bool) {
-	if b, ok := t.model.(tidemill.Batched); ok {
-		next := tidemill.Stream
-		if more {
-			next = tidemill.Snapshot
-		}
-		b.EndBatch(next)
-	}
 }
 
 func (m *Mill) plan() []pass {
