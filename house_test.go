@@ -39,8 +39,8 @@ var rooms = map[string][]string{
 	"tidemilltest": {"", "engine", "expr"},
 	"examples":     {},
 	"tools":        {},
-	"demo":         {"", "engine", "expr", "config", "serve", "terminal", "examples", "connector", "encode", "feature", "model", "score", "store"},
-	"cmd":          {"", "engine", "expr", "config", "serve", "terminal", "demo", "connector", "transform", "feature", "encode", "model", "score", "store", "examples"},
+	"demo":         {"", "engine", "expr", "config", "serve", "terminal", "examples", "connector", "encode", "feature", "format", "model", "score", "store"},
+	"cmd":          {"", "engine", "expr", "config", "serve", "terminal", "demo", "connector", "transform", "feature", "format", "encode", "model", "score", "store", "examples"},
 	"bench":        {"", "engine", "expr", "config", "serve", "demo", "connector", "feature", "encode", "model", "score", "store", "examples", "matrix", "tidemilltest"},
 }
 
