@@ -46,8 +46,8 @@ func (m *Mill) Status() *Status {
 	clock := int64(math.MinInt64)
 	for _, t := range m.tasks {
 		m.mu.RLock() // a task at a time: the flow must not wait for all of them
-		if t.started {
-			clock = max(clock, t.clock)
+		if t.clock.started {
+			clock = max(clock, t.clock.now)
 		}
 		one, later := t.status()
 		m.mu.RUnlock()
@@ -71,8 +71,8 @@ func (m *Mill) Status() *Status {
 // status is the task as it is now; what takes longer is done by later, without the lock.
 func (t *taskState) status() (_ TaskStatus, later []func(*TaskStatus)) {
 	s := TaskStatus{Name: t.spec.Name, Kind: t.kind.String(), Model: describe(t.learner.model), Version: t.version().String(),
-		Counts: t.counts, Classes: slices.Clone(t.learner.classes.labels), Latest: slices.Clone(t.latest), Warnings: t.leaks()}
-	if w := t.divergence(); w != "" {
+		Counts: t.counts, Classes: slices.Clone(t.learner.classes.labels), Latest: slices.Clone(t.display.latest), Warnings: t.nulls.leaks()}
+	if w := t.board.divergence(); w != "" {
 		s.Warnings = append(s.Warnings, w)
 	}
 	s.Warnings = append(s.Warnings, t.learner.warnings()...)
@@ -85,18 +85,18 @@ func (t *taskState) status() (_ TaskStatus, later []func(*TaskStatus)) {
 		}
 	}
 	slices.Reverse(s.Latest)
-	s.Counts.Open = uint64(t.questions.len())
+	s.Counts.Open = uint64(t.ledger.questions.len())
 	if s.Counts.Asked > 0 {
 		s.Coverage = float64(s.Counts.Answered) / float64(s.Counts.Asked)
 	}
-	if d, ok := t.delays.median(); ok {
+	if d, ok := t.board.delays.median(); ok {
 		s.LabelDelay = &d
 	}
-	if tables := t.asked(); len(tables) > 0 {
+	if tables := t.triggers.asked(); len(tables) > 0 {
 		s.Table = tables[0].String()
-		for _, name := range t.featureColumns(tables[0]) {
+		for _, name := range t.triggers.featureColumns(tables[0]) {
 			c := tables[0].Columns[tables[0].Col(name)]
-			s.Columns = append(s.Columns, ColumnStatus{Name: name, Kind: c.Kind.String(), Native: c.Native, Sample: t.example.first(name, t.names.samples(name))})
+			s.Columns = append(s.Columns, ColumnStatus{Name: name, Kind: c.Kind.String(), Native: c.Native, Sample: t.display.example.first(name, t.display.names.samples(name))})
 		}
 	}
 	for _, f := range t.spec.Features {
@@ -106,7 +106,7 @@ func (t *taskState) status() (_ TaskStatus, later []func(*TaskStatus)) {
 	}
 	like := &tidemill.Answer{Kind: t.kind, Positive: t.learner.positiveIndex(), Labels: t.learner.classes.labels, Weight: 1}
 	streamed := false // the confusion shown is the stream's
-	for _, ty := range t.tallies {
+	for _, ty := range t.board.tallies {
 		if ty.n == 0 {
 			continue
 		}
@@ -196,7 +196,7 @@ func (t *taskState) weights(w tidemill.Weighted) []WeightStatus {
 		name := fmt.Sprintf("#%016x", x.hash)
 		if x.column >= 0 && x.column < len(t.learner.columns) {
 			name = t.learner.columns[x.column].Name
-		} else if s, ok := t.names.text[x.hash]; ok {
+		} else if s, ok := t.display.names.text[x.hash]; ok {
 			name = s
 		}
 		class := ""

@@ -22,7 +22,7 @@ func (m *Mill) open(ctx context.Context) error {
 		}
 		m.term, m.unlock = term, unlock
 		for _, t := range m.tasks {
-			t.term, t.questions.term = term, term
+			t.term, t.ledger.questions.term = term, term
 		}
 		if c, err = m.newest(ctx); err != nil {
 			return err
@@ -352,7 +352,7 @@ func (t *taskState) restore(c *tidemill.Checkpoint) (bool, error) {
 	if life == nil {
 		return false, nil
 	}
-	if now := t.fingerprint(); life.Fingerprint != now {
+	if now := t.triggers.fingerprint(); life.Fingerprint != now {
 		a, b := diffLine(life.Fingerprint, now), diffLine(now, life.Fingerprint)
 		key, _, ok := strings.Cut(b, ":")
 		if !ok {
@@ -388,8 +388,8 @@ func (t *taskState) restore(c *tidemill.Checkpoint) (bool, error) {
 		return true, fail("life", err)
 	}
 	if q := c.Section(prefix + "questions"); q != nil {
-		t.questions = newQuestions(t.spec.Name, t.spec.Memory, t.store, t.term)
-		if err := t.questions.read(q.Data); err != nil {
+		t.ledger.questions = newQuestions(t.spec.Name, t.spec.Memory, t.store, t.term)
+		if err := t.ledger.questions.read(q.Data); err != nil {
 			return true, fail("open questions", err)
 		}
 	}
@@ -427,7 +427,7 @@ func (t *taskState) restore(c *tidemill.Checkpoint) (bool, error) {
 		if err != nil {
 			return true, err
 		}
-		t.frozen = frozen
+		t.board.frozen = frozen
 		for i, e := range frozen.encoders {
 			if err := state(fmt.Sprintf("frozen/encoder/%d", i), path+".encoders", e); err != nil {
 				return true, err
@@ -437,7 +437,7 @@ func (t *taskState) restore(c *tidemill.Checkpoint) (bool, error) {
 			return true, err
 		}
 	}
-	for _, ty := range t.tallies {
+	for _, ty := range t.board.tallies {
 		if sec := c.Section(prefix + "scores/" + ty.phase.String()); sec != nil {
 			if err := ty.read(sec.Data); err != nil {
 				return true, fail("scores", err)
@@ -461,24 +461,19 @@ func (t *taskState) readLife(d *statebytes.Reader) error {
 	if err := t.learner.classes.read(d); err != nil {
 		return err
 	}
-	t.base.read(d)
-	t.answered.read(d)
-	t.delays.read(d)
+	t.board.base.read(d)
+	t.ledger.answered.read(d)
+	t.board.delays.read(d)
 	for _, n := range t.counts.list() {
 		*n = d.Uvarint()
 	}
 	t.phase = tidemill.Phase(d.Byte() & 1)
-	t.started, t.clock, t.startAt = d.Bool(), d.Varint(), d.Varint()
-	for p := range t.nulls {
-		t.nullsOf[p] = d.Uvarint()
-		for i := range t.nulls[p] {
-			t.nulls[p][i] = d.Uvarint()
-		}
-	}
-	t.names.read(d)
+	t.clock.started, t.clock.now, t.clock.start = d.Bool(), d.Varint(), d.Varint()
+	t.nulls.read(d)
+	t.display.names.read(d)
 	for n := d.Count(4); n > 0 && d.Err() == nil; n-- {
 		if table := d.Table(); table != nil {
-			if _, err := t.look(table); err != nil {
+			if _, err := t.triggers.look(table); err != nil {
 				return err
 			}
 		}
