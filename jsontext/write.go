@@ -10,10 +10,14 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// Style is how JSON is written where JSON leaves a choice. Styles are joined by |. The zero Style escapes only what has to
-// be, writes bytes that are not UTF-8 as the character U+FFFD, and numbers as strconv's 'g' does: 1e+06.
+// Style is how JSON is written where JSON leaves a choice. Styles are joined by |.
 type Style uint8
 
+// Plain escapes only what has to be, writes bytes that are not UTF-8 as the character U+FFFD, and numbers as strconv's 'g'
+// does: 1e+06.
+const Plain Style = 0
+
+// What a style may have beyond Plain.
 const (
 	// Script escapes what JavaScript once took for a line's end, U+2028 and U+2029, and writes U+FFFD, backspace and form
 	// feed as escapes.
