@@ -35,7 +35,7 @@ var rooms = map[string][]string{
 	"format":       {"", "expr", "matrix", "statebytes", "durable", "jsontext"},
 	"connector":    {"", "expr", "durable", "jsontext"},
 	"config":       {"", "expr", "engine", "encode"},
-	"serve":        {"", "engine", "expr"},
+	"serve":        {"", "engine", "expr", "jsontext"},
 	"tidemilltest": {"", "engine", "expr"},
 	"examples":     {},
 	"tools":        {},

@@ -16,7 +16,7 @@ const (
 	None     Fault = iota
 	NoValue        // no value begins here
 	NoNumber       // what begins here is no number
-	Unclosed       // the text ends inside a string, an object or an array
+	Unclosed       // the text ends inside a string
 	Control        // a control character in a string
 	Escape         // an escape that JSON does not know
 	NoName         // a name in quotes is expected
@@ -256,12 +256,10 @@ func nested[T Text](s T, i, depth int) (end int, why Fault) {
 			return i, why
 		}
 		i = Space(s, i)
-		switch {
-		case i >= len(s):
-			return i, Unclosed
-		case s[i] == closing:
+		if i < len(s) && s[i] == closing {
 			return i + 1, None
-		case s[i] != ',':
+		}
+		if i >= len(s) || s[i] != ',' {
 			return i, NoComma
 		}
 		i = Space(s, i+1)

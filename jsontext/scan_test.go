@@ -79,7 +79,7 @@ func TestFaults(t *testing.T) {
 		why Fault
 	}{
 		``: {0, NoValue}, `x`: {0, NoValue}, `nul`: {0, NoValue}, `-x`: {0, NoNumber}, `01`: {0, NoNumber}, `"abc`: {4, Unclosed}, `"a` + "\n" + `"`: {2, Control},
-		`"\x"`: {1, Escape}, `"\u00`: {1, Unclosed}, `[1`: {2, Unclosed}, `[1 2]`: {3, NoComma}, `{1`: {1, NoName}, `{"a" 1`: {5, NoColon}, `{"a":`: {5, NoValue},
+		`"\x"`: {1, Escape}, `"\u00`: {1, Unclosed}, `[1`: {2, NoComma}, `[1 2]`: {3, NoComma}, `{1`: {1, NoName}, `{"a" 1`: {5, NoColon}, `{"a":`: {5, NoValue},
 		`[[[[1]]]]`: {3, TooDeep}, `[[[1]]]`: {7, None}, `{"a":1]`: {6, NoComma}, `["\`: {2, Unclosed},
 	} {
 		if at, why := Value(s, 0, 3); at != want.at || why != want.why {
