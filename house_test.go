@@ -46,7 +46,7 @@ var rooms = map[string][]string{
 		"model", "score", "store"},
 	"cmd": {"", "engine", "expr", "config", "draft", "report", "serve", "terminal", "demo", "connector", "transform", "feature",
 		"format", "encode", "model", "score", "store", "examples"},
-	"bench":        {"", "engine", "expr", "config", "serve", "demo", "connector", "feature", "encode", "model", "score", "store", "examples", "matrix", "tidemilltest"},
+	"bench": {"", "engine", "expr", "config", "serve", "demo", "connector", "feature", "encode", "model", "score", "store", "examples", "matrix", "tidemilltest"},
 }
 
 // forbidden are package names that say nothing.
