@@ -21,7 +21,7 @@ func (t *taskState) timeFor(tt *taskTable, c *Change, pr, ln, ev *boundOn) (at i
 	}
 	row := c.Row()
 	if tc.col < len(row) {
-		if at, ok = timeOf(row[tc.col], tc.unix); ok {
+		if at, ok = MicrosOf(row[tc.col], tc.unix); ok {
 			return at, true
 		}
 	}

@@ -326,7 +326,7 @@ func orderTimeText(x, t Value) (int, bool) {
 	case "-infinity":
 		return 1, true
 	}
-	micros, ok := parseISO(t.Str())
+	micros, ok := ParseTime(t.Str())
 	return cmp3(int64(x.num), micros), ok
 }
 

@@ -259,7 +259,7 @@ func textFor(s string, col Column) (Value, error) {
 		}
 		return Blob(b), nil
 	case KindTime:
-		if at, ok := parseTime(s); ok {
+		if at, ok := ParseTime(s); ok {
 			return Timestamp(at), nil
 		}
 		return Value{}, fmt.Errorf("%q is not a time like 2013-01-01T05:15:00Z", s)

@@ -110,7 +110,7 @@ func (m *Mill) moments(t *taskState) (*replayPlan, error) {
 		}
 		var asked int64
 		if asks != nil {
-			at, ok := timeOf(c.After[asks.at], asks.on.Unix)
+			at, ok := MicrosOf(c.After[asks.at], asks.on.Unix)
 			if !ok {
 				out = append(out, moment{math.MaxInt64, p, n, false}) // it will be rejected, after all others
 				return nil
@@ -125,7 +125,7 @@ func (m *Mill) moments(t *taskState) (*replayPlan, error) {
 		if lab := by.label.Eval(c.After); !lab.Known() || lab.IsNull() {
 			return nil
 		}
-		at, ok := timeOf(c.After[by.at], by.on.Unix)
+		at, ok := MicrosOf(c.After[by.at], by.on.Unix)
 		if !ok || asks != nil && at <= asked {
 			return nil // asked and answered at once
 		}
@@ -181,9 +181,9 @@ func (t *taskState) replayed(plan *replayPlan, c *Change, tt *taskTable, answer 
 		}
 		lab := b.label.Eval(full)
 		known = known && lab.Known() && !lab.IsNull()
-		answered, _ := timeOf(full[max(b.at, 0)], b.on.Unix)
+		answered, _ := MicrosOf(full[max(b.at, 0)], b.on.Unix)
 		for _, k := range times {
-			if asked, ok := timeOf(full[k], b.on.Unix); ok && known && answered <= asked {
+			if asked, ok := MicrosOf(full[k], b.on.Unix); ok && known && answered <= asked {
 				atOnce = true
 			}
 		}
@@ -194,7 +194,7 @@ func (t *taskState) replayed(plan *replayPlan, c *Change, tt *taskTable, answer 
 	}
 	t.mute = known
 	if asks := matchRow(append(slices.Clone(tt.predict), tt.eval...), c); asks != nil && !known && asks.at >= 0 {
-		if asked, ok := timeOf(full[asks.at], asks.on.Unix); ok {
+		if asked, ok := MicrosOf(full[asks.at], asks.on.Unix); ok {
 			t.mute = plan.over(t, asks, c, asked)
 		}
 	}

@@ -142,7 +142,7 @@ func (t *taskState) snapshotTime(c *Change, tt *taskTable, b *boundOn) (at int64
 		}
 		at = commitMicros(c)
 		if h.at >= 0 {
-			v, ok := timeOf(c.After[h.at], h.on.Unix)
+			v, ok := MicrosOf(c.After[h.at], h.on.Unix)
 			if !ok {
 				at = t.clock
 				continue
@@ -304,7 +304,7 @@ func (t *taskState) closeRow(c *Change, tt *taskTable) error {
 	}
 	at, timed := commitMicros(c), true
 	if asks.at >= 0 {
-		at, timed = timeOf(c.After[asks.at], asks.on.Unix)
+		at, timed = MicrosOf(c.After[asks.at], asks.on.Unix)
 	}
 	if timed && tooFar(c, at) != nil {
 		return nil // the first epoch rejected it

@@ -36,7 +36,7 @@ func (w *window) UpdateAt(c *tidemill.Change, at int64) {
 		if f.at >= 0 {
 			var ok bool
 			v := c.After[f.at]
-			at, ok = momentOf(v, w.config.Unix)
+			at, ok = tidemill.MicrosOf(v, w.config.Unix)
 			if !ok || at > c.Latest() {
 				if ok || v.Known() && !v.IsNull() {
 					w.streams[0].unfit++

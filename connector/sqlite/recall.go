@@ -50,11 +50,11 @@ func (p *Predictions) Recall(ctx context.Context, task string, limit int) ([]tid
 }
 
 func timeOf(text string) time.Time {
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
+	micros, ok := tidemill.ParseTime(text)
+	if !ok {
 		return time.Time{}
 	}
-	return t
+	return time.UnixMicro(micros).UTC()
 }
 
 // Find implements tidemill.Finder.
