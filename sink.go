@@ -109,3 +109,18 @@ type Gatherer interface {
 	// waits for more. A write of fewer is never followed by a wait, and nothing waits for a checkpoint.
 	Gather() (flood int, wait time.Duration)
 }
+
+// Recaller is an upgrade of Sink: it reads back what it has written, for reports. It needs no Resume and takes no lock, so
+// it works while another process writes.
+type Recaller interface {
+	// Recall is the newest predictions of a task that have their truth, newest first, at most limit.
+	Recall(ctx context.Context, task string, limit int) ([]Recalled, error)
+}
+
+// Recalled is a prediction and its truth, as a sink keeps them.
+type Recalled struct {
+	ID, Label, Truth string
+	Score            float64 // NaN where it has none
+	Probabilities    map[string]float64
+	Asked, Answered  time.Time // on the flow's clock; zero where not kept
+}

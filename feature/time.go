@@ -9,6 +9,7 @@ import (
 	_ "time/tzdata" // the zones are the same on every machine that has none of its own
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/expr"
 )
 
 // timeParts reads parts of a timestamp; see Time.
@@ -112,7 +113,7 @@ func newTime(c *TimeConfig) *timeParts {
 		p, ok := timePart(name)
 		if !ok {
 			f.mistake = fmt.Errorf("time: there is no part %q; did you mean %q? The parts are %s", name,
-				tidemill.Nearest(name, timePartNames), strings.Join(timePartNames, ", "))
+				expr.Nearest(name, timePartNames), strings.Join(timePartNames, ", "))
 			break
 		}
 		p.circle = c.Circle && p.period > 0
@@ -174,7 +175,7 @@ func (f *timeParts) Append(dst *tidemill.Vector, c *tidemill.Change) error {
 	if !v.Known() {
 		return reject(c, at[0], errNotSent)
 	}
-	micros, ok := tidemill.MicrosOf(v, f.unix)
+	micros, ok := expr.Micros(v, f.unix)
 	if !ok {
 		if k := v.Kind(); f.unix == "" && (k == tidemill.KindInt || k == tidemill.KindFloat || k == tidemill.KindDecimal) {
 			return reject(c, at[0], fmt.Errorf("%s is a number; say how it counts with unix: s or ms", quoted(v)))

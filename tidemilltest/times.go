@@ -6,7 +6,7 @@ type TimeText struct {
 	UTC  string // as a Value of it prints; "" where the text is no time
 }
 
-// Times are texts that are times and texts that nearly are: what tidemill.ParseTime takes, and so every source, the
+// Times are texts that are times and texts that nearly are: what expr.ParseTime takes, and so every source, the
 // expressions, `at:` and a row over REST.
 func Times() []TimeText {
 	return []TimeText{

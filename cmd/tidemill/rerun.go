@@ -11,6 +11,7 @@ import (
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/connector/file"
+	"github.com/tidemill/tidemill/expr"
 )
 
 // rerun is a source that plays the rows of a file back as a database would have seen them: an INSERT without what the
@@ -53,7 +54,7 @@ func (s *rerun) Locate(c *tidemill.Change) string {
 // shape is what the rerun knows of the file's columns.
 type rerunShape struct {
 	from, table *tidemill.Table // the file's, and that with the flow's schema
-	labels      []*tidemill.Bound
+	labels      []*expr.Bound
 	blank       []int
 	ask, answer int
 }
@@ -73,7 +74,7 @@ func (s *rerun) bind(t *tidemill.Table) (*rerunShape, error) {
 	table.Schema = s.schema
 	b := &rerunShape{from: t, table: &table}
 	for _, text := range s.labels {
-		e, err := tidemill.ParseExpr(text)
+		e, err := expr.Parse(text)
 		if err != nil {
 			return nil, err
 		}
@@ -102,7 +103,7 @@ func (s *rerun) bind(t *tidemill.Table) (*rerunShape, error) {
 		}
 		for _, x := range []timing{s.ask, s.answer} {
 			if i := t.Col(x.column); i >= 0 {
-				if err := tidemill.CheckTime(&t.Columns[i], x.unix); err != nil {
+				if err := expr.CheckTime(&t.Columns[i], x.unix); err != nil {
 					return nil, usage("the file's %v", err)
 				}
 			}
@@ -174,7 +175,7 @@ func (p *player) all(ctx context.Context) error {
 			s.read++
 			answered := p.shape.answered(c.After)
 			if s.delay == 0 {
-				at, ok := tidemill.MicrosOf(c.After[p.shape.ask], s.ask.unix)
+				at, ok := expr.Micros(c.After[p.shape.ask], s.ask.unix)
 				if !ok {
 					s.timeless++
 					continue
@@ -182,7 +183,7 @@ func (p *player) all(ctx context.Context) error {
 				open = append(open, moment{c, at, false})
 				until, ok := at+s.span.Microseconds(), at <= latest
 				if s.span == 0 {
-					until, ok = tidemill.MicrosOf(c.After[p.shape.answer], s.answer.unix)
+					until, ok = expr.Micros(c.After[p.shape.answer], s.answer.unix)
 				}
 				if ok && answered {
 					open = append(open, moment{c, max(at, until), true})

@@ -12,6 +12,8 @@ import (
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/connector/file"
 	"github.com/tidemill/tidemill/connector/sqlite"
+	"github.com/tidemill/tidemill/engine"
+	"github.com/tidemill/tidemill/expr"
 	"github.com/tidemill/tidemill/feature"
 	"github.com/tidemill/tidemill/model"
 	"github.com/tidemill/tidemill/store"
@@ -28,7 +30,7 @@ func TestTimesByEveryWay(t *testing.T) {
 			got := read(t, texts)
 			for n, x := range texts {
 				want := x.UTC
-				if at, _ := tidemill.ParseTime(want); name == "sqlite, at" && at > 1_750_000_000_000_000 {
+				if at, _ := expr.ParseTime(want); name == "sqlite, at" && at > 1_750_000_000_000_000 {
 					continue // a row of days to come is refused
 				}
 				if got[n] != want {
@@ -86,7 +88,7 @@ func timesOfJSON(t *testing.T, texts []tidemilltest.TimeText) map[int]string {
 func timesOfRows(t *testing.T, texts []tidemilltest.TimeText) map[int]string {
 	out := map[int]string{}
 	for n, x := range texts {
-		if v, err := tidemill.ValueOf(x.Text, tidemill.Column{Name: "t", Kind: tidemill.KindTime}); err == nil {
+		if v, err := engine.ValueOf(x.Text, tidemill.Column{Name: "t", Kind: tidemill.KindTime}); err == nil {
 			out[n] = v.String()
 		}
 	}
@@ -98,7 +100,7 @@ func timesOfLiterals(t *testing.T, texts []tidemilltest.TimeText) map[int]string
 	table := tidemill.NewTable("", "x", []tidemill.Column{{Name: "t", Kind: tidemill.KindTime}}, nil)
 	out := map[int]string{}
 	for n, x := range texts {
-		e, err := tidemill.ParseExpr("t = '" + x.Text + "'")
+		e, err := expr.Parse("t = '" + x.Text + "'")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +108,7 @@ func timesOfLiterals(t *testing.T, texts []tidemilltest.TimeText) map[int]string
 		if err != nil {
 			continue
 		}
-		at, ok := tidemill.ParseTime(x.UTC)
+		at, ok := expr.ParseTime(x.UTC)
 		if v := b.Eval([]tidemill.Value{tidemill.Timestamp(at)}); ok && v.Kind() == tidemill.KindBool && v.Bool() {
 			out[n] = x.UTC
 		} else {
@@ -119,7 +121,7 @@ func timesOfLiterals(t *testing.T, texts []tidemilltest.TimeText) map[int]string
 // timesBeside are those of a column without a declared type, compared with a column of times.
 func timesBeside(t *testing.T, texts []tidemilltest.TimeText) map[int]string {
 	table := tidemill.NewTable("", "x", []tidemill.Column{{Name: "t", Kind: tidemill.KindTime}, {Name: "any"}}, nil)
-	e, err := tidemill.ParseExpr("t = any")
+	e, err := expr.Parse("t = any")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +131,7 @@ func timesBeside(t *testing.T, texts []tidemilltest.TimeText) map[int]string {
 	}
 	out := map[int]string{}
 	for n, x := range texts {
-		at, _ := tidemill.ParseTime(x.UTC)
+		at, _ := expr.ParseTime(x.UTC)
 		v := b.Eval([]tidemill.Value{tidemill.Timestamp(at), tidemill.Other(x.Text)})
 		if v.Kind() == tidemill.KindBool && v.Bool() {
 			out[n] = x.UTC
@@ -171,7 +173,7 @@ func timesOfSQLite(t *testing.T, texts []tidemilltest.TimeText) map[int]string {
 	}
 	sink := &askedAt{out: map[int]string{}}
 	run := func() {
-		m, err := tidemill.Start(t.Context(), tidemill.Flow{Name: "times", Source: sqlite.Source(path, "x"), Store: store.Dir(filepath.Dir(path)), Sinks: []tidemill.Sink{sink}, Rejects: &askedAt{}, Once: true,
+		m, err := engine.Start(t.Context(), tidemill.Flow{Name: "times", Source: sqlite.Source(path, "x"), Store: store.Dir(filepath.Dir(path)), Sinks: []tidemill.Sink{sink}, Rejects: &askedAt{}, Once: true,
 			Tasks: []tidemill.Task{{Name: "y", Predict: tidemill.On{Op: tidemill.Insert, Table: "x", At: "t"}, Learn: tidemill.On{Op: tidemill.Update, Table: "x", Label: "y"},
 				Features: []tidemill.Feature{feature.Numeric("n")}, Model: model.Mean()}}})
 		if err == nil {
@@ -204,7 +206,7 @@ func timesOfFeature(t *testing.T, texts []tidemilltest.TimeText) map[int]string 
 		if f.Append(&v, &tidemill.Change{Op: tidemill.Insert, Table: table, After: []tidemill.Value{tidemill.Text(x.Text)}}) != nil {
 			continue
 		}
-		at, ok := tidemill.ParseTime(x.UTC)
+		at, ok := expr.ParseTime(x.UTC)
 		if ok && v.Dense[0] == float64(at)/1e6 {
 			out[n] = x.UTC
 		} else {

@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/expr"
 )
 
 func plural(n int, word string) string {
@@ -93,5 +94,5 @@ func parseBool(b []byte) (v, ok bool) {
 }
 
 func parseTime(b []byte) (micros int64, ok bool) {
-	return tidemill.ParseTime(unsafe.String(unsafe.SliceData(b), len(b)))
+	return expr.ParseTime(unsafe.String(unsafe.SliceData(b), len(b)))
 }

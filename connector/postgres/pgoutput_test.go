@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/expr"
 	"github.com/tidemill/tidemill/tidemilltest"
 	"github.com/tidemill/tidemill/tidemilltest/postgrestest"
 )
@@ -256,7 +257,7 @@ func TestDecodeTimes(t *testing.T) {
 		for _, fm := range []form{formTimestamp, formDate} {
 			var s slab
 			want, v := tidemill.Other(x.Text), s.decode(fm, []byte(x.Text))
-			if at, ok := tidemill.ParseTime(x.UTC); ok {
+			if at, ok := expr.ParseTime(x.UTC); ok {
 				want = tidemill.Timestamp(at)
 			}
 			if !v.Equal(want) {

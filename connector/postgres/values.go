@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/expr"
 )
 
 // form is how a column's text is read. Snapshot (COPY in text format) and stream (pgoutput, text format) both carry what
@@ -82,11 +83,11 @@ func (s *slab) decode(f form, b []byte) tidemill.Value {
 			return tidemill.Bool(b[0] == 't')
 		}
 	case formTimestamp, formDate:
-		if us, ok := tidemill.ParseTime(unsafe.String(unsafe.SliceData(b), len(b))); ok {
+		if us, ok := expr.ParseTime(unsafe.String(unsafe.SliceData(b), len(b))); ok {
 			return tidemill.Timestamp(us)
 		}
 	case formTime:
-		if us, ok := tidemill.ParseClock(unsafe.String(unsafe.SliceData(b), len(b))); ok {
+		if us, ok := expr.ParseClock(unsafe.String(unsafe.SliceData(b), len(b))); ok {
 			return tidemill.Timestamp(us)
 		}
 	case formBytea:

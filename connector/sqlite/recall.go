@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/expr"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
@@ -50,7 +51,7 @@ func (p *Predictions) Recall(ctx context.Context, task string, limit int) ([]tid
 }
 
 func timeOf(text string) time.Time {
-	micros, ok := tidemill.ParseTime(text)
+	micros, ok := expr.ParseTime(text)
 	if !ok {
 		return time.Time{}
 	}
