@@ -8,7 +8,7 @@ import (
 )
 
 // touch is the part of a change's life in which it answers and asks.
-func (t *taskState) touch(c *tidemill.Change, tt *taskTable, pr, ln, ev *boundOn, at int64, timed bool, i int) error {
+func (t *taskState) touch(c *tidemill.Change, tt *boundTable, pr, ln, ev *boundOn, at int64, timed bool, i int) error {
 	by, lab, known := labelled(ln, ev, c.Row())
 	asks := pr
 	if asks == nil && ev != nil {
@@ -116,11 +116,11 @@ func (t *taskState) unsent(by, asks *boundOn, c *tidemill.Change) error {
 	if !ok {
 		return errNoID(by, c)
 	}
-	open, err := t.questions.has(id)
+	open, err := t.ledger.questions.has(id)
 	if err != nil {
 		return err
 	}
-	if _, again := t.answered.find(id); again && !open {
+	if _, again := t.ledger.answered.find(id); again && !open {
 		return nil
 	}
 	if open || asks != nil {
@@ -166,7 +166,7 @@ func errNoID(b *boundOn, c *tidemill.Change) error {
 
 // settle lets a change answer the question of id: the first answer scores and teaches, another one corrects. Where there
 // is no such question it is unasked, unless the same change asks it (both); then done is false.
-func (t *taskState) settle(c *tidemill.Change, tt *taskTable, by *boundOn, id string, lab tidemill.Value, at int64, i int, both bool) (done bool, err error) {
+func (t *taskState) settle(c *tidemill.Change, tt *boundTable, by *boundOn, id string, lab tidemill.Value, at int64, i int, both bool) (done bool, err error) {
 	if err := t.flush(); err != nil {
 		return false, err
 	}
@@ -174,22 +174,22 @@ func (t *taskState) settle(c *tidemill.Change, tt *taskTable, by *boundOn, id st
 	if err != nil {
 		return false, err
 	}
-	found, err := t.questions.take(id, &t.q)
+	found, err := t.ledger.questions.take(id, &t.q)
 	if err != nil {
 		return false, err
 	}
 	if found {
 		return true, t.answer(&t.q, y, text, at, by.teaches, c, i)
 	}
-	if old, again := t.answered.find(id); again {
+	if old, again := t.ledger.answered.find(id); again {
 		now := noteOf(0, text)
 		if old.sameLabel(now) {
 			return true, nil
 		}
 		t.counts.Corrected++
-		t.answered.set(id, old.corrected(now))
-		t.emit(i, tidemill.Output{Kind: tidemill.Truth, Change: c, Task: t.spec.Name, ID: id, Model: t.kind, Truth: text, Answered: clockTime(at),
-			Corrected: true, Position: t.locate(c)})
+		t.ledger.answered.set(id, old.corrected(now))
+		t.out.emit(i, tidemill.Output{Kind: tidemill.Truth, Change: c, Task: t.spec.Name, ID: id, Model: t.kind, Truth: text, Answered: clockTime(at),
+			Corrected: true, Position: t.out.locate(c)})
 		return true, nil
 	}
 	if both && !oldNews(by, c) {
@@ -209,7 +209,7 @@ func oldNews(by *boundOn, c *tidemill.Change) bool {
 }
 
 // askHeld asks about a row whose answer is still to come.
-func (t *taskState) askHeld(c *tidemill.Change, tt *taskTable, asks *boundOn, at int64, i int) error {
+func (t *taskState) askHeld(c *tidemill.Change, tt *boundTable, asks *boundOn, at int64, i int) error {
 	id, ok := asks.idOf(c.Row())
 	if !ok {
 		return errNoID(asks, c)
@@ -218,19 +218,19 @@ func (t *taskState) askHeld(c *tidemill.Change, tt *taskTable, asks *boundOn, at
 		if err := t.flush(); err != nil {
 			return err
 		}
-		if open, err := t.questions.has(id); open || err != nil {
+		if open, err := t.ledger.questions.has(id); open || err != nil {
 			return err // it is no new question: what is told stays what will be scored
 		}
 	}
 	how := holdIt
-	if !t.answerable() {
+	if !t.triggers.answerable() {
 		how = tellIt
 	}
 	return t.ask(c, tt, id, at, i, how, math.NaN(), "")
 }
 
 // askNow asks and scores in one go, when the truth is there already, and holds the question otherwise.
-func (t *taskState) askNow(c *tidemill.Change, tt *taskTable, asks *boundOn, at int64, i int, lab tidemill.Value, known bool) error {
+func (t *taskState) askNow(c *tidemill.Change, tt *boundTable, asks *boundOn, at int64, i int, lab tidemill.Value, known bool) error {
 	if !known {
 		return t.askHeld(c, tt, asks, at, i)
 	}
@@ -245,26 +245,14 @@ func (t *taskState) askNow(c *tidemill.Change, tt *taskTable, asks *boundOn, at 
 	return t.ask(c, tt, id, at, i, scoreIt, y, text)
 }
 
-// answerable reports whether answers can come to held questions at all.
-func (t *taskState) answerable() bool {
-	for _, l := range [][]*trigger{t.learn, t.eval} {
-		for _, tr := range l {
-			if tr.joins {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // answer scores a held question and teaches its row.
 func (t *taskState) answer(q *question, y float64, text string, at int64, teach bool, c *tidemill.Change, i int) error {
 	t.counts.Answered++
-	t.delays.add(at - q.asked)
-	t.scoreAnswer(q.pred, q.class, y, q.weight, &q.x, &others{q.base, q.last, q.frozen}, teach)
-	t.answered.set(q.id, noteOf(q.table, text))
-	t.tellTruth(q.id, text)
-	t.emit(i, tidemill.Output{Kind: tidemill.Truth, Change: c, Task: t.spec.Name, ID: q.id, Model: t.kind, Truth: text, Answered: clockTime(at), Position: t.locate(c)})
+	t.board.delays.add(at - q.asked)
+	t.board.update(t.phase, t.learner, q.pred, q.class, y, q.weight, &q.x, &others{q.base, q.last, q.frozen}, teach)
+	t.ledger.answered.set(q.id, noteOf(q.table, text))
+	t.display.tellTruth(q.id, text)
+	t.out.emit(i, tidemill.Output{Kind: tidemill.Truth, Change: c, Task: t.spec.Name, ID: q.id, Model: t.kind, Truth: text, Answered: clockTime(at), Position: t.out.locate(c)})
 	if !teach {
 		t.counts.Evaluated++
 		return nil

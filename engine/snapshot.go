@@ -37,7 +37,7 @@ func (m *Mill) readRows(ctx context.Context, cs []tidemill.Change) error {
 		err := m.locked(func() error {
 			for _, t := range m.tasks {
 				if t.spec.Snapshot != tidemill.SnapshotLearn {
-					if err := t.lookAll(cs[:n]); err != nil { // what is wrong with a table is told now, not at its first change
+					if err := t.triggers.lookAll(cs[:n]); err != nil { // what is wrong with a table is told now, not at its first change
 						return err
 					}
 					continue
@@ -71,18 +71,6 @@ func (m *Mill) readRows(ctx context.Context, cs []tidemill.Change) error {
 	return nil
 }
 
-// lookAll looks at the tables of rows.
-func (t *taskState) lookAll(cs []tidemill.Change) error {
-	for i := range cs {
-		if cs[i].Table != nil && cs[i].Table != t.lastTable {
-			if _, err := t.look(cs[i].Table); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 func (m *Mill) needsJournal() bool {
 	for _, t := range m.tasks {
 		if t.spec.Snapshot == tidemill.SnapshotReplay || t.spec.Snapshot == tidemill.SnapshotLearn {
@@ -96,7 +84,7 @@ func (m *Mill) needsJournal() bool {
 func (t *taskState) firstEpoch(cs []tidemill.Change) error {
 	for i := range cs {
 		c := &cs[i]
-		tt, err := t.look(c.Table)
+		tt, err := t.triggers.look(c.Table)
 		if err != nil {
 			return err
 		}
@@ -109,7 +97,7 @@ func (t *taskState) firstEpoch(cs []tidemill.Change) error {
 	return t.flush()
 }
 
-func (t *taskState) firstEpochRow(c *tidemill.Change, tt *taskTable, i int) error {
+func (t *taskState) firstEpochRow(c *tidemill.Change, tt *boundTable, i int) error {
 	b := matchRow(tt.learn, c)
 	at, err := t.snapshotTime(c, tt, b)
 	if err != nil {
@@ -126,14 +114,14 @@ func (t *taskState) firstEpochRow(c *tidemill.Change, tt *taskTable, i int) erro
 		return err
 	}
 	if id, ok := b.idOf(c.After); ok { // a change of its label will be a correction
-		t.answered.set(id, noteOf(tt.name, text))
+		t.ledger.answered.set(id, noteOf(tt.name, text))
 	}
 	return nil
 }
 
 // snapshotTime is the time of a snapshot row that learns by b, and moves the clock to the latest of the row's times: a row
 // that waits for its answer tells how late it is as well as one that has it.
-func (t *taskState) snapshotTime(c *tidemill.Change, tt *taskTable, b *boundOn) (at int64, err error) {
+func (t *taskState) snapshotTime(c *tidemill.Change, tt *boundTable, b *boundOn) (at int64, err error) {
 	at = commitMicros(c)
 	asks := matchRow(tt.predict, c)
 	if asks == nil {
@@ -147,7 +135,7 @@ func (t *taskState) snapshotTime(c *tidemill.Change, tt *taskTable, b *boundOn) 
 		if h.at >= 0 {
 			v, ok := expr.Micros(c.After[h.at], h.on.Unix)
 			if !ok {
-				at = t.clock
+				at = t.clock.now
 				continue
 			}
 			at = v
@@ -155,11 +143,11 @@ func (t *taskState) snapshotTime(c *tidemill.Change, tt *taskTable, b *boundOn) 
 		if err := tooFar(c, at); err != nil {
 			return at, err
 		}
-		if !t.started {
-			t.started, t.clock, t.startAt = true, at, at
+		if !t.clock.started {
+			t.clock.started, t.clock.now, t.clock.start = true, at, at
 		}
-		if at > t.clock { // never in a later epoch, which reads rows without the lock that a change of the clock needs
-			t.clock = at
+		if at > t.clock.now { // never in a later epoch, which reads rows without the lock that a change of the clock needs
+			t.clock.now = at
 		}
 	}
 	return at, nil
@@ -190,9 +178,9 @@ func (m *Mill) endSnapshot(ctx context.Context) error {
 	m.mu.Lock()
 	for _, t := range m.tasks {
 		if t.spec.Snapshot == tidemill.SnapshotLearn {
-			t.endEpoch(t.spec.Epochs > 1)
+			t.learner.endEpoch(t.spec.Epochs > 1)
 		} else if t.spec.Snapshot == tidemill.SnapshotSkip {
-			t.endEpoch(false)
+			t.learner.endEpoch(false)
 			t.phase = tidemill.Stream
 		}
 	}
@@ -207,17 +195,6 @@ func (m *Mill) endSnapshot(ctx context.Context) error {
 		}
 	}
 	return m.runPasses(ctx)
-}
-
-// endEpoch is the data's own mark: what is pending steps.
-func (t *taskState) endEpoch(more bool) {
-	if b, ok := t.model.(tidemill.Batched); ok {
-		next := tidemill.Stream
-		if more {
-			next = tidemill.Snapshot
-		}
-		b.EndBatch(next)
-	}
 }
 
 func (m *Mill) plan() []pass {
@@ -247,7 +224,7 @@ func (m *Mill) closing(ctx context.Context, t *taskState) error {
 		if n <= m.passAt {
 			return nil
 		}
-		tt, err := t.look(c.Table)
+		tt, err := t.triggers.look(c.Table)
 		if err != nil {
 			return err
 		}
@@ -268,7 +245,7 @@ func (m *Mill) closing(ctx context.Context, t *taskState) error {
 		}
 		if n%runMax == 0 {
 			m.passAt = n
-			if err := t.questions.spill(); err != nil {
+			if err := t.ledger.questions.spill(); err != nil {
 				return err
 			}
 			return m.pause(ctx)
@@ -285,13 +262,13 @@ func (m *Mill) closing(ctx context.Context, t *taskState) error {
 		return err
 	}
 	m.passAt = n
-	if err := t.questions.spill(); err != nil {
+	if err := t.ledger.questions.spill(); err != nil {
 		return err
 	}
 	return m.pause(ctx)
 }
 
-func (t *taskState) closeRow(c *tidemill.Change, tt *taskTable) error {
+func (t *taskState) closeRow(c *tidemill.Change, tt *boundTable) error {
 	asks := matchRow(tt.predict, c)
 	ev := matchRow(tt.eval, c)
 	if asks == nil {
@@ -302,7 +279,7 @@ func (t *taskState) closeRow(c *tidemill.Change, tt *taskTable) error {
 	}
 	var labels []*boundOn
 	labels = append(append(labels, tt.learn...), tt.eval...)
-	if len(labels) == 0 && !t.answerable() {
+	if len(labels) == 0 && !t.triggers.answerable() {
 		return nil
 	}
 	at, timed := commitMicros(c), true
@@ -329,13 +306,13 @@ func (t *taskState) closeRow(c *tidemill.Change, tt *taskTable) error {
 		}
 		y, text, err := t.truth(lab)
 		if err == nil {
-			t.mute = true
+			t.out.mute = true
 			err = t.ask(c, tt, id, at, 0, scoreIt, y, text)
-			t.mute = false
+			t.out.mute = false
 		}
 		return t.closeError(err, c, tt)
 	}
-	if timed && t.spec.Wait > 0 && at < t.clock-t.spec.Wait.Microseconds() {
+	if timed && t.spec.Wait > 0 && at < t.clock.now-t.spec.Wait.Microseconds() {
 		return nil
 	}
 	id, err := usable(asks, c, timed)
@@ -357,7 +334,7 @@ func usable(asks *boundOn, c *tidemill.Change, timed bool) (string, error) {
 	return id, nil
 }
 
-func (t *taskState) closeError(err error, c *tidemill.Change, tt *taskTable) error {
+func (t *taskState) closeError(err error, c *tidemill.Change, tt *boundTable) error {
 	if err == nil {
 		return nil
 	}
@@ -388,7 +365,7 @@ func (m *Mill) startOver(ctx context.Context) error {
 				return fmt.Errorf("task %s: feature %s: %w", t.spec.Name, describe(f), err)
 			}
 		}
-		t.tables, t.lastTable, t.lastBound = map[*tidemill.Table]*taskTable{}, nil, nil
+		t.triggers.forget()
 		if err := t.build(); err != nil {
 			return err
 		}
