@@ -17,12 +17,12 @@ type clock struct {
 }
 
 // timeFor is the change's own time on the task's clock: the column that `at:` names for what the change does, else the
-// commit time. pr, ln and ev are the triggers that it meets, nil where there is none. ok is false where the column is NULL
+// commit time. ok is false where the column is NULL
 // or unreadable; then at is the clock as it stands.
-func (t *taskState) timeFor(tt *boundTable, c *tidemill.Change, pr, ln, ev *boundOn) (at int64, ok bool) {
+func (t *taskState) timeFor(tt *boundTable, c *tidemill.Change, s *sight) (at int64, ok bool) {
 	tc := &tt.times[bits.TrailingZeros16(uint16(c.Op))]
 	if tc.mixed {
-		if b := timedBy(c, pr, ln, ev); b != nil {
+		if b := s.timedBy(c); b != nil {
 			tc = &timeColumn{col: b.at, unix: b.on.Unix}
 		}
 	}
@@ -40,21 +40,17 @@ func (t *taskState) timeFor(tt *boundTable, c *tidemill.Change, pr, ln, ev *boun
 
 // timedBy is the trigger whose `at:` is the time of a change: an answer has the time of the answer, an ask that of the ask. A row
 // that is inserted with its label has that of the ask, as it is asked about first. nil where the change meets none.
-func timedBy(c *tidemill.Change, pr, ln, ev *boundOn) *boundOn {
-	asks := pr
-	if asks == nil {
-		asks = ev
-	}
-	by, _, known := labelled(ln, ev, c.Row())
+func (s *sight) timedBy(c *tidemill.Change) *boundOn {
+	asks := s.asks()
 	switch {
-	case known && asks != nil && (c.Op == tidemill.Insert || by.at < 0):
+	case s.known && asks != nil && (c.Op == tidemill.Insert || s.by.at < 0):
 		return asks
-	case known:
-		return by
+	case s.known:
+		return s.by
 	case asks != nil:
 		return asks
 	}
-	return ln
+	return s.learn
 }
 
 func commitMicros(c *tidemill.Change) int64 {

@@ -7,25 +7,31 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// apply takes one slice of the stream: answer, ask, fold in, for each change in turn. Asks and learns that follow one
-// another are computed together; the result is that of one at a time.
+// apply takes one slice of changes: answer, ask, fold in, for each in turn; of the snapshot's rows those that have their
+// answer are learned. Asks and learns that follow one another are computed together; the result is that of one at a time.
 func (t *taskState) apply(cs []tidemill.Change) error {
 	for i := range cs {
 		c := &cs[i]
 		if c.Table == nil {
 			continue
 		}
-		tt, err := t.triggers.look(c.Table)
-		if err != nil {
+		if err := t.applyOne(c, i, t.step); err != nil {
 			return err
-		}
-		if err := t.step(c, tt, i); err != nil {
-			if err := t.reject(err, c, tt, i); err != nil {
-				return err
-			}
 		}
 	}
 	return t.flush()
+}
+
+// applyOne lets a change live its life; where its row cannot be used it is rejected. i is its index in the slice.
+func (t *taskState) applyOne(c *tidemill.Change, i int, life func(*tidemill.Change, *boundTable, int) error) error {
+	tt, err := t.triggers.look(c.Table)
+	if err != nil {
+		return err
+	}
+	if err := life(c, tt, i); err != nil {
+		return t.reject(err, c, tt, i)
+	}
+	return nil
 }
 
 // reject turns a row's error into an output for the rejects, or into the end of the flow; other errors pass through.
@@ -57,11 +63,13 @@ func (t *taskState) reject(err error, c *tidemill.Change, tt *boundTable, i int)
 func (t *taskState) step(c *tidemill.Change, tt *boundTable, i int) error {
 	switch c.Op {
 	case tidemill.Insert, tidemill.Update, tidemill.Delete:
+	case tidemill.Read:
+		return t.learnRead(c, tt, i)
 	case tidemill.Truncate:
 		if err := t.ledger.truncated(tt); err != nil {
 			return err
 		}
-		at, _ := t.timeFor(tt, c, nil, nil, nil)
+		at, _ := t.timeFor(tt, c, &sight{})
 		t.fold(c, at)
 		return nil
 	default:
@@ -75,33 +83,24 @@ func (t *taskState) step(c *tidemill.Change, tt *boundTable, i int) error {
 	if err := t.triggers.wholeBefore(tt, c); err != nil {
 		return err
 	}
-	pr, err := match(tt.predict, c)
+	s, err := tt.see(c)
 	if err != nil {
 		return err
 	}
-	ln, err := match(tt.learn, c)
-	if err != nil {
-		return err
-	}
-	ev, err := match(tt.eval, c)
-	if err != nil {
-		return err
-	}
-	if c.Op == tidemill.Delete && (pr != nil || ln != nil || ev != nil) {
+	if c.Op == tidemill.Delete && !s.none() {
 		if err := t.ledger.swapInForDelete(c, tt, i); err != nil {
 			return err
 		}
 	}
-	at, ok := t.timeFor(tt, c, pr, ln, ev)
-	if pr != nil || ln != nil || ev != nil {
-		err = t.touch(c, tt, pr, ln, ev, at, ok, i)
+	at, ok := t.timeFor(tt, c, &s)
+	if !s.none() {
+		err = t.touch(c, tt, &s, at, ok, i)
 	}
 	if !ok {
 		at = t.clock.now
 	}
 	if c.Op == tidemill.Delete {
-		_, _, told := labelled(ln, ev, c.Before)
-		if e := t.ledger.deleted(c, tt, told, i); e != nil {
+		if e := t.ledger.deleted(c, tt, s.known, i); e != nil {
 			t.fold(c, at) // the row is gone from the windows all the same
 			return e
 		}

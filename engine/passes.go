@@ -103,9 +103,9 @@ func (m *Mill) epoch(ctx context.Context, t *taskState, epoch int) error {
 		if err != nil {
 			return err
 		}
-		b := matchRow(tt.learn, c)
-		if b == nil {
-			return nil
+		b, err := match(tt.learn, c)
+		if err != nil || b == nil {
+			return err
 		}
 		if _, _, has, err := t.snapshotLabel(b, c); err == nil && (has || b.label == nil) {
 			rows = append(rows, p)
@@ -153,8 +153,12 @@ func (t *taskState) again(c *tidemill.Change) error {
 	if err != nil {
 		return err
 	}
-	b := matchRow(tt.learn, c)
-	if _, err := t.snapshotTime(c, tt, b); err != nil {
+	s, err := tt.see(c)
+	if err != nil {
+		return err
+	}
+	b := s.learn
+	if _, err := t.snapshotTime(c, &s); err != nil {
 		return nil
 	}
 	y, _, has, err := t.snapshotLabel(b, c)

@@ -103,13 +103,13 @@ func (m *Mill) moments(t *taskState) (*replayPlan, error) {
 		if err != nil {
 			return err
 		}
-		asks, ln, ev := matchRow(tt.predict, c), matchRow(tt.learn, c), matchRow(tt.eval, c)
-		if asks == nil {
-			asks = ev
+		s, err := tt.see(c)
+		if err != nil {
+			return err
 		}
-		by := ln
+		asks, by := s.asks(), s.learn
 		if by == nil {
-			by = ev
+			by = s.eval
 		}
 		var asked int64
 		if asks != nil {
@@ -196,7 +196,11 @@ func (t *taskState) replayed(plan *replayPlan, c *tidemill.Change, tt *boundTabl
 		first[k] = tidemill.Null()
 	}
 	t.out.mute = known
-	if asks := matchRow(append(slices.Clone(tt.predict), tt.eval...), c); asks != nil && !known && asks.at >= 0 {
+	s, err := tt.see(c)
+	if err != nil {
+		return err
+	}
+	if asks := s.asks(); asks != nil && !known && asks.at >= 0 {
 		if asked, ok := expr.Micros(full[asks.at], asks.on.Unix); ok {
 			t.out.mute = plan.over(t, asks, c, asked)
 		}

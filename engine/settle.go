@@ -8,14 +8,10 @@ import (
 )
 
 // touch is the part of a change's life in which it answers and asks.
-func (t *taskState) touch(c *tidemill.Change, tt *boundTable, pr, ln, ev *boundOn, at int64, timed bool, i int) error {
-	by, lab, known := labelled(ln, ev, c.Row())
-	asks := pr
-	if asks == nil && ev != nil {
-		asks = ev
-	}
+func (t *taskState) touch(c *tidemill.Change, tt *boundTable, s *sight, at int64, timed bool, i int) error {
+	asks, by, known := s.asks(), s.by, s.known
 	if (asks != nil || known) && !timed {
-		return errNoTime(timedBy(c, pr, ln, ev), c.Row())
+		return errNoTime(s.timedBy(c), c.Row())
 	}
 	if err := t.tick(c, at, i); err != nil {
 		return err
@@ -23,9 +19,9 @@ func (t *taskState) touch(c *tidemill.Change, tt *boundTable, pr, ln, ev *boundO
 	if !known && by != nil {
 		return t.unsent(by, asks, c)
 	}
-	if ln != nil && ln.label == nil { // a model that needs no answer
+	if s.learn != nil && s.learn.label == nil { // a model that needs no answer
 		if asks != nil {
-			if err := t.askNow(c, tt, asks, at, i, lab, known); err != nil {
+			if err := t.askNow(c, tt, asks, at, i, s.label, known); err != nil {
 				return err
 			}
 		}
@@ -43,12 +39,12 @@ func (t *taskState) touch(c *tidemill.Change, tt *boundTable, pr, ln, ev *boundO
 	}
 	if !by.joins {
 		if asks != nil && !by.teaches {
-			return t.askNow(c, tt, asks, at, i, lab, true)
+			return t.askNow(c, tt, asks, at, i, s.label, true)
 		}
 		if !by.teaches {
 			return nil
 		}
-		y, _, err := t.truth(lab)
+		y, _, err := t.truth(s.label)
 		if err != nil {
 			return err
 		}
@@ -65,7 +61,7 @@ func (t *taskState) touch(c *tidemill.Change, tt *boundTable, pr, ln, ev *boundO
 		}
 	}
 	both := asks != nil && own == id
-	if done, err := t.settle(c, tt, by, id, lab, at, i, both); err != nil {
+	if done, err := t.settle(c, tt, by, id, s.label, at, i, both); err != nil {
 		return err
 	} else if both && !done {
 		// One change asks and answers: ask, score, learn.
@@ -73,7 +69,7 @@ func (t *taskState) touch(c *tidemill.Change, tt *boundTable, pr, ln, ev *boundO
 		if by.teaches {
 			how = teachIt
 		}
-		y, text, err := t.truth(lab)
+		y, text, err := t.truth(s.label)
 		if err != nil {
 			return err
 		}
@@ -83,24 +79,6 @@ func (t *taskState) touch(c *tidemill.Change, tt *boundTable, pr, ln, ev *boundO
 		return t.askHeld(c, tt, asks, at, i)
 	}
 	return nil
-}
-
-// labelled is the trigger that carries the truth about a row, if there is one: what teaches goes before what evaluates.
-// known is false where it is NULL, then by is nil, and where the source did not send what it hangs on.
-func labelled(ln, ev *boundOn, row []tidemill.Value) (by *boundOn, lab tidemill.Value, known bool) {
-	for _, b := range [2]*boundOn{ln, ev} {
-		if b == nil || b.label == nil {
-			continue
-		}
-		v := b.label.Eval(row)
-		if v.Known() && !v.IsNull() {
-			return b, v, true
-		}
-		if !v.Known() && by == nil {
-			by = b
-		}
-	}
-	return by, tidemill.Value{}, false
 }
 
 // unsent is the life of an update whose label was not sent, because it did not change: it is not NULL, and it is nothing

@@ -155,40 +155,9 @@ func sameTable(a, b string) bool {
 	return a == b || strings.HasSuffix(a, "."+b) || strings.HasSuffix(b, "."+a)
 }
 
-// match is the first of the list that the change meets. Where that hangs on a value that the source did not send, the row
-// cannot be used: it is neither looked at nor passed over in silence.
-func match(list []*boundOn, c *tidemill.Change) (*boundOn, error) {
-	for _, b := range list {
-		if b.on.Op&c.Op == 0 {
-			continue
-		}
-		if b.where != nil {
-			v := b.where.Eval(c.Row())
-			if !v.Known() {
-				return nil, notSent("its `where:`")
-			}
-			if !expr.Holds(v) {
-				continue
-			}
-		}
-		return b, nil
-	}
-	return nil, nil
-}
-
 // notSent refuses a row because of a value that the source did not send with the change.
 func notSent(what string) error {
 	return &tidemill.RowError{Reason: what + " hangs on a value that the source did not send (large and unchanged, or of a deleted row): run ALTER TABLE … REPLICA IDENTITY FULL on the table"}
-}
-
-// matchRow is match for a snapshot row, whatever `on` says.
-func matchRow(list []*boundOn, c *tidemill.Change) *boundOn {
-	for _, b := range list {
-		if b.where == nil || expr.Holds(b.where.Eval(c.After)) {
-			return b
-		}
-	}
-	return nil
 }
 
 // any is some trigger of the table, for its id.
