@@ -169,8 +169,8 @@ func shapedName(f field) string {
 	switch f.key {
 	case "source", "model":
 		return "a [" + f.key + "](README.md#" + f.key + "s)"
-	case "transforms": // there is no kind to link to yet
-		return "list of transforms"
+	case "transforms":
+		return "list of [transforms](README.md#transforms)"
 	case "classes":
 		return "list of labels"
 	case "rejects":
