@@ -43,7 +43,8 @@
 //	  - stdout: {}
 //
 // One line per message of the format, which is one JSON object per output unless `format:` says otherwise. The file is
-// exact: its mark is its length, a resumed flow cuts off what lies beyond the mark of its checkpoint and writes it again.
-// Beside it lies out.jsonl.tidemill, which holds the flow's name and the term; a run with an older term is fenced. Another
-// format is another sink to a checkpoint: the file has to be moved away, or adopted. Standard output is told at least once.
+// exact: its mark is its length, a resumed flow cuts off what lies beyond the mark of its checkpoint and writes it
+// again. Beside it lies out.jsonl.tidemill, which holds the flow's name and the term; a run with an older term is
+// fenced. Another format is another sink to a checkpoint: the file has to be moved away, or adopted. Standard output
+// is told at least once.
 package file

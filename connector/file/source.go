@@ -77,8 +77,8 @@ type plan struct {
 	skip       bool
 }
 
-var kindWords = map[string]tidemill.Kind{"int": tidemill.KindInt, "float": tidemill.KindFloat, "bool": tidemill.KindBool,
-	"time": tidemill.KindTime, "text": tidemill.KindText}
+var kindWords = map[string]tidemill.Kind{"int": tidemill.KindInt, "float": tidemill.KindFloat,
+	"bool": tidemill.KindBool, "time": tidemill.KindTime, "text": tidemill.KindText}
 
 // plan checks the settings; what is wrong is fatal.
 func (r *Reader) plan() (*plan, error) {
