@@ -8,7 +8,7 @@ import (
 
 // SourceConfig reads the rows of a CSV or JSON-lines file, or of standard input.
 type SourceConfig struct {
-	Path      string   `yaml:"path" doc:"The file; - is standard input. A name that ends in .gz is decompressed." required:"true" short:"true"`
+	Path      string   `yaml:"path" like:"rows.csv" doc:"The file; - is standard input. A name that ends in .gz is decompressed." required:"true" short:"true"`
 	Format    string   `yaml:"format" doc:"How the file is written. Default by the end of its name; csv for standard input." enum:"csv,tsv,jsonl"`
 	Table     string   `yaml:"table" doc:"The table's name in the flow. Default the file's name up to its first dot; stdin for standard input."`
 	Columns   []string `yaml:"columns" doc:"Kinds of columns, as in [zip text, landed_at time]: int, float, bool, time or text. Default by the first 1,000 rows; with header: false, all columns in order."`
@@ -35,7 +35,7 @@ func (c *SourceConfig) Build(string) (tidemill.Source, error) {
 
 // SinkConfig appends outputs to a file, a line each, exactly once.
 type SinkConfig struct {
-	Path string `yaml:"path" doc:"The file; it is made where it is missing." required:"true" short:"true"`
+	Path string `yaml:"path" like:"rows.csv" doc:"The file; it is made where it is missing." required:"true" short:"true"`
 }
 
 // NewSinkConfig is the configuration with its defaults.

@@ -8,7 +8,7 @@ import (
 
 // SinkConfig posts outputs to an HTTP server, at least once and in order.
 type SinkConfig struct {
-	URL     string        `yaml:"url" doc:"Where to post: http or https." required:"true" short:"true" secret:"true"`
+	URL     string        `yaml:"url" like:"https://localhost/hook" doc:"Where to post: http or https." required:"true" short:"true" secret:"true"`
 	Kinds   []string      `yaml:"kinds" doc:"Which outputs to post: prediction, truth, moved, row, reject, event. Default all that come."`
 	Batch   int           `yaml:"batch" doc:"How many outputs one request takes at most; above 1 the body is an array. Default 1."`
 	Token   string        `yaml:"token" doc:"Sent as Authorization: Bearer TOKEN. Default none." secret:"true"`
