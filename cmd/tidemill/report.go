@@ -138,9 +138,13 @@ func (a *app) recall(ctx context.Context, f *config.File, task string) []serve.A
 // examplesShown is how many right and how many wrong answers get their pictures.
 const examplesShown = 24
 
-// addPictures looks the newest right and wrong rows up at the source. A row that is gone is shown without its picture.
+// addPictures looks the newest right and wrong rows up at the source. A row that is gone is shown without its
+// picture, and so are all where the flow has transforms.
 func (a *app) addPictures(ctx context.Context, f *config.File, r *engine.Reader, t *engine.TaskStatus, list []serve.Answered) {
 	source, ok := f.Flow.Source.(tidemill.Finder)
+	if len(f.Flow.Transforms) > 0 { // the source tells what a transform may hide
+		return
+	}
 	if !ok || t.Picture == nil || len(list) == 0 || !byKey(f, t.Name) {
 		return
 	}
