@@ -19,12 +19,12 @@ type Mill struct {
 	start time.Time
 	term  uint64
 
-	patience time.Duration // the reader's, when it has given up a snapshot that failed
+	waits backoff // the reader's, when it has given up a snapshot that failed
 
 	mu      sync.RWMutex  // held by the engine for a slice of changes, a millisecond at most; readers share it
 	pressed atomic.Bool   // somebody waited for it
 	made    atomic.Uint64 // ordinal of the last output that was made, handed on or not
-	tasks   []*taskState
+	tasks   []*task
 
 	// The engine's goroutine alone:
 	seq     uint64 // of the last output

@@ -16,6 +16,7 @@ import (
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/engine"
+	"github.com/tidemill/tidemill/tidemilltest/statustest"
 )
 
 // inUse is the memory that the process needs, after a collection.
@@ -29,6 +30,9 @@ func inUse() int64 {
 // Ten thousand connections that say nothing, or stop in the middle of a header: 4,096 of them are kept, and whoever asks
 // for a prediction meanwhile gets it.
 func TestTenThousandConnections(t *testing.T) {
+	if !Alone(t) {
+		return
+	}
 	n := 10000
 	if most := descriptors() - 6000; most < n {
 		t.Logf("no more than %d connections: the limit of open files is low", most)
@@ -87,9 +91,12 @@ func TestTenThousandConnections(t *testing.T) {
 
 // As many watchers as may watch, none of whom reads: each is let go, holds up nobody, and frees its place.
 func TestDeafWatchers(t *testing.T) {
+	if !Alone(t) {
+		return
+	}
 	big := strings.Repeat("x", 24<<20) // more than the sockets' buffers take
 	f := &fake{now: func() *engine.Status {
-		st := flights(time.Now(), 5000)
+		st := statustest.Flights(time.Now(), 5000)
 		st.Error = big
 		return st
 	}, predict: delayed}
@@ -134,7 +141,7 @@ func TestDeafWatchers(t *testing.T) {
 
 // Sixty-four dashboards at once and one too many; a crowd that comes and goes leaves nothing behind.
 func TestManyWatchers(t *testing.T) {
-	s := newServer(&fake{now: moving(1000, 5000, flights), predict: delayed}, Config{})
+	s := newServer(&fake{now: moving(1000, 5000, statustest.Flights), predict: delayed}, Config{})
 	l, err := net.Listen("tcp", "localhost:0")
 	if err != nil {
 		t.Fatal(err)
@@ -189,7 +196,10 @@ func TestManyWatchers(t *testing.T) {
 // A hundred thousand rows in one request: refused by default, answered where the settings allow them, and nobody else
 // waits for them.
 func TestHundredThousandRows(t *testing.T) {
-	st := flights(time.Now(), 5000)
+	if !Alone(t) {
+		return
+	}
+	st := statustest.Flights(time.Now(), 5000)
 	f := &fake{now: func() *engine.Status { return st }, predict: delayed}
 	body := "[" + strings.Repeat(`{"distance":1400,"carrier":"UA"},`, 99999) + `{"distance":1}]`
 	post := func(url string) (int, string) {

@@ -55,7 +55,7 @@ func TransformChanges(n int) []tidemill.Change {
 			c.Op, c.Before = tidemill.Delete, append([]tidemill.Value{tidemill.Int(int64(i))}, make([]tidemill.Value, len(t.Columns)-1)...)
 		case 7:
 			if c.Op = tidemill.Truncate; i%16 == 7 {
-				c.Op, c.Table = tidemill.Message, nil
+				c.Op, c.Table = tidemill.LogicalMessage, nil
 			}
 		}
 		out = append(out, c)
@@ -93,7 +93,7 @@ func Transform(t *testing.T, make func() tidemill.Transform) {
 		if len(out) < 1 || out[0].N != 99 {
 			t.Fatalf("change %d: what was made before it is gone", i)
 		}
-		if out = out[1:]; changes[i].Op&(tidemill.Truncate|tidemill.Message) != 0 && len(out) == 0 {
+		if out = out[1:]; changes[i].Op&(tidemill.Truncate|tidemill.LogicalMessage) != 0 && len(out) == 0 {
 			t.Errorf("change %d: a %s does not pass", i, changes[i].Op)
 		}
 		alone, err := make().Apply(nil, &kept[i])
