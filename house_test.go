@@ -37,7 +37,7 @@ var rooms = map[string][]string{
 	"format":       {"", "expr", "matrix", "statebytes", "durable", "jsontext"},
 	"connector":    {"", "expr", "durable", "jsontext"},
 	"config":       {"", "expr", "engine", "encode"},
-	"draft":        {"", "expr", "terminal"},
+	"draft":        {"", "expr", "picture", "terminal"},
 	"report":       {"", "engine"},
 	"serve":        {"", "engine", "expr", "jsontext", "picture"},
 	"tidemilltest": {"", "engine", "expr"},

@@ -84,7 +84,7 @@ func TestTransformEdited(t *testing.T) {
 		if !errors.Is(err, tidemill.ErrChanged) || !strings.Contains(err.Error(), "--fresh") {
 			t.Fatalf("%s: %v", c.edit, err)
 		}
-		if e := f.Explain(err); e == nil || !strings.Contains(e.Error(), c.says) {
+		if e := testApp().placed(f, err); !strings.Contains(e.Error(), c.says) {
 			t.Errorf("%s: %v, not at %s", c.edit, e, c.says)
 		}
 	}
