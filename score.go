@@ -21,6 +21,9 @@ type Score interface {
 	Describe() string
 	// New is an empty score of the same settings.
 	New() Score
+	// Fading is an empty score of the same settings in which an answer's weight is multiplied by keep at each further answer;
+	// nil where the figure cannot fade.
+	Fading(keep float64) Score
 	// Suits says whether the score has a figure for models of the kind.
 	Suits(kind ModelKind) bool
 	Update(a *Answer)
@@ -47,7 +50,3 @@ type NamedValue struct {
 	Name  string  `json:"name"`
 	Value float64 `json:"value"`
 }
-
-// Fader is an upgrade of Score: an empty score of the same settings in which an answer's weight is multiplied by keep at
-// each further answer; nil where the figure cannot fade.
-type Fader interface{ Fading(keep float64) Score }

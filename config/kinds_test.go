@@ -252,6 +252,7 @@ type score struct{ stateless }
 func (*score) Name() string                  { return "score" }
 func (*score) Describe() string              { return "score" }
 func (*score) Suits(tidemill.ModelKind) bool { return true }
+func (*score) Fading(float64) tidemill.Score { return nil }
 func (*score) New() tidemill.Score           { return &score{} }
 func (*score) Update(*tidemill.Answer)       {}
 func (*score) Value() float64                { return 0 }

@@ -54,11 +54,7 @@ func newTally(phase tidemill.Phase, scores []tidemill.Score, frozen bool) *tally
 		t.scores = append(t.scores, s.New())
 		t.majority = append(t.majority, s.New())
 		t.noChange = append(t.noChange, s.New())
-		var faded tidemill.Score
-		if f, ok := s.(tidemill.Fader); ok {
-			faded = f.Fading(fadingKeep)
-		}
-		t.fading = append(t.fading, faded)
+		t.fading = append(t.fading, s.Fading(fadingKeep))
 		if frozen {
 			t.frozen = append(t.frozen, s.New())
 		}

@@ -14,7 +14,7 @@ import (
 // further answer, so that about the last 1/(1-keep) count (Gama, Sebastião, Rodrigues: "On evaluating stream learning
 // algorithms", 2013). nil if s is not a score of this package, is no sum over answers (AUC), or keep is out of range.
 func Fading(s tidemill.Score, keep float64) tidemill.Score {
-	if w, ok := s.(windowed); ok && keep > 0 && keep < 1 {
+	if w, ok := s.(*Total); ok && keep > 0 && keep < 1 {
 		return w.Fading(keep)
 	}
 	return nil
@@ -41,6 +41,9 @@ func (s *fading) Describe() string { return fmt.Sprintf("%s fading=%v", s.f.desc
 
 // New implements tidemill.Score.
 func (s *fading) New() tidemill.Score { return newFading(s.f.empty(), s.keep) }
+
+// Fading implements tidemill.Score: it fades already.
+func (s *fading) Fading(float64) tidemill.Score { return nil }
 
 // Suits implements tidemill.Score.
 func (s *fading) Suits(kind tidemill.ModelKind) bool { return slices.Contains(s.f.kinds(), kind) }

@@ -11,19 +11,13 @@ import (
 	"github.com/tidemill/tidemill/statebytes"
 )
 
-// windowed is what the scores of this package offer beyond tidemill.Score.
-type windowed interface {
-	Rolling(n int) tidemill.Score
-	Fading(keep float64) tidemill.Score
-}
-
 // maxRolling bounds a rolling score's memory: 24 bytes an answer.
 const maxRolling = 1 << 24
 
 // Rolling is an empty score of s's settings over the last n answers that count for it (24 bytes each). nil if s is not a
 // score of this package, or n is not in 1..2^24.
 func Rolling(s tidemill.Score, n int) tidemill.Score {
-	if w, ok := s.(windowed); ok && n >= 1 && n <= maxRolling {
+	if w, ok := s.(*Total); ok && n >= 1 && n <= maxRolling {
 		return w.Rolling(n)
 	}
 	return nil
@@ -48,6 +42,9 @@ func (s *rolling) Describe() string { return fmt.Sprintf("%s rolling=%d", s.f.de
 
 // New implements tidemill.Score.
 func (s *rolling) New() tidemill.Score { return newRolling(s.f, s.n) }
+
+// Fading implements tidemill.Score: what counts the last answers alone does not fade.
+func (s *rolling) Fading(float64) tidemill.Score { return nil }
 
 // Suits implements tidemill.Score.
 func (s *rolling) Suits(kind tidemill.ModelKind) bool { return slices.Contains(s.f.kinds(), kind) }

@@ -75,7 +75,7 @@ func (t *Total) Suits(kind tidemill.ModelKind) bool { return slices.Contains(t.f
 // Rolling is an empty score of the same settings over the last n answers.
 func (t *Total) Rolling(n int) tidemill.Score { return newRolling(t.f.empty(), n) }
 
-// Fading is an empty score of the same settings in which an answer's weight is multiplied by keep at each further answer;
+// Fading implements tidemill.Score: an empty score of the same settings in which an answer's weight is multiplied by keep at each further answer;
 // nil where the figure is no sum (AUC).
 func (t *Total) Fading(keep float64) tidemill.Score {
 	f := t.f.empty()
