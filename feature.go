@@ -8,11 +8,11 @@ type Feature interface {
 	Describe() string
 	// Columns is fixed for life: the dense columns that Append adds, and whether it adds sparse terms.
 	Columns() (dense []FeatureColumn, terms bool)
-	// Folds names the tables whose changes Update folds in, as the flow names them: what Append gives then hangs on what came
-	// before. Where there is none, Update does nothing and Append reads nothing but the row.
+	// Folds names the tables whose changes Update folds in, as the flow names them: what Append gives then hangs on
+	// what came before. Where there is none, Update does nothing and Append reads nothing but the row.
 	Folds() []string
-	// Needs is the columns of a table that the feature reads in a role, and whether Update must have Before: a change that
-	// comes without it then stops the flow.
+	// Needs is the columns of a table that the feature reads in a role, and whether Update must have Before: a change
+	// that comes without it then stops the flow.
 	Needs(t *Table, role Role) (columns []string, before bool)
 	// Bind resolves columns by name for a table whose changes Append or Update will see; before the first such change
 	// and again when the schema changed. An error (a column is gone or has no usable type) stops the flow. Tables that
@@ -20,8 +20,8 @@ type Feature interface {
 	Bind(t *Table, role Role) error
 	// Update folds one change in, as of its own time on the flow's clock, in microseconds since 1970.
 	Update(c *Change, at int64)
-	// Append adds the dense numbers of Columns for c's row, and terms: a pure read, as of just before c, whose time is at.
-	// NaN is unknown. An error rejects the row (an image of the wrong size, bytes that are no number).
+	// Append adds the dense numbers of Columns for c's row, and terms: a pure read, as of just before c, whose time is
+	// at. NaN is unknown. An error rejects the row (an image of the wrong size, bytes that are no number).
 	Append(dst *Vector, c *Change, at int64) error
 	State
 }
@@ -52,9 +52,9 @@ type Picture struct {
 }
 
 // Viewer is an upgrade of Feature for those with a memory. View is the feature as it is now, for Append alone: the same
-// numbers, to the bit, whatever Update and Bind do to the feature afterwards, and safe beside them. It copies size bytes at
-// most, and is nil where that would be more than most. old is nil, or an earlier view that nobody reads any more, whose
-// memory may be used again. The engine's goroutine calls it, between changes.
+// numbers, to the bit, whatever Update and Bind do to the feature afterwards, and safe beside them. It copies size
+// bytes at most, and is nil where that would be more than most. old is nil, or an earlier view that nobody reads any
+// more, whose memory may be used again. The engine's goroutine calls it, between changes.
 type Viewer interface {
 	View(old Feature, most int) (view Feature, size int)
 }

@@ -32,8 +32,8 @@ type Model interface {
 	Kind() ModelKind
 	// New is an untrained, unbound model of the same settings.
 	New() Model
-	// Bind is called once, before Learn, Predict and UnmarshalBinary. An error stops the flow: a fixed set of classes is
-	// missing, a sparse feature that the model cannot take.
+	// Bind is called once, before Learn, Predict and UnmarshalBinary. An error stops the flow: a fixed set of classes
+	// is missing, a sparse feature that the model cannot take.
 	Bind(in Input) error
 	// Learn takes one row. Classes may grow: a Y[0] beyond the classes seen so far adds them.
 	Learn(e *Example)
@@ -74,17 +74,17 @@ func (p Phase) String() string { return [...]string{"snapshot", "stream", "evalu
 // belongs to phase next (batch: n while Snapshot, stream_batch: n while Stream). A new model is in Snapshot.
 type Batched interface{ EndBatch(next Phase) }
 
-// Batcher is an upgrade of Model for those that compute many rows faster together. It changes no result: a row of a block
-// gets the same bits as alone, and leaves the same state.
+// Batcher is an upgrade of Model for those that compute many rows faster together. It changes no result: a row of a
+// block gets the same bits as alone, and leaves the same state.
 type Batcher interface {
-	// LearnBatch is Learn of each row in turn. If want is true it appends to dst, per row, what Predict would have returned
-	// just before that row was learned.
+	// LearnBatch is Learn of each row in turn. If want is true it appends to dst, per row, what Predict would have
+	// returned just before that row was learned.
 	LearnBatch(dst []float64, b *Block, want bool) []float64
 	// PredictBatch appends the predictions of all rows, each as wide as Predict's: a pure read beside other reads.
 	PredictBatch(dst []float64, b *Block) []float64
-	// Steady is how many rows can be learned, the last of them included, before a prediction may change; at least 1. Rows
-	// that are predicted from other numbers than they are learned from (a scaler learns in between) are learned in blocks
-	// of at most that size.
+	// Steady is how many rows can be learned, the last of them included, before a prediction may change; at least 1.
+	// Rows that are predicted from other numbers than they are learned from (a scaler learns in between) are learned in
+	// blocks of at most that size.
 	Steady() int
 	// Float32 is true where blocks are wanted in float32; it is fixed for life.
 	Float32() bool
@@ -97,6 +97,6 @@ type Weighted interface {
 	Weights(yield func(column int, hash uint64, output int, w float64) bool)
 }
 
-// Warner is an upgrade of Feature, Encoder and Model: what people should know (what it had to refuse, and how much of it),
-// empty when all is well.
+// Warner is an upgrade of Feature, Encoder and Model: what people should know (what it had to refuse, and how much of
+// it), empty when all is well.
 type Warner interface{ Warnings() []string }

@@ -17,12 +17,13 @@ type Answer struct {
 type Score interface {
 	// Name is the figure's name in results: "accuracy".
 	Name() string
-	// Describe is the settings in one canonical line: what a checkpoint knows the score by. It names whatever changes results.
+	// Describe is the settings in one canonical line: what a checkpoint knows the score by. It names whatever changes
+	// results.
 	Describe() string
 	// New is an empty score of the same settings.
 	New() Score
-	// Fading is an empty score of the same settings in which an answer's weight is multiplied by keep at each further answer;
-	// nil where the figure cannot fade.
+	// Fading is an empty score of the same settings in which an answer's weight is multiplied by keep at each further
+	// answer; nil where the figure cannot fade.
 	Fading(keep float64) Score
 	// Suits says whether the score has a figure for models of the kind.
 	Suits(kind ModelKind) bool
@@ -33,8 +34,8 @@ type Score interface {
 }
 
 // Heavy is an upgrade of Score whose Value may take long: Later notes, in a moment, what it needs, and the func that it
-// gives computes the Value as of then, beside any Update. Whoever shows figures calls Later under the flow's lock and the
-// func without it.
+// gives computes the Value as of then, beside any Update. Whoever shows figures calls Later under the flow's lock and
+// the func without it.
 type Heavy interface{ Later() func() float64 }
 
 // Detailed is an upgrade of Score for those that know more than one number.

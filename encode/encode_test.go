@@ -365,8 +365,8 @@ func BenchmarkOneHot(b *testing.B) {
 	}
 }
 
-// TestScalersLeaveAbsurdValuesOut: a value a billion times beyond all others is left out and counted, and is 0 itself; where
-// such come often they are the data.
+// TestScalersLeaveAbsurdValuesOut: a value a billion times beyond all others is left out and counted, and is 0 itself;
+// where such come often they are the data.
 func TestScalersLeaveAbsurdValuesOut(t *testing.T) {
 	for name, made := range map[string]func() tidemill.Encoder{"standard": Standard, "minmax": MinMax} {
 		t.Run(name, func(t *testing.T) {

@@ -15,7 +15,8 @@ type hashedDense struct {
 	cols int // that come in
 }
 
-// HashedDenseConfig makes sparse terms (hashed categories, text) a fixed number of dense columns: for models that take no sparse terms.
+// HashedDenseConfig makes sparse terms (hashed categories, text) a fixed number of dense columns: for models that take
+// no sparse terms.
 type HashedDenseConfig struct {
 	Size int `yaml:"size" short:"true" doc:"The columns that all terms share, each by its hash; where two meet, they are added up. Default 256."`
 }
@@ -30,7 +31,8 @@ func (c *HashedDenseConfig) Build(string) (tidemill.Encoder, error) {
 }
 
 // HashedDense replaces all sparse terms by size dense columns behind the others: a term's number is added to the column
-// that its hash names ("feature hashing", Weinberger et al., 2009). Scalers leave these columns alone. It learns nothing.
+// that its hash names ("feature hashing", Weinberger et al., 2009). Scalers leave these columns alone. It learns
+// nothing.
 func HashedDense(size int) tidemill.Encoder { return &hashedDense{size: size} }
 
 func (d *hashedDense) check() error {

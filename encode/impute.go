@@ -50,9 +50,9 @@ func (c *ImputeConfig) check() error {
 	return nil
 }
 
-// Impute replaces NaN in number columns by what stands in for it: "mean" (the running mean of all values learned), "last"
-// (the last value learned) or "constant" (0; ImputeConfig sets another, and the columns). Before anything was learned NaN
-// stays. Nominal columns and terms pass.
+// Impute replaces NaN in number columns by what stands in for it: "mean" (the running mean of all values learned),
+// "last" (the last value learned) or "constant" (0; ImputeConfig sets another, and the columns). Before anything was
+// learned NaN stays. Nominal columns and terms pass.
 func Impute(with string) tidemill.Encoder {
 	c := NewImputeConfig()
 	c.With = with

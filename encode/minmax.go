@@ -19,8 +19,8 @@ type minmax struct {
 	stats      []span
 }
 
-// span is one column's smallest and largest value, min > max before the first, the count of values, and of absurd ones that
-// were left out.
+// span is one column's smallest and largest value, min > max before the first, the count of values, and of absurd ones
+// that were left out.
 type span struct{ min, max, n, refused float64 }
 
 var noSpan = span{min: math.Inf(1), max: math.Inf(-1)}
@@ -39,10 +39,10 @@ func NewMinMaxConfig() *MinMaxConfig { return &MinMaxConfig{} }
 // Build makes the encoder; it never fails.
 func (c *MinMaxConfig) Build(string) (tidemill.Encoder, error) { return MinMax(), nil }
 
-// MinMax scales each number column to (x-min)/(max-min) of all values learned, 0 where they are equal. A value outside of
-// what was learned falls outside of 0..1. NaN is not learned and becomes 0. A value that lies a billion times (1 + the size of all
-// others) away from them is 0, and not learned but counted, as long as such are no more than one in a hundred. Nominal and
-// already scaled columns and terms pass; NaN in an already scaled column becomes 0 too.
+// MinMax scales each number column to (x-min)/(max-min) of all values learned, 0 where they are equal. A value outside
+// of what was learned falls outside of 0..1. NaN is not learned and becomes 0. A value that lies a billion times (1 +
+// the size of all others) away from them is 0, and not learned but counted, as long as such are no more than one in a
+// hundred. Nominal and already scaled columns and terms pass; NaN in an already scaled column becomes 0 too.
 func MinMax() tidemill.Encoder { return &minmax{} }
 
 // Describe implements tidemill.Encoder.

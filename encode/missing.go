@@ -26,9 +26,9 @@ func NewMissingConfig() *MissingConfig { return &MissingConfig{} }
 // Build makes the encoder; a column that does not exist is an error of Bind.
 func (c *MissingConfig) Build(string) (tidemill.Encoder, error) { return Missing(c.Columns...), nil }
 
-// Missing adds, behind all columns, one column for each of those named that is 1 where it is NaN (NULL) and 0 elsewhere;
-// without names for each number column that is not scaled already. It stands before scalers and imputers, which make NaN a
-// number. Scalers leave the new columns alone. It learns nothing.
+// Missing adds, behind all columns, one column for each of those named that is 1 where it is NaN (NULL) and 0
+// elsewhere; without names for each number column that is not scaled already. It stands before scalers and imputers,
+// which make NaN a number. Scalers leave the new columns alone. It learns nothing.
 func Missing(columns ...string) tidemill.Encoder { return &missing{columns: columns} }
 
 // Describe implements tidemill.Encoder.

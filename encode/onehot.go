@@ -40,7 +40,8 @@ func (c *OneHotConfig) Build(string) (tidemill.Encoder, error) {
 
 // OneHot replaces each nominal column that is marked OneHot by a sparse term of value 1 whose hash names column and
 // category. A category that was never learned adds nothing, neither does NaN (NULL). At most DefaultMax categories are
-// learned (OneHotConfig sets another bound); what is refused beyond is counted (Warnings). Other columns and terms pass.
+// learned (OneHotConfig sets another bound); what is refused beyond is counted (Warnings). Other columns and terms
+// pass.
 func OneHot() tidemill.Encoder { return &onehot{max: DefaultMax} }
 
 // Describe implements tidemill.Encoder.

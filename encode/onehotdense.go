@@ -38,9 +38,10 @@ func (c *OneHotDenseConfig) Build(string) (tidemill.Encoder, error) {
 	return OneHotDense(c.Size), nil
 }
 
-// OneHotDense replaces each nominal column that is marked OneHot by size dense columns behind all others: the category's
-// own is 1, the rest are 0. Categories get their columns in the order in which they are learned; one that was never
-// learned, NaN (NULL), and what comes after the columns are taken add nothing (counted: Warnings). Other columns and terms pass.
+// OneHotDense replaces each nominal column that is marked OneHot by size dense columns behind all others: the
+// category's own is 1, the rest are 0. Categories get their columns in the order in which they are learned; one that
+// was never learned, NaN (NULL), and what comes after the columns are taken add nothing (counted: Warnings). Other
+// columns and terms pass.
 func OneHotDense(size int) tidemill.Encoder { return &onehotDense{size: size} }
 
 // Describe implements tidemill.Encoder.

@@ -19,15 +19,15 @@ type standard struct {
 	stats []moments
 }
 
-// moments are one column's: the count, the mean, the population variance and its root (kept, as Apply is the hot path), and
-// the count of absurd values that were left out.
+// moments are one column's: the count, the mean, the population variance and its root (kept, as Apply is the hot path),
+// and the count of absurd values that were left out.
 type moments struct{ n, mean, variance, std, refused float64 }
 
 // absurd says that v is far from all that was learned.
 func (m *moments) absurd(v float64) bool { return Absurd(v-m.mean, math.Abs(m.mean)+m.std) }
 
-// near says what nearly every value can be told by, at the cost of one comparison: a number at this distance from the mean is
-// known, neither absurd nor too large.
+// near says what nearly every value can be told by, at the cost of one comparison: a number at this distance from the
+// mean is known, neither absurd nor too large.
 func near(distance float64) bool { return math.Abs(distance) <= FarBy }
 
 // tiny is the deviation above which the quotient of a near value cannot be infinite.
@@ -45,12 +45,12 @@ func NewStandardConfig() *StandardConfig { return &StandardConfig{} }
 // Build makes the encoder; it never fails.
 func (c *StandardConfig) Build(string) (tidemill.Encoder, error) { return Standard(), nil }
 
-// Standard scales each number column to (x-mean)/deviation with the running mean and the running population deviation of
-// all values learned; 0 where the deviation is 0. NaN is not learned and becomes 0. Nominal and already scaled columns
-// and terms pass; NaN in an already scaled column becomes 0 too. A value beyond ±1e150, whose square is near the end of
-// float64, is not learned, nor is one that lies a billion times (1 + the size of all others) away from them, as long as such are
-// no more than one in a hundred; both are counted, and 0 when applied. (Welford, "Note on a method for calculating corrected
-// sums of squares and products", 1962; the recurrence is that of River's StandardScaler.)
+// Standard scales each number column to (x-mean)/deviation with the running mean and the running population deviation
+// of all values learned; 0 where the deviation is 0. NaN is not learned and becomes 0. Nominal and already scaled
+// columns and terms pass; NaN in an already scaled column becomes 0 too. A value beyond ±1e150, whose square is near
+// the end of float64, is not learned, nor is one that lies a billion times (1 + the size of all others) away from them,
+// as long as such are no more than one in a hundred; both are counted, and 0 when applied. (Welford, "Note on a method
+// for calculating corrected sums of squares and products", 1962; the recurrence is that of River's StandardScaler.)
 func Standard() tidemill.Encoder { return &standard{} }
 
 // Describe implements tidemill.Encoder.

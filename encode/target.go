@@ -63,13 +63,13 @@ func (c *TargetConfig) check() error {
 	return nil
 }
 
-// Target replaces each nominal column by the mean answer of its category so far, drawn towards the mean of all answers as
-// if that had been seen smoothing times: (sum + smoothing·overall)/(n + smoothing) (Micci-Barreca, "A preprocessing scheme
-// for high-cardinality categorical attributes", 2001). For a binary classifier the answer is the class index, so that the
-// column is the share of class 1; TargetConfig makes one column per class, and names columns. A category that was never
-// learned, and NaN, take the overall mean; before the first answer that is 0. It is supervised: a row is encoded before it
-// is learned, so that no answer is among its own features. Other columns and terms pass; the new columns stand in the old
-// ones' places.
+// Target replaces each nominal column by the mean answer of its category so far, drawn towards the mean of all answers
+// as if that had been seen smoothing times: (sum + smoothing·overall)/(n + smoothing) (Micci-Barreca, "A preprocessing
+// scheme for high-cardinality categorical attributes", 2001). For a binary classifier the answer is the class index, so
+// that the column is the share of class 1; TargetConfig makes one column per class, and names columns. A category that
+// was never learned, and NaN, take the overall mean; before the first answer that is 0. It is supervised: a row is
+// encoded before it is learned, so that no answer is among its own features. Other columns and terms pass; the new
+// columns stand in the old ones' places.
 func Target(smoothing float64) tidemill.Encoder {
 	c := NewTargetConfig()
 	c.Smoothing = smoothing

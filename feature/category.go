@@ -33,8 +33,8 @@ func NewCategoryConfig() *CategoryConfig { return &CategoryConfig{} }
 func (c *CategoryConfig) Build(string) (tidemill.Feature, error) { return Category(c.Columns...), nil }
 
 // OneHot reads columns as categories: each becomes one nominal dense column that holds tidemill.Code of the value's
-// canonical text, marked so that encode.OneHot makes one weight per category of it. It keeps no list of categories: those
-// that count are the ones that the encoder learned. NULL is NaN; the empty text is a category.
+// canonical text, marked so that encode.OneHot makes one weight per category of it. It keeps no list of categories:
+// those that count are the ones that the encoder learned. NULL is NaN; the empty text is a category.
 func OneHot(cols ...string) tidemill.Feature { return newCategory("onehot", true, cols) }
 
 // Category is OneHot without the mark: the column stays one nominal column, for models that know what to do with it.

@@ -13,8 +13,8 @@ import (
 	"github.com/tidemill/tidemill/statebytes"
 )
 
-// shapes remembers what was resolved for each shape of a table, newest first. Two tables with the same Sum are the same.
-// It may be read beside set.
+// shapes remembers what was resolved for each shape of a table, newest first. Two tables with the same Sum are the
+// same. It may be read beside set.
 type shapes[T any] struct{ kept atomic.Pointer[[]shape[T]] }
 
 func (s *shapes[T]) list() []shape[T] {

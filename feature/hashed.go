@@ -31,9 +31,10 @@ func (c *HashedConfig) Build(string) (tidemill.Feature, error) {
 	return newHashed(c.Columns, c.Buckets), nil
 }
 
-// Hashed turns each column's value into one sparse term of value 1 whose hash names column and value: categories need no
-// list, and a new one has a weight of its own at once, as long as the model has room (linear models: 2,097,152 terms). (With OneHot a category adds nothing before it was
-// learned.) NULL adds nothing. HashedConfig sets a number of buckets ("feature hashing", Weinberger et al., 2009).
+// Hashed turns each column's value into one sparse term of value 1 whose hash names column and value: categories need
+// no list, and a new one has a weight of its own at once, as long as the model has room (linear models: 2,097,152
+// terms). (With OneHot a category adds nothing before it was learned.) NULL adds nothing. HashedConfig sets a number of
+// buckets ("feature hashing", Weinberger et al., 2009).
 func Hashed(cols ...string) tidemill.Feature { return newHashed(cols, 0) }
 
 func newHashed(cols []string, buckets int) *hashed {

@@ -43,10 +43,11 @@ func (c *ImageConfig) Build(string) (tidemill.Feature, error) {
 	return newImage(*c), nil
 }
 
-// Image decodes a column of PNG or JPEG files to width*height grey pixels, as one dense column per pixel from 0 (black) to
-// 1 (white), row by row from the top left. Colours become grey by the weights of ITU-R BT.601, what is transparent becomes
-// black, and each pixel of the result is the mean of the area of the image that it covers. Images of more than 2^24 pixels
-// or bytes are rejected before they are decoded (ImageConfig sets other limits, and a folder for paths). NULL is NaN.
+// Image decodes a column of PNG or JPEG files to width*height grey pixels, as one dense column per pixel from 0 (black)
+// to 1 (white), row by row from the top left. Colours become grey by the weights of ITU-R BT.601, what is transparent
+// becomes black, and each pixel of the result is the mean of the area of the image that it covers. Images of more than
+// 2^24 pixels or bytes are rejected before they are decoded (ImageConfig sets other limits, and a folder for paths).
+// NULL is NaN.
 func Image(column string, width, height int) tidemill.Feature {
 	c := NewImageConfig()
 	c.Column, c.Width, c.Height = column, width, height

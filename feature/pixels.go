@@ -37,9 +37,9 @@ func (c *PixelsConfig) Build(string) (tidemill.Feature, error) {
 	return newPixels(c.Column, c.Width, c.Height, c.Scale), nil
 }
 
-// Pixels reads a column of width*height raw grey bytes, row by row from the top left, as one dense column per pixel: the
-// byte divided by 255 (PixelsConfig sets another scale). A value of another length rejects the row; NULL is NaN in every
-// column. Scalers leave the columns alone.
+// Pixels reads a column of width*height raw grey bytes, row by row from the top left, as one dense column per pixel:
+// the byte divided by 255 (PixelsConfig sets another scale). A value of another length rejects the row; NULL is NaN in
+// every column. Scalers leave the columns alone.
 func Pixels(column string, width, height int) tidemill.Feature {
 	return newPixels(column, width, height, 0)
 }

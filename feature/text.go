@@ -53,10 +53,10 @@ func (c *TextConfig) Build(string) (tidemill.Feature, error) {
 	return newText(*c), nil
 }
 
-// Text turns a column of text into one sparse term per word, its number being how often the word is there; words are runs
-// of letters, digits and marks, without regard to case. TextConfig sets n-grams of words or characters, counts, a norm and
-// buckets. An n-gram of words is its words joined by a space. NULL and the empty text add nothing. Terms are in the order
-// of their hashes, each once.
+// Text turns a column of text into one sparse term per word, its number being how often the word is there; words are
+// runs of letters, digits and marks, without regard to case. TextConfig sets n-grams of words or characters, counts, a
+// norm and buckets. An n-gram of words is its words joined by a space. NULL and the empty text add nothing. Terms are
+// in the order of their hashes, each once.
 func Text(column string) tidemill.Feature {
 	c := NewTextConfig()
 	c.Column = column

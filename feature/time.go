@@ -87,8 +87,8 @@ func (c *TimeConfig) Build(string) (tidemill.Feature, error) {
 }
 
 // Time reads parts of a timestamp in UTC as numbers: year, quarter, month (1 to 12), week (ISO 8601), day (1 to 31),
-// dayofyear (1 to 366), weekday (0 is Sunday), hour, minute, second, minuteofday, unix (seconds since 1970). TimeConfig sets
-// a zone, and sines and cosines for parts that go round. NULL is NaN; what is no time rejects the row.
+// dayofyear (1 to 366), weekday (0 is Sunday), hour, minute, second, minuteofday, unix (seconds since 1970). TimeConfig
+// sets a zone, and sines and cosines for parts that go round. NULL is NaN; what is no time rejects the row.
 func Time(column string, parts ...string) tidemill.Feature {
 	return newTime(&TimeConfig{Column: column, Parts: parts})
 }

@@ -15,15 +15,15 @@ import (
 
 // window is figures over a table's rows by time and key; see Window's kinds (Count, Mean, …) and WindowConfig.
 //
-// A row's value enters at the time of the change that made it known, once per row id (the primary key): for rows that is
-// the INSERT, for a column the first change after which it is not NULL. A correction takes the old value out and lets the
-// new one in at its own time; NULL, DELETE and TRUNCATE take it out. A change of the key moves the row in the same way.
-// The asking row's own change is not in its window, as the engine asks before it folds a change in. A row whose key is NULL
-// is in no window, and the figures of an asking row with such a key are NaN.
+// A row's value enters at the time of the change that made it known, once per row id (the primary key): for rows that
+// is the INSERT, for a column the first change after which it is not NULL. A correction takes the old value out and
+// lets the new one in at its own time; NULL, DELETE and TRUNCATE take it out. A change of the key moves the row in the
+// same way. The asking row's own change is not in its window, as the engine asks before it folds a change in. A row
+// whose key is NULL is in no window, and the figures of an asking row with such a key are NaN.
 //
-// What left every window is forgotten, also which rows it came from. So an UPDATE of a row whose value has left already is
-// told from a first value only by the change's Before: Postgres sends it with REPLICA IDENTITY FULL, and without it the engine
-// stops at such an UPDATE.
+// What left every window is forgotten, also which rows it came from. So an UPDATE of a row whose value has left already
+// is told from a first value only by the change's Before: Postgres sends it with REPLICA IDENTITY FULL, and without it
+// the engine stops at such an UPDATE.
 type window struct {
 	config  WindowConfig
 	where   *expr.Expr // nil: all rows
@@ -59,7 +59,8 @@ const (
 	natureNumber               // a number
 )
 
-// folding is a table's columns in a window: by and key, the time, which rows, and an expression per stream (nil for rows).
+// folding is a table's columns in a window: by and key, the time, which rows, and an expression per stream (nil for
+// rows).
 type folding struct {
 	seed    uint64 // of the row ids: tables of the same name in several schemas share no rows
 	by, key []int
@@ -138,8 +139,9 @@ func (w *window) add(figures []windowed) {
 	}
 }
 
-// Merge joins windows over the same rows (table, keys, lengths and times are the same) into the first of them, so that their
-// figures share one store; other features stay as and where they are. For features that no change has reached yet.
+// Merge joins windows over the same rows (table, keys, lengths and times are the same) into the first of them, so that
+// their figures share one store; other features stay as and where they are. For features that no change has reached
+// yet.
 func Merge(features []tidemill.Feature) []tidemill.Feature {
 	var out []tidemill.Feature
 	joined := map[*window]bool{}
@@ -417,8 +419,8 @@ func (w *window) missed() (n uint64) {
 	return n
 }
 
-// skipped counts the rows whose value is no number where one is needed, or whose time is unreadable or more than a day after
-// their commit (after they were read, where the source tells no commit time), as often as they came.
+// skipped counts the rows whose value is no number where one is needed, or whose time is unreadable or more than a day
+// after their commit (after they were read, where the source tells no commit time), as often as they came.
 func (w *window) skipped() (n uint64) {
 	for _, s := range w.streams {
 		n += s.unfit
@@ -432,8 +434,8 @@ var (
 	errUnfit = errors.New("no value for the window")
 )
 
-// valueOf is what a stream takes from a value: bits of a number, or a hash. err is errNotSent, errSkip for NULL, or errUnfit
-// for what is no number.
+// valueOf is what a stream takes from a value: bits of a number, or a hash. err is errNotSent, errSkip for NULL, or
+// errUnfit for what is no number.
 func (s *valueStream) valueOf(v tidemill.Value) (uint64, error) {
 	switch {
 	case !v.Known():

@@ -68,8 +68,8 @@ func FuzzWindowState(f *testing.F) {
 	tidemilltest.FuzzState(f, made, tidemilltest.StateBytes(f, w))
 }
 
-// TestWindowIsTheQuery runs a stream of inserts, updates, deletes and late rows, and asks SQLite the same over all values
-// that have not been taken out.
+// TestWindowIsTheQuery runs a stream of inserts, updates, deletes and late rows, and asks SQLite the same over all
+// values that have not been taken out.
 func TestWindowIsTheQuery(t *testing.T) {
 	for name, c := range map[string]struct {
 		over, every, late, spread time.Duration
@@ -442,7 +442,8 @@ func TestWindowMistakes(t *testing.T) {
 	}
 }
 
-// TestWindowSkips: what is no number, and a time that would close every window, is left out and counted, also over a restart.
+// TestWindowSkips: what is no number, and a time that would close every window, is left out and counted, also over a
+// restart.
 func TestWindowSkips(t *testing.T) {
 	c := NewWindowConfig()
 	c.Count, c.Mean, c.Of, c.Over, c.At = "rows", "delay", "flights", time.Hour, "at"

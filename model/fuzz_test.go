@@ -7,7 +7,8 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// fuzzState feeds bytes to made's UnmarshalBinary: they are an error, or a state that writes itself again, learns and predicts.
+// fuzzState feeds bytes to made's UnmarshalBinary: they are an error, or a state that writes itself again, learns and
+// predicts.
 func fuzzState(f *testing.F, columns []tidemill.FeatureColumn, made ...func() tidemill.Model) {
 	bound := func(k int) tidemill.Model {
 		m := made[k]()

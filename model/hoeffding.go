@@ -91,16 +91,16 @@ type treeColumn struct {
 // HoeffdingTree is the incremental decision tree (VFDT) of Domingos and Hulten, "Mining High-Speed Data Streams", KDD
 // 2000, in the form of MOA and River: a leaf observes a normal distribution per class and number column and counts per
 // class and category, and every grace_period rows it compares the information gain of the best two splits, of 10
-// thresholds per number column. It splits when their difference exceeds ε = √(R²·ln(1/δ)/2n), R being log2 of the classes
-// seen, or when ε is below tau. Children start from the class distribution that the split projects. A leaf answers by
-// naive Bayes or by its majority, whichever was right more often there (Gama, Rocha, Medas, 2003).
+// thresholds per number column. It splits when their difference exceeds ε = √(R²·ln(1/δ)/2n), R being log2 of the
+// classes seen, or when ε is below tau. Children start from the class distribution that the split projects. A leaf
+// answers by naive Bayes or by its majority, whichever was right more often there (Gama, Rocha, Medas, 2003).
 //
 // A leaf with one dominant class (max_share) forgets its observers instead of splitting. A split on a category has a
 // branch per category seen, or one category against the rest; a new category gets a leaf of its own when it is learned.
-// A row whose split column is NaN goes where more weight went. A leaf observes at most 16384 categories of a column, and a
-// split has at most as many branches. Above max_size the leaves with the least to gain stop
-// observing (Kirkby, 2007). It takes numbers and categories as they are: no scaling, no one-hot. Sparse terms are
-// refused. Until a row is learned the prediction is NaN.
+// A row whose split column is NaN goes where more weight went. A leaf observes at most 16384 categories of a column,
+// and a split has at most as many branches. Above max_size the leaves with the least to gain stop observing (Kirkby,
+// 2007). It takes numbers and categories as they are: no scaling, no one-hot. Sparse terms are refused. Until a row is
+// learned the prediction is NaN.
 //
 // set changes the settings of NewHoeffdingTreeConfig.
 func HoeffdingTree(set ...func(c *HoeffdingTreeConfig)) tidemill.Model {

@@ -30,18 +30,18 @@ type kmeans struct {
 
 // KMeans clusters rows around k centres that move with every batch of rows, by one of two published rules.
 //
-// Rule "spark" is that of Spark's StreamingKMeans: when a batch is full every centre's weight is multiplied by the decay
-// (by decay^rows where the unit is points); then a centre that got n rows with mean m moves to (1-λ)·c + λ·m, where its
-// weight w grows by n and λ = n/w. Decay 1 never forgets, 0 knows only the newest batch. A centre whose weight is below
-// 1e-8 of the heaviest is dying: the heaviest is split and both halves get half of the weight.
+// Rule "spark" is that of Spark's StreamingKMeans: when a batch is full every centre's weight is multiplied by the
+// decay (by decay^rows where the unit is points); then a centre that got n rows with mean m moves to (1-λ)·c + λ·m,
+// where its weight w grows by n and λ = n/w. Decay 1 never forgets, 0 knows only the newest batch. A centre whose
+// weight is below 1e-8 of the heaviest is dying: the heaviest is split and both halves get half of the weight.
 //
 // Rule "flink" is that of Flink ML's OnlineKMeans at parallelism 1: the same with decay 0 and batches of 32 rows unless
 // set, and no splitting.
 //
 // The prediction is the Euclidean distance to each centre. Rows are assigned as they come, by the centres of the last
-// step, so a batch needs no memory for its rows. Without centres the first rows are kept until there are enough to choose
-// from by k-means++ (Arthur and Vassilvitskii, 2007); until then the prediction is NaN. A column that is NaN is left out
-// of the distance and moves no centre. Sparse terms are refused.
+// step, so a batch needs no memory for its rows. Without centres the first rows are kept until there are enough to
+// choose from by k-means++ (Arthur and Vassilvitskii, 2007); until then the prediction is NaN. A column that is NaN is
+// left out of the distance and moves no centre. Sparse terms are refused.
 //
 // set changes the settings of NewKMeansConfig: KMeans(3, func(c *model.KMeansConfig) { c.Decay = 0.9 }).
 func KMeans(k int, set ...func(c *KMeansConfig)) tidemill.Model {
@@ -117,7 +117,8 @@ func (m *kmeans) New() tidemill.Model { return newKMeans(&m.set) }
 // Describe implements tidemill.Model.
 func (m *kmeans) Describe() string { return m.set.describe() }
 
-// Bind implements tidemill.Model: columns must be numbers, as many as the given centres have, and there may be no sparse terms.
+// Bind implements tidemill.Model: columns must be numbers, as many as the given centres have, and there may be no
+// sparse terms.
 func (m *kmeans) Bind(in tidemill.Input) error {
 	if m.err != nil {
 		return m.err

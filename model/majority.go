@@ -22,8 +22,8 @@ type majority struct {
 	weights []float64
 }
 
-// Majority is the baseline that looks at no feature: the probability of a class is its share of the rows learned. Until a
-// row is learned the prediction is NaN.
+// Majority is the baseline that looks at no feature: the probability of a class is its share of the rows learned. Until
+// a row is learned the prediction is NaN.
 func Majority() tidemill.Model { return &majority{} }
 
 // Kind implements tidemill.Model.

@@ -58,13 +58,13 @@ const (
 // hidden layer and steps by Adam at 0.001. The first weights are Keras's: Glorot's uniform ones, drawn from the seed.
 //
 // Gradients are averaged over the rows of a batch, weighted by the rows' weights: batch rows while the snapshot is
-// learned, stream_batch rows while streaming. Rows that wait for their step are State; EndBatch steps with what is there.
-// Results are the same bits on every machine, for every cut of rows into batches and on any number of cores.
+// learned, stream_batch rows while streaming. Rows that wait for their step are State; EndBatch steps with what is
+// there. Results are the same bits on every machine, for every cut of rows into batches and on any number of cores.
 //
 // To classify it must know the number of classes: from Bind, or from Classes. Sparse terms are refused. What is unknown
-// (NaN) is 0. A row with an input beyond 1e9 or an answer that is no class or beyond 1e15 is refused, and so is a step whose
-// gradient could overflow; a network that refuses 64 steps in a row has diverged and begins anew. Predict is NaN before
-// the first step and for a row that would be refused.
+// (NaN) is 0. A row with an input beyond 1e9 or an answer that is no class or beyond 1e15 is refused, and so is a step
+// whose gradient could overflow; a network that refuses 64 steps in a row has diverged and begins anew. Predict is NaN
+// before the first step and for a row that would be refused.
 func MLP(set ...func(c *MLPConfig)) tidemill.Model {
 	c := NewMLPConfig()
 	for _, f := range set {

@@ -111,7 +111,8 @@ func (r *mlpRun) see(i int) {
 	}
 }
 
-// blindSteps is how many steps pass before rows are looked at again, after rows that had few zeros. It changes no result.
+// blindSteps is how many steps pass before rows are looked at again, after rows that had few zeros. It changes no
+// result.
 const blindSteps = 31
 
 // thinOut decides whether this step leaves zeros out.

@@ -10,8 +10,8 @@ import (
 	"github.com/tidemill/tidemill/tidemilltest"
 )
 
-// TestModelsAreNotPoisoned teaches every kind rows with absurd numbers, with its own encoders, those of the task and none:
-// whatever it predicts of them, its predictions of sane rows are numbers again, and its state can be read back.
+// TestModelsAreNotPoisoned teaches every kind rows with absurd numbers, with its own encoders, those of the task and
+// none: whatever it predicts of them, its predictions of sane rows are numbers again, and its state can be read back.
 func TestModelsAreNotPoisoned(t *testing.T) {
 	models := map[string]func() tidemill.Model{
 		"mlp":            func() tidemill.Model { return MLP(func(c *MLPConfig) { c.Hidden, c.Batch = []int{4}, 4 }) },

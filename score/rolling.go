@@ -14,8 +14,8 @@ import (
 // maxRolling bounds a rolling score's memory: 24 bytes an answer.
 const maxRolling = 1 << 24
 
-// Rolling is an empty score of s's settings over the last n answers that count for it (24 bytes each). nil if s is not a
-// score of this package, or n is not in 1..2^24.
+// Rolling is an empty score of s's settings over the last n answers that count for it (24 bytes each). nil if s is not
+// a score of this package, or n is not in 1..2^24.
 func Rolling(s tidemill.Score, n int) tidemill.Score {
 	if w, ok := s.(*Total); ok && n >= 1 && n <= maxRolling {
 		return w.Rolling(n)

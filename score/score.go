@@ -33,7 +33,8 @@ type figure interface {
 // sums is an upgrade of figure: its state is a sum over items that can be multiplied by a factor, so it can fade.
 type sums interface{ scale(by float64) }
 
-// stills is an upgrade of figure whose value and state take long: still is the figure as it is now, for another goroutine.
+// stills is an upgrade of figure whose value and state take long: still is the figure as it is now, for another
+// goroutine.
 type stills interface{ still() figure }
 
 // Total is a score over all answers since it was made.
@@ -75,8 +76,8 @@ func (t *Total) Suits(kind tidemill.ModelKind) bool { return slices.Contains(t.f
 // Rolling is an empty score of the same settings over the last n answers.
 func (t *Total) Rolling(n int) tidemill.Score { return newRolling(t.f.empty(), n) }
 
-// Fading implements tidemill.Score: an empty score of the same settings in which an answer's weight is multiplied by keep at each further answer;
-// nil where the figure is no sum (AUC).
+// Fading implements tidemill.Score: an empty score of the same settings in which an answer's weight is multiplied by
+// keep at each further answer; nil where the figure is no sum (AUC).
 func (t *Total) Fading(keep float64) tidemill.Score {
 	f := t.f.empty()
 	if _, ok := f.(sums); !ok {
