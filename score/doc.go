@@ -10,13 +10,7 @@
 //	acc.Update(&tidemill.Answer{Kind: tidemill.Classify, Prediction: []float64{.2, .8}, Class: 1, Truth: 1})
 //	fmt.Println(acc.Value()) // 1
 //
-// Rolling is the same figure over the last n answers, Fading over all answers with weights that shrink; both are also
-// methods of the scores, so that the engine can make them without knowing this package:
-//
-//	type Windowed interface {
-//		Rolling(n int) tidemill.Score        // over the last n answers
-//		Fading(keep float64) tidemill.Score  // an answer's weight is multiplied by keep at each further one; nil where there is none
-//	}
+// Rolling is the same figure over the last n answers; the method Fading is it over all answers with weights that shrink.
 //
 // One goroutine updates a score; Value, Details, Confusion and AppendBinary are pure reads, safe beside each other.
 package score
