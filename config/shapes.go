@@ -129,7 +129,9 @@ func (d *decoder) kindName(n *node, r room, path string) (name string, key, valu
 		key, value = n.entries[0].key, n.entries[0].value
 	case n.kind == mappingNode && len(n.entries) > 1:
 		second := n.entries[1].key
-		d.node(second, path, "one %s, please: %q is already there (is it indented too little, or does a - belong before it?)", r.word, n.entries[0].key.text)
+		d.node(second, path,
+			"one %s, please: %q is already there (is it indented too little, or does a - belong before it?)", r.word,
+			n.entries[0].key.text)
 		return "", nil, nil
 	default:
 		d.node(n, path, "a %s is missing; there are %s", r.word, strings.Join(r.names, ", "))

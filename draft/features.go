@@ -119,7 +119,8 @@ func (f *choice) picture(c *surveyed, name string) {
 	switch {
 	case c.Width > 0:
 		w, h := shrunk(c.Width, c.Height)
-		f.images = append(f.images, fmt.Sprintf("{column: %s, width: %d, height: %d} # of %d x %d pixels", name, w, h, c.Width, c.Height))
+		f.images = append(f.images, fmt.Sprintf("{column: %s, width: %d, height: %d} # of %d x %d pixels", name, w, h,
+			c.Width, c.Height))
 	case c.Bytes >= least && side*side == c.Bytes:
 		f.pixels = append(f.pixels, fmt.Sprintf("{column: %s, width: %d, height: %d}", name, side, side))
 	default:

@@ -61,22 +61,7 @@ func kinds() config.Kinds {
 			"no_change":      config.Kind[tidemill.Model](model.NewNoChangeConfig),
 			"softmax":        config.Kind[tidemill.Model](model.NewSoftmaxConfig),
 		},
-		Scores: map[string]config.New[tidemill.Score]{
-			"accuracy":          config.Kind[tidemill.Score](score.NewAccuracyConfig),
-			"auc":               config.Kind[tidemill.Score](score.NewAUCConfig),
-			"balanced_accuracy": config.Kind[tidemill.Score](score.NewBalancedAccuracyConfig),
-			"confusion":         config.Kind[tidemill.Score](score.NewConfusionConfig),
-			"f1":                config.Kind[tidemill.Score](score.NewF1Config),
-			"kappa":             config.Kind[tidemill.Score](score.NewKappaConfig),
-			"logloss":           config.Kind[tidemill.Score](score.NewLogLossConfig),
-			"mae":               config.Kind[tidemill.Score](score.NewMAEConfig),
-			"mse":               config.Kind[tidemill.Score](score.NewMSEConfig),
-			"precision":         config.Kind[tidemill.Score](score.NewPrecisionConfig),
-			"r2":                config.Kind[tidemill.Score](score.NewR2Config),
-			"recall":            config.Kind[tidemill.Score](score.NewRecallConfig),
-			"rmse":              config.Kind[tidemill.Score](score.NewRMSEConfig),
-			"silhouette":        config.Kind[tidemill.Score](score.NewSilhouetteConfig),
-		},
+		Scores: scores(),
 		Sinks: map[string]config.New[tidemill.Sink]{
 			"file":     config.Kind[tidemill.Sink](file.NewSinkConfig),
 			"postgres": config.Kind[tidemill.Sink](postgres.NewSinkConfig),
@@ -91,5 +76,24 @@ func kinds() config.Kinds {
 		Merge: feature.Merge,
 		Serve: func() any { return serve.NewConfig() },
 		Docs:  kindsDocs(),
+	}
+}
+
+func scores() map[string]config.New[tidemill.Score] {
+	return map[string]config.New[tidemill.Score]{
+		"accuracy":          config.Kind[tidemill.Score](score.NewAccuracyConfig),
+		"auc":               config.Kind[tidemill.Score](score.NewAUCConfig),
+		"balanced_accuracy": config.Kind[tidemill.Score](score.NewBalancedAccuracyConfig),
+		"confusion":         config.Kind[tidemill.Score](score.NewConfusionConfig),
+		"f1":                config.Kind[tidemill.Score](score.NewF1Config),
+		"kappa":             config.Kind[tidemill.Score](score.NewKappaConfig),
+		"logloss":           config.Kind[tidemill.Score](score.NewLogLossConfig),
+		"mae":               config.Kind[tidemill.Score](score.NewMAEConfig),
+		"mse":               config.Kind[tidemill.Score](score.NewMSEConfig),
+		"precision":         config.Kind[tidemill.Score](score.NewPrecisionConfig),
+		"r2":                config.Kind[tidemill.Score](score.NewR2Config),
+		"recall":            config.Kind[tidemill.Score](score.NewRecallConfig),
+		"rmse":              config.Kind[tidemill.Score](score.NewRMSEConfig),
+		"silhouette":        config.Kind[tidemill.Score](score.NewSilhouetteConfig),
 	}
 }
