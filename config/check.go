@@ -66,12 +66,15 @@ func (b *builder) checkSnapshot(t *builtTask) {
 	at := join(t.path, "snapshot")
 	switch w := t.window(); {
 	case t.shape.Snapshot == "replay" && !t.timed():
-		b.path(at, "snapshot: replay asks and answers rows in the order of their own times: give predict, learn and evaluate an at: column")
+		b.path(at, "snapshot: replay asks and answers rows in the order of their own times: give predict, learn and "+
+			"evaluate an at: column")
 	case t.shape.Snapshot == "learn" && w != "" && len(t.shape.Learn) > 0:
-		b.path(w, "a window cannot be learned from a snapshot, it would see later rows: write snapshot: replay (which needs at: in predict and learn) or snapshot: skip")
+		b.path(w, "a window cannot be learned from a snapshot, it would see later rows: write snapshot: replay (which "+
+			"needs at: in predict and learn) or snapshot: skip")
 	case t.shape.Snapshot == "learn" && t.elsewhere(b) != "":
 		b.path(t.elsewhere(b),
-			"the snapshot cannot join answers from another table: write snapshot: replay (which needs at: in predict and learn) or snapshot: skip")
+			"the snapshot cannot join answers from another table: write snapshot: replay (which needs at: in predict and "+
+				"learn) or snapshot: skip")
 	}
 }
 

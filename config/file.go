@@ -93,7 +93,8 @@ func asErrors(err error) Errors {
 
 // The places that errors of the engine name: "task late: learn: label: ...", and "tasks[late].model" of an edited flow.
 var (
-	enginePlace = regexp.MustCompile(`task ([A-Za-z0-9_-]+): (?:(predict|learn|evaluate|weight|model|features?|scores|encoders?)\b:? ?(?:(label|where|id|at|table)\b)?)?`)
+	enginePlace = regexp.MustCompile(`task ([A-Za-z0-9_-]+): ` +
+		`(?:(predict|learn|evaluate|weight|model|features?|scores|encoders?)\b:? ?(?:(label|where|id|at|table)\b)?)?`)
 	editedPlace = regexp.MustCompile(`tasks\[([A-Za-z0-9_-]+)\](?:\.([a-z]+))?`)
 )
 

@@ -56,11 +56,14 @@ func (s *survey) guessID() {
 
 var (
 	labelNames = regexp.MustCompile(`(?i)^(label|target|class|y|outcome|answer|truth|result)$|^(is|was|has)_|` +
-		`(_label|_class|_flag|_outcome|_result)$|churn|fraud|returned|cancel|default(ed)?$|converted|late$|delay|species|survived|` +
+		`(_label|_class|_flag|_outcome|_result)$|churn` +
+		`|fraud|returned|cancel|default(ed)?$|converted|late$|delay|species|survived|` +
 		`won$|^status$|approved|accepted|success|failed`)
-	timeNames  = regexp.MustCompile(`(?i)created|inserted|ordered|scheduled|booked|received|opened|asked|^at$|^ts$|^time$|timestamp`)
-	laterNames = regexp.MustCompile(`(?i)updated|modified|closed|landed|arrived|delivered|finished|ended|paid|answered|resolved|deleted`)
-	idNames    = regexp.MustCompile(`(?i)(^|_)(id|uuid|guid|key|no|number|code|hash|token|email|phone)$`)
+	timeNames = regexp.MustCompile(`(?i)created|inserted|ordered|scheduled|booked|received|` +
+		`opened|asked|^at$|^ts$|^time$|timestamp`)
+	laterNames = regexp.MustCompile(`(?i)updated|modified|closed|landed|arrived|delivered|finished|ended|paid|` +
+		`answered|resolved|deleted`)
+	idNames = regexp.MustCompile(`(?i)(^|_)(id|uuid|guid|key|no|number|code|hash|token|email|phone)$`)
 )
 
 // guessTimes finds the two columns that put rows and answers on one clock. One without the other would compare the

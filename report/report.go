@@ -33,7 +33,8 @@ type Answered struct {
 // and examples of right and wrong.
 func Write(w io.Writer, st *engine.Status, answers map[string][]Answered) error {
 	p := &paper{}
-	p.write(`<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">`,
+	p.write(`<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" `+
+		`content="width=device-width, initial-scale=1">`,
 		`<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">`,
 		`<title>`, esc(st.Flow), ` · Tidemill</title><style>`, reportStyle, `</style></head><body>`)
 	p.write(`<header><p>Tidemill report</p><h1>`, esc(st.Flow), `</h1><p>`, esc(st.Source), `</p></header>`)
@@ -214,7 +215,8 @@ func (p *paper) scores(t *engine.TaskStatus) {
 		}
 	}
 	slices.Sort(bases)
-	p.write(`<h3>Scores beside the baselines</h3><div class="wide"><table class="num"><tr><th>score</th><th>phase</th><th>all</th><th>last 1,000</th>`)
+	p.write(`<h3>Scores beside the baselines</h3><div class="wide"><table ` +
+		`class="num"><tr><th>score</th><th>phase</th><th>all</th><th>last 1,000</th>`)
 	for _, b := range bases {
 		p.write(`<th>`, esc(strings.ReplaceAll(b, "_", " ")), `</th>`)
 	}
@@ -275,7 +277,8 @@ func (p *paper) confusion(t *engine.TaskStatus) {
 		}
 		return strconv.Itoa(i)
 	}
-	p.write(`<h3>Confusion <small>rows: truth, columns: prediction</small></h3><div class="wide"><table class="matrix"><tr><td></td>`)
+	p.write(`<h3>Confusion <small>rows: truth, columns: prediction</small></h3><div class="wide"><table ` +
+		`class="matrix"><tr><td></td>`)
 	for j := range t.Confusion {
 		p.write(`<th>`, label(j), `</th>`)
 	}

@@ -154,7 +154,8 @@ func (p *paper) pictures(t *engine.TaskStatus, some []Answered, right bool) {
 
 // rows is a table of answers that have no pictures.
 func (p *paper) rows(some []Answered) {
-	p.write(`<div class="wide"><table><tr><th>id</th><th>prediction</th><th></th><th>truth</th><th>answered after</th></tr>`)
+	p.write(`<div class="wide"><table><tr><th>id</th><th>prediction</th><th></th><th>truth</th><th>answered ` +
+		`after</th></tr>`)
 	for _, a := range some {
 		after := "–"
 		if a.Delay > 0 {

@@ -120,7 +120,8 @@ func (s *Sampler) time(ctx context.Context, i int, text, maybe bool) error {
 	default:
 		kind, other = "integer", "integer"
 	}
-	query := fmt.Sprintf("SELECT min(x), max(x)%[1]s FROM (SELECT %[2]s AS x FROM %[3]s WHERE %[2]s IS NOT NULL LIMIT %[4]d) AS some_rows",
+	query := fmt.Sprintf("SELECT min(x), max(x)%[1]s FROM (SELECT %[2]s AS x FROM %[3]s WHERE %[2]s IS NOT NULL "+
+		"LIMIT %[4]d) AS some_rows",
 		types, s.Name(i), s.From, s.Limit)
 	if err := s.DB.QueryRowContext(ctx, query).Scan(into...); err != nil {
 		return err
