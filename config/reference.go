@@ -60,6 +60,8 @@ func Example(word, name string, cfg any) string {
 	switch word {
 	case "feature", "encoder", "score", "sink", "transform":
 		printYAML(&b, pairs{{word + "s", []any{item}}}, "")
+	case "format":
+		printYAML(&b, pairs{{"sinks", []any{pairs{{"stdout", pairs{{"format", item}}}}}}}, "")
 	case "store":
 		if shown == nil {
 			item = pairs{{name, pairs{}}}
@@ -175,8 +177,10 @@ func shapedName(f field) string {
 	switch f.key {
 	case "source", "model":
 		return "a [" + f.key + "](README.md#" + f.key + "s)"
-	case "transforms": // there is no kind to link to yet
-		return "list of transforms"
+	case "format":
+		return "a [format](README.md#formats)"
+	case "transforms":
+		return "list of [transforms](README.md#transforms)"
 	case "classes":
 		return "list of labels"
 	case "rejects":

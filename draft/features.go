@@ -134,7 +134,8 @@ func (s *survey) noFeature() error {
 		names = append(names, c.name)
 	}
 	return mistake("table %s has no column that can be a feature (%s): a flow needs at least one number, boolean, "+
-		"category or picture beside the key and the answer; name another table with --table", s.table, strings.Join(names, ", "))
+		"category or picture beside the key and the answer; name another table with --table", s.table,
+		strings.Join(names, ", "))
 }
 
 // features writes the features, and what was left out.

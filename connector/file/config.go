@@ -33,7 +33,7 @@ func (c *SourceConfig) Build(string) (tidemill.Source, error) {
 	return r, nil
 }
 
-// SinkConfig appends outputs to a file of JSON lines, exactly once.
+// SinkConfig appends outputs to a file, a line each, exactly once.
 type SinkConfig struct {
 	Path string `yaml:"path" like:"rows.csv" doc:"The file; it is made where it is missing." required:"true" short:"true"`
 }
@@ -41,19 +41,21 @@ type SinkConfig struct {
 // NewSinkConfig is the configuration with its defaults.
 func NewSinkConfig() *SinkConfig { return &SinkConfig{} }
 
-// Build makes the sink.
-func (c *SinkConfig) Build(string) (tidemill.Sink, error) {
+// Build makes the sink, whose lines are the format's messages.
+func (c *SinkConfig) Build(_ string, f tidemill.Format) (tidemill.Sink, error) {
 	if c.Path == "" {
 		return nil, errors.New("file: path is missing: name the file to write")
 	}
-	return Sink(c.Path), nil
+	return Sink(c.Path, f), nil
 }
 
-// StdoutConfig prints outputs on standard output as JSON lines, at least once.
+// StdoutConfig prints outputs on standard output, a line each, at least once.
 type StdoutConfig struct{}
 
 // NewStdoutConfig is the configuration with its defaults.
 func NewStdoutConfig() *StdoutConfig { return &StdoutConfig{} }
 
-// Build makes the sink.
-func (c *StdoutConfig) Build(string) (tidemill.Sink, error) { return Stdout(), nil }
+// Build makes the sink, whose lines are the format's messages.
+func (c *StdoutConfig) Build(_ string, f tidemill.Format) (tidemill.Sink, error) {
+	return Stdout(f), nil
+}
