@@ -73,6 +73,16 @@ func TestEncoderSuite(t *testing.T) {
 	}
 }
 
+// TestFormatSuite holds every format of the list of kinds to the laws of formats.
+func TestFormatSuite(t *testing.T) {
+	for name, kind := range kinds().Formats {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tidemilltest.Format(t, example(t, kind))
+		})
+	}
+}
+
 // TestFeatureSuite holds every feature of the list of kinds to the laws of features, over the table of the examples.
 func TestFeatureSuite(t *testing.T) {
 	for name, kind := range kinds().Features {
