@@ -23,15 +23,20 @@ import (
 
 func TestMain(m *testing.M) { postgrestest.Main(m) }
 
-// While the database is away the last model goes on answering, and the server stays ready; once it is back the flow goes on.
+// While the database is away the last model goes on answering, and the server stays ready; once it is back the flow
+// goes on.
 func TestDatabaseAway(t *testing.T) {
 	db := postgrestest.Start(t, postgrestest.Own())
 	at := db.URL("postgres")
 	db.Exec(t, at, `CREATE TABLE flights(id int PRIMARY KEY, distance int, late boolean);
 		INSERT INTO flights SELECT i, i % 97, i % 97 > 50 FROM generate_series(1, 2000) i`)
-	mill, err := engine.Start(t.Context(), tidemill.Flow{Name: "away", Source: postgres.Source(at, "flights"), Store: store.Dir(t.TempDir()), Every: 200 * time.Millisecond,
-		Tasks: []tidemill.Task{{Name: "late", Learn: tidemill.On{Op: tidemill.Insert, Table: "flights", Label: "late"},
-			Features: []tidemill.Feature{feature.Numeric("distance")}, Model: model.Logistic(model.SGD(0.01)), Scores: []tidemill.Score{score.Accuracy()}}}})
+	mill, err := engine.Start(t.Context(),
+		tidemill.Flow{Name: "away", Source: postgres.Source(at, "flights"), Store: store.Dir(t.TempDir()),
+			Every: 200 * time.Millisecond,
+			Tasks: []tidemill.Task{{Name: "late",
+				Learn:    tidemill.On{Op: tidemill.Insert, Table: "flights", Label: "late"},
+				Features: []tidemill.Feature{feature.Numeric("distance")}, Model: model.Logistic(model.SGD(0.01)),
+				Scores: []tidemill.Score{score.Accuracy()}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,19 +88,23 @@ func TestDatabaseAway(t *testing.T) {
 	if v := version(); v != "1.2000" {
 		t.Fatalf("version %s", v)
 	}
-	until("it is not ready", func(*engine.Status) bool { code, _ := get("/readyz", ""); return code == 200 }) // what health says may be a second old
-	until("what the slot holds is not told", func(st *engine.Status) bool { return st.Retained != nil && *st.Retained < 1<<30 })
+	// what health says may be a second old
+	until("it is not ready", func(*engine.Status) bool { code, _ := get("/readyz", ""); return code == 200 })
+	until("what the slot holds is not told",
+		func(st *engine.Status) bool { return st.Retained != nil && *st.Retained < 1<<30 })
 	if _, text := get("/metrics", ""); !strings.Contains(text, `tidemill_source_retained_bytes{flow="away"} `) {
 		t.Error("/metrics does not say what the slot holds")
 	}
 	db.Stop(t)
-	until("nobody has noticed that the database is away", func(st *engine.Status) bool { return st.State == "reconnecting" && !st.Connected })
+	until("nobody has noticed that the database is away",
+		func(st *engine.Status) bool { return st.State == "reconnecting" && !st.Connected })
 	for range 50 {
 		if v := version(); v != "1.2000" {
 			t.Fatalf("version %s", v)
 		}
 	}
-	for _, path := range []string{"/readyz", "/healthz", "/v2/health/ready", "/v2/models/late/ready", "/v1/models/late"} {
+	for _, path := range []string{"/readyz", "/healthz", "/v2/health/ready", "/v2/models/late/ready",
+		"/v1/models/late"} {
 		if code, text := get(path, ""); code != 200 {
 			t.Errorf("%s: %d %s", path, code, text)
 		}
@@ -104,10 +113,12 @@ func TestDatabaseAway(t *testing.T) {
 	if code, text := get("/readyz", ""); code != 200 {
 		t.Errorf("ready: %d %s", code, text)
 	}
-	if code, text := get("/metrics", ""); code != 200 || !strings.Contains(text, `tidemill_source_connected{flow="away"} 0`) {
+	if code, text := get("/metrics", ""); code != 200 ||
+		!strings.Contains(text, `tidemill_source_connected{flow="away"} 0`) {
 		t.Errorf("metrics: %d", code)
 	}
-	if code, text := get("/v2/models/late/infer", `{"inputs":[{"name":"distance","shape":[1],"datatype":"INT64","data":[70]}]}`); code != 200 {
+	if code, text := get("/v2/models/late/infer",
+		`{"inputs":[{"name":"distance","shape":[1],"datatype":"INT64","data":[70]}]}`); code != 200 {
 		t.Errorf("v2: %d %s", code, text)
 	}
 	db.Start(t)

@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// browser is a headless Chromium that is spoken to over a pipe: the DevTools protocol, JSON messages ended by a zero byte.
+// browser is a headless Chromium that is spoken to over a pipe: the DevTools protocol, JSON messages ended by a zero
+// byte.
 type browser struct {
 	t       *testing.T
 	to      *os.File
@@ -47,8 +48,10 @@ func newBrowser(t *testing.T) *browser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"--headless=new", "--remote-debugging-pipe", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-extensions",
-		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--mute-audio", "--user-data-dir=" + t.TempDir()}
+	args := []string{"--headless=new", "--remote-debugging-pipe", "--disable-gpu", "--hide-scrollbars",
+		"--no-first-run", "--disable-extensions",
+		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--mute-audio",
+		"--user-data-dir=" + t.TempDir()}
 	if os.Getuid() == 0 {
 		args = append(args, "--no-sandbox") // Chromium's sandbox does not run as root
 	}
@@ -173,8 +176,10 @@ func (b *browser) open(url string, width, height int, scheme string) *tab {
 // look makes the window that large and the system's colours light or dark.
 func (p *tab) look(width, height int, scheme string) {
 	p.t.Helper()
-	p.call(p.session, "Emulation.setDeviceMetricsOverride", object{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500})
-	p.call(p.session, "Emulation.setEmulatedMedia", object{"features": []object{{"name": "prefers-color-scheme", "value": scheme}}})
+	p.call(p.session, "Emulation.setDeviceMetricsOverride",
+		object{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500})
+	p.call(p.session, "Emulation.setEmulatedMedia",
+		object{"features": []object{{"name": "prefers-color-scheme", "value": scheme}}})
 }
 
 func (p *tab) hear(m message) {
@@ -183,11 +188,13 @@ func (p *tab) hear(m message) {
 	case "Runtime.exceptionThrown":
 		bad = string(m.Params)
 	case "Runtime.consoleAPICalled":
-		if strings.Contains(string(m.Params), `"type":"error"`) || strings.Contains(string(m.Params), `"type":"warning"`) {
+		if strings.Contains(string(m.Params), `"type":"error"`) ||
+			strings.Contains(string(m.Params), `"type":"warning"`) {
 			bad = string(m.Params)
 		}
 	case "Log.entryAdded":
-		if strings.Contains(string(m.Params), `"level":"error"`) || strings.Contains(string(m.Params), `"source":"security"`) {
+		if strings.Contains(string(m.Params), `"level":"error"`) ||
+			strings.Contains(string(m.Params), `"source":"security"`) {
 			bad = string(m.Params)
 		}
 	}
@@ -223,7 +230,8 @@ func (p *tab) eval(expr string) any {
 			Exception struct{ Description string }
 		} `json:"exceptionDetails"`
 	}
-	if err := json.Unmarshal(p.call(p.session, "Runtime.evaluate", object{"expression": expr, "returnByValue": true, "awaitPromise": true}), &r); err != nil {
+	if err := json.Unmarshal(p.call(p.session, "Runtime.evaluate",
+		object{"expression": expr, "returnByValue": true, "awaitPromise": true}), &r); err != nil {
 		p.t.Fatal(err)
 	}
 	if r.Exception != nil {
@@ -255,7 +263,8 @@ func (p *tab) text(selector string) string {
 
 // mouse sends a pointer event.
 func (p *tab) mouse(kind string, x, y float64) {
-	p.call(p.session, "Input.dispatchMouseEvent", object{"type": kind, "x": x, "y": y, "button": "left", "buttons": 1, "clickCount": 1})
+	p.call(p.session, "Input.dispatchMouseEvent",
+		object{"type": kind, "x": x, "y": y, "button": "left", "buttons": 1, "clickCount": 1})
 }
 
 // shot keeps a picture of the whole page among the test's artifacts (go test -artifacts).
@@ -265,7 +274,8 @@ func (p *tab) shot(name string) {
 		return
 	}
 	var r struct{ Data string }
-	json.Unmarshal(p.call(p.session, "Page.captureScreenshot", object{"format": "png", "captureBeyondViewport": true}), &r)
+	json.Unmarshal(p.call(p.session, "Page.captureScreenshot",
+		object{"format": "png", "captureBeyondViewport": true}), &r)
 	b, err := base64.StdEncoding.DecodeString(r.Data)
 	if err != nil || len(b) < 1000 {
 		p.t.Fatalf("no picture: %v", err)
@@ -279,6 +289,7 @@ func (p *tab) shot(name string) {
 func (p *tab) fits() {
 	p.t.Helper()
 	if over := p.eval(`document.documentElement.scrollWidth - innerWidth`); over.(float64) > 0 {
-		p.t.Errorf("the page is %v px wider than the window: %v", over, p.eval(`[...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(".scroll")).slice(0, 5).map((e) => e.tagName + "." + e.className + "#" + e.id).join(" ")`))
+		p.t.Errorf("the page is %v px wider than the window: %v", over,
+			p.eval(`[...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(".scroll")).slice(0, 5).map((e) => e.tagName + "." + e.className + "#" + e.id).join(" ")`))
 	}
 }

@@ -19,9 +19,9 @@ import (
 
 var long = flag.Bool("long", false, "watch the server's memory for ten minutes, not eight seconds")
 
-// While a flow learns at full speed and is asked by the well-behaved and the other kind, the memory that the process needs
-// stays what it is. What a task remembers is bounded, but takes a while to reach its bounds (a million answered ids, a
-// million distinct scores): a short run allows for that.
+// While a flow learns at full speed and is asked by the well-behaved and the other kind, the memory that the process
+// needs stays what it is. What a task remembers is bounded, but takes a while to reach its bounds (a million answered
+// ids, a million distinct scores): a short run allows for that.
 func TestMemoryFlat(t *testing.T) {
 	warm, total, every, grows := 3*time.Second, 8*time.Second, 500*time.Millisecond, int64(96<<20)
 	if *long {
@@ -106,7 +106,8 @@ func TestMemoryFlat(t *testing.T) {
 	learned := mill.Status().Tasks[0].Counts.Learned
 	for tick := time.NewTicker(every); ; <-tick.C {
 		last = inUse()
-		fmt.Fprintf(&story, "%5.0f s  %4d MB  %d goroutines\n", time.Since(began).Seconds(), last>>20, runtime.NumGoroutine())
+		fmt.Fprintf(&story, "%5.0f s  %4d MB  %d goroutines\n", time.Since(began).Seconds(), last>>20,
+			runtime.NumGoroutine())
 		if first == 0 || time.Since(began) < warm { // on a busy machine the first look may take that long
 			first = last
 		}

@@ -17,8 +17,8 @@ import (
 // maxSide bounds a PNG or JPEG before it is decoded: a small file can claim a huge picture.
 const maxSide = 4096
 
-// grey decodes a PNG or JPEG and scales it to width*height bytes, 0 black to 255 white. Transparent parts are black. Each
-// byte is the mean of the area that it covers, so a picture of the right size comes through unchanged.
+// grey decodes a PNG or JPEG and scales it to width*height bytes, 0 black to 255 white. Transparent parts are black.
+// Each byte is the mean of the area that it covers, so a picture of the right size comes through unchanged.
 func grey(file []byte, width, height int) ([]byte, error) {
 	var head func() (image.Config, error)
 	var body func() (image.Image, error)
@@ -46,8 +46,8 @@ func grey(file []byte, width, height int) ([]byte, error) {
 	return scale(img, width, height), nil
 }
 
-// scale takes the mean of the source's area under each byte of the result, in whole numbers: an area is counted in units
-// of 1/width by 1/height of a source pixel.
+// scale takes the mean of the source's area under each byte of the result, in whole numbers: an area is counted in
+// units of 1/width by 1/height of a source pixel.
 func scale(img image.Image, width, height int) []byte {
 	b := img.Bounds()
 	w, h := b.Dx(), b.Dy()
@@ -110,14 +110,16 @@ func drawn(grey []byte, pic *engine.PictureStatus) (any, error) {
 	return b.Bytes(), nil
 }
 
-// wholePixels is the size up to which a file goes to the model as it is, which reads it exactly as the table's. Reading
-// a larger one would keep the flow waiting: it is brought to the model's size first, where a shade may differ by rounding.
+// wholePixels is the size up to which a file goes to the model as it is, which reads it exactly as the table's.
+// Reading a larger one would keep the flow waiting: it is brought to the model's size first, where a shade may differ
+// by rounding.
 const wholePixels = 1 << 16
 
 // pictureFile is what the column holds for a PNG or JPEG.
 func pictureFile(file []byte, pic *engine.PictureStatus) (any, error) {
 	if pic.Holds == "file" {
-		if c, _, err := image.DecodeConfig(bytes.NewReader(file)); err == nil && c.Width > 0 && c.Height > 0 && c.Width <= wholePixels/c.Height {
+		if c, _, err := image.DecodeConfig(bytes.NewReader(file)); err == nil && c.Width > 0 && c.Height > 0 &&
+			c.Width <= wholePixels/c.Height {
 			return file, nil
 		}
 	}
