@@ -46,6 +46,14 @@ func (b *baseline) predict(dst []float64) []float64 {
 	return dst
 }
 
+// rarity weighs a class: rows learned / (classes × rows of the class).
+func (b *baseline) rarity(y float64) float64 {
+	if int(y) >= len(b.counts) || b.counts[int(y)] == 0 {
+		return 1
+	}
+	return float64(b.n) / (float64(len(b.counts)) * float64(b.counts[int(y)]))
+}
+
 func (b *baseline) appendTo(out []byte) []byte {
 	out = statebytes.AppendUvarint(out, b.n)
 	out = statebytes.AppendFloat(out, b.mean)

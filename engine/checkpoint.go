@@ -219,15 +219,15 @@ func (m *Mill) capture() (*captured, error) {
 		c.head.Segments = append(c.head.Segments, m.journal.names...)
 	}
 	for _, t := range m.tasks {
-		if t.started {
-			c.head.Clock = max(c.head.Clock, t.clock)
+		if t.clock.started {
+			c.head.Clock = max(c.head.Clock, t.clock.now)
 		}
 		sections, err := t.capture()
 		if err != nil {
 			return nil, err
 		}
 		c.sections = append(c.sections, sections...)
-		c.head.Segments = append(c.head.Segments, t.questions.segments()...)
+		c.head.Segments = append(c.head.Segments, t.ledger.questions.segments()...)
 	}
 	return c, nil
 }
@@ -241,7 +241,7 @@ func (m *Mill) decides() string {
 	for _, t := range m.tasks {
 		s := t.spec
 		fmt.Fprintf(&b, "task %s: wait %s, then %q, keep first %t, classes %q, positive %q, threshold %g, balanced %t, rejects %t\n",
-			s.Name, s.Wait, s.Then, s.KeepFirst, s.Classes, s.Positive, t.threshold, s.Balanced, !t.halt)
+			s.Name, s.Wait, s.Then, s.KeepFirst, s.Classes, s.Positive, t.learner.threshold, s.Balanced, !t.halt)
 	}
 	return b.String()
 }
@@ -266,68 +266,6 @@ func (m *Mill) appendFlow(b []byte) []byte {
 	return b
 }
 
-// capture is a task's sections. Feature, encoder and model states carry the description of their kind, so that a
-// changed flow is noticed.
-func (t *taskState) capture() ([]section, error) {
-	var out []section
-	prefix := "task/" + t.spec.Name + "/"
-	add := func(name, kind, fingerprint string, data []byte) {
-		out = append(out, section{Section: tidemill.Section{Name: prefix + name, Kind: kind, Version: sectionVersion,
-			Fingerprint: fingerprint, Data: data}})
-	}
-	state := func(name string, s tidemill.State) error {
-		if c, ok := s.(tidemill.Capturer); ok {
-			add(name, kindWord(s), describe(s), nil)
-			out[len(out)-1].write = c.Capture()
-			return nil
-		}
-		b, err := s.AppendBinary(nil)
-		if err != nil {
-			return fmt.Errorf("task %s: save %s: %w", t.spec.Name, name, err)
-		}
-		add(name, kindWord(s), describe(s), b)
-		return nil
-	}
-	add("life", "life", t.fingerprint(), t.appendLife(nil))
-	add("questions", "questions", "", t.questions.appendTo(nil))
-	for i, f := range t.spec.Features {
-		if err := state(fmt.Sprintf("feature/%d", i), f); err != nil {
-			return nil, err
-		}
-	}
-	models := []struct {
-		prefix   string
-		model    tidemill.Model
-		encoders []tidemill.Encoder
-	}{{"", t.model, t.encoders}}
-	if t.frozen != nil {
-		models = append(models, struct {
-			prefix   string
-			model    tidemill.Model
-			encoders []tidemill.Encoder
-		}{"frozen/", t.frozen.model, t.frozen.encoders})
-	}
-	for _, m := range models {
-		for i, e := range m.encoders {
-			if err := state(fmt.Sprintf("%sencoder/%d", m.prefix, i), e); err != nil {
-				return nil, err
-			}
-		}
-		if err := state(m.prefix+"model", m.model); err != nil {
-			return nil, err
-		}
-	}
-	for _, ty := range t.tallies {
-		write, err := ty.capture()
-		if err != nil {
-			return nil, fmt.Errorf("task %s: save scores: %w", t.spec.Name, err)
-		}
-		add("scores/"+ty.phase.String(), "scores", "", nil)
-		out[len(out)-1].write = write
-	}
-	return out, nil
-}
-
 // kindWord is the first word of a kind's description.
 func kindWord(v any) string {
 	d := describe(v)
@@ -337,46 +275,6 @@ func kindWord(v any) string {
 		}
 	}
 	return d
-}
-
-func (t *taskState) appendLife(b []byte) []byte {
-	b = t.classes.appendTo(b)
-	b = t.base.appendTo(b)
-	b = t.answered.appendTo(b)
-	b = t.delays.appendTo(b)
-	for _, n := range t.counts.list() {
-		b = statebytes.AppendUvarint(b, *n)
-	}
-	b = append(b, byte(t.phase))
-	b = statebytes.AppendBool(b, t.started)
-	b = statebytes.AppendVarint(b, t.clock)
-	b = statebytes.AppendVarint(b, t.startAt)
-	for p := range t.nulls {
-		b = statebytes.AppendUvarint(b, t.nullsOf[p])
-		for _, n := range t.nulls[p] {
-			b = statebytes.AppendUvarint(b, n)
-		}
-	}
-	b = t.names.appendTo(b)
-	tables := t.asked()
-	b = statebytes.AppendUvarint(b, uint64(len(tables)))
-	for _, table := range tables {
-		b = statebytes.AppendTable(b, table)
-	}
-	return b
-}
-
-// asked are the newest shapes of the tables that the task's triggers name, in the order of the triggers.
-func (t *taskState) asked() []*tidemill.Table {
-	var out []*tidemill.Table
-	for _, list := range [][]*trigger{t.predict, t.eval, t.learn} {
-		for _, tr := range list {
-			if table := t.shapes[tr.on.Table]; table != nil && !containsTable(out, table) {
-				out = append(out, table)
-			}
-		}
-	}
-	return out
 }
 
 func containsTable(list []*tidemill.Table, t *tidemill.Table) bool {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/tidemill/tidemill/statebytes"
@@ -25,6 +26,11 @@ func newClasses(fixed []string) *classes {
 		c.add(l)
 	}
 	return c
+}
+
+// clone is c for readers, which may be read while c grows.
+func (c *classes) clone() *classes {
+	return &classes{labels: slices.Clip(c.labels), index: maps.Clone(c.index), fixed: c.fixed}
 }
 
 // fixedLabels are the labels of a fixed set; nil where it is open.

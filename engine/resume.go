@@ -22,7 +22,7 @@ func (m *Mill) open(ctx context.Context) error {
 		}
 		m.term, m.unlock = term, unlock
 		for _, t := range m.tasks {
-			t.term, t.questions.term = term, term
+			t.term, t.ledger.questions.term = term, term
 		}
 		if c, err = m.newest(ctx); err != nil {
 			return err
@@ -344,109 +344,6 @@ func changed(path, was, now string) error {
 		path, strings.TrimSpace(was), strings.TrimSpace(now), tidemill.ErrChanged)
 }
 
-// restore puts a task's state back; false if the checkpoint does not have the task.
-func (t *taskState) restore(c *tidemill.Checkpoint) (bool, error) {
-	prefix := "task/" + t.spec.Name + "/"
-	path := "tasks[" + t.spec.Name + "]"
-	life := c.Section(prefix + "life")
-	if life == nil {
-		return false, nil
-	}
-	if now := t.fingerprint(); life.Fingerprint != now {
-		a, b := diffLine(life.Fingerprint, now), diffLine(now, life.Fingerprint)
-		key, _, ok := strings.Cut(b, ":")
-		if !ok {
-			key, _, _ = strings.Cut(a, ":")
-		}
-		return true, changed(path+"."+key, a, b)
-	}
-	fail := func(what string, err error) error {
-		if tidemill.IsFatal(err) {
-			return err
-		}
-		return tidemill.Fatalf("task %s: %s in checkpoint %v: %w", t.spec.Name, what, c.ID, err)
-	}
-	for i, f := range t.spec.Features {
-		where := fmt.Sprintf("%s.features[%d]", path, i)
-		sec := c.Section(fmt.Sprintf("%sfeature/%d", prefix, i))
-		if sec == nil {
-			return true, changed(where, "absent", describe(f))
-		}
-		if now := describe(f); sec.Fingerprint != now {
-			return true, changed(where, sec.Fingerprint, now)
-		}
-	}
-	if sec := c.Section(fmt.Sprintf("%sfeature/%d", prefix, len(t.spec.Features))); sec != nil {
-		return true, changed(path+".features", "also "+sec.Fingerprint, "without it")
-	}
-	d := statebytes.Read(life.Data)
-	if err := t.readLife(d); err != nil {
-		var edited *classesChanged
-		if errors.As(err, &edited) {
-			return true, changed(path+".classes", edited.was, edited.now)
-		}
-		return true, fail("life", err)
-	}
-	if q := c.Section(prefix + "questions"); q != nil {
-		t.questions = newQuestions(t.spec.Name, t.spec.Memory, t.store, t.term)
-		if err := t.questions.read(q.Data); err != nil {
-			return true, fail("open questions", err)
-		}
-	}
-	state := func(name, where string, s tidemill.State) error {
-		sec := c.Section(prefix + name)
-		if sec == nil {
-			return changed(where, "absent", describe(s))
-		}
-		if now := describe(s); sec.Fingerprint != now {
-			return changed(where, sec.Fingerprint, now)
-		}
-		if err := s.UnmarshalBinary(sec.Data); err != nil {
-			return fail(name, err)
-		}
-		return nil
-	}
-	for i, f := range t.spec.Features {
-		if err := state(fmt.Sprintf("feature/%d", i), fmt.Sprintf("%s.features[%d]", path, i), f); err != nil {
-			return true, err
-		}
-	}
-	for i, e := range t.encoders {
-		if err := state(fmt.Sprintf("encoder/%d", i), path+".encoders", e); err != nil {
-			return true, err
-		}
-	}
-	if sec := c.Section(fmt.Sprintf("%sencoder/%d", prefix, len(t.encoders))); sec != nil {
-		return true, changed(path+".encoders", "also "+sec.Fingerprint, "without it")
-	}
-	if err := state("model", path+".model", t.model); err != nil {
-		return true, err
-	}
-	if t.spec.Frozen > 0 && c.Section(prefix+"frozen/model") != nil {
-		m, es, _, err := t.fresh()
-		if err != nil {
-			return true, err
-		}
-		t.frozen = &frozenCopy{model: m, encoders: es}
-		for i, e := range es {
-			if err := state(fmt.Sprintf("frozen/encoder/%d", i), path+".encoders", e); err != nil {
-				return true, err
-			}
-		}
-		if err := state("frozen/model", path+".model", m); err != nil {
-			return true, err
-		}
-	}
-	for _, ty := range t.tallies {
-		if sec := c.Section(prefix + "scores/" + ty.phase.String()); sec != nil {
-			if err := ty.read(sec.Data); err != nil {
-				return true, fail("scores", err)
-			}
-		}
-	}
-	return true, nil
-}
-
 // diffLine is the first line of a that b does not have.
 func diffLine(a, b string) string {
 	for _, l := range strings.Split(a, "\n") {
@@ -455,33 +352,4 @@ func diffLine(a, b string) string {
 		}
 	}
 	return "without it"
-}
-
-func (t *taskState) readLife(d *statebytes.Reader) error {
-	if err := t.classes.read(d); err != nil {
-		return err
-	}
-	t.base.read(d)
-	t.answered.read(d)
-	t.delays.read(d)
-	for _, n := range t.counts.list() {
-		*n = d.Uvarint()
-	}
-	t.phase = tidemill.Phase(d.Byte() & 1)
-	t.started, t.clock, t.startAt = d.Bool(), d.Varint(), d.Varint()
-	for p := range t.nulls {
-		t.nullsOf[p] = d.Uvarint()
-		for i := range t.nulls[p] {
-			t.nulls[p][i] = d.Uvarint()
-		}
-	}
-	t.names.read(d)
-	for n := d.Count(4); n > 0 && d.Err() == nil; n-- {
-		if table := d.Table(); table != nil {
-			if _, err := t.look(table); err != nil {
-				return err
-			}
-		}
-	}
-	return d.End()
 }

@@ -126,6 +126,9 @@ func TestHugeBody(t *testing.T) {
 
 // Idle connections beyond the bound push the longest idle out, and never the one who asks.
 func TestIdleConnections(t *testing.T) {
+	if !Alone(t) {
+		return
+	}
 	url := hurried(t, fakeFlights(), Config{MaxConns: 200})
 	var before, after runtime.MemStats
 	runtime.GC()

@@ -23,6 +23,9 @@ var long = flag.Bool("long", false, "watch the server's memory for ten minutes, 
 // needs stays what it is. What a task remembers is bounded, but takes a while to reach its bounds (a million answered
 // ids, a million distinct scores): a short run allows for that.
 func TestMemoryFlat(t *testing.T) {
+	if !serve.Alone(t) {
+		return
+	}
 	warm, total, every, grows := 3*time.Second, 8*time.Second, 500*time.Millisecond, int64(96<<20)
 	if *long {
 		warm, total, every, grows = 3*time.Minute, 10*time.Minute, 5*time.Second, 32<<20
