@@ -19,7 +19,7 @@ type Mill struct {
 	start time.Time
 	term  uint64
 
-	patience time.Duration // the reader's, when it has given up a snapshot that failed
+	waits backoff // the reader's, when it has given up a snapshot that failed
 
 	mu      sync.RWMutex  // held by the engine for a slice of changes, a millisecond at most; readers share it
 	pressed atomic.Bool   // somebody waited for it
@@ -47,6 +47,7 @@ type Mill struct {
 	nextAt  time.Time
 	slice   int
 	held    []tidemill.Output // of the batch, not yet handed to the sinks
+	chain   chain             // scratch of transform
 	heads   []int             // scratch of merge: how many of each task's outputs it has taken
 	work    int               // changes since it last was idle
 	busyAt  time.Time

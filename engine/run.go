@@ -21,7 +21,7 @@ type reading struct {
 // errEnded says that the source has no more to give, ever: a file that is not followed.
 var errEnded = errors.New("the source has ended")
 
-// read runs the source for the engine: reconnects with growing patience, and skips what was read already.
+// read runs the source for the engine: reconnects by the back-off, and skips what was read already.
 func (m *Mill) read(ctx context.Context, after tidemill.Position, live bool, out chan<- reading) {
 	defer close(out)
 	tell := func(r reading) bool {
@@ -34,7 +34,7 @@ func (m *Mill) read(ctx context.Context, after tidemill.Position, live bool, out
 	}
 	var last identity
 	again := false
-	wait := max(m.patience, 100*time.Millisecond)
+	waits := m.waits
 	for {
 		var failure error
 		for b, err := range m.flow.Source.Changes(ctx, after) {
@@ -48,7 +48,7 @@ func (m *Mill) read(ctx context.Context, after tidemill.Position, live bool, out
 			if n := len(b.Changes); n > 0 {
 				last = identityOf(&b.Changes[n-1])
 			}
-			wait = 100 * time.Millisecond
+			waits.reset()
 			m.alive(b.CaughtUp)
 			if !tell(reading{batch: b}) {
 				return
@@ -72,16 +72,16 @@ func (m *Mill) read(ctx context.Context, after tidemill.Position, live bool, out
 		m.sm.Lock()
 		m.stats.connected, m.stats.caughtUp = false, false
 		m.sm.Unlock()
-		m.trouble(failure)
-		m.alarm("source", "the source failed, connecting again in "+wait.String()+": "+failure.Error())
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
+		wait := waits.next(failure)
+		if !quiet(failure) {
+			m.trouble(failure)
+			m.alarm("source", "the source failed, connecting again in "+wait.Round(time.Millisecond).String()+": "+failure.Error())
+		}
+		if !pause(ctx, wait) {
 			return
 		}
-		wait = min(wait*2, 15*time.Second)
 		if !live {
-			m.patience = wait // of the next reader, which takes the snapshot anew
+			m.waits = waits // of the next reader, which takes the snapshot anew
 			tell(reading{err: errSnapshotBroken})
 			return
 		}
@@ -238,12 +238,14 @@ func (m *Mill) batch(ctx context.Context, b *tidemill.Batch) error {
 		read = m.start // one for the whole snapshot, as its rows are read again from the journal
 	}
 	stampRead(cs, read)
+	var refused []refusedRow
 	if len(m.flow.Transforms) > 0 {
 		var err error
-		if cs, err = m.transform(cs); err != nil {
+		if cs, refused, err = m.transform(cs); err != nil {
 			return err
 		}
 	}
+	gone := 0 // changes that are applied already
 	if len(b.Changes) > 0 {
 		m.clean, m.dirty = false, true
 		m.count(b.Changes, now)
@@ -253,10 +255,15 @@ func (m *Mill) batch(ctx context.Context, b *tidemill.Batch) error {
 		for n < len(cs) && cs[n].Op == tidemill.Read {
 			n++
 		}
-		if err := m.readRows(ctx, cs[:n]); err != nil {
+		k := 0 // the refused rows among the snapshot's
+		for k < len(refused) && refused[k].at <= n {
+			k++
+		}
+		rows := func(part []tidemill.Change) error { return m.readRows(ctx, part) }
+		if err := m.around(ctx, cs[:n], 0, refused[:k], rows); err != nil {
 			return err
 		}
-		cs = cs[n:]
+		cs, refused, gone = cs[n:], refused[k:], n
 		if !b.Live && len(cs) > 0 {
 			return tidemill.Fatalf("the source yielded a %s before its snapshot was whole", cs[0].Op)
 		}
@@ -270,7 +277,8 @@ func (m *Mill) batch(ctx context.Context, b *tidemill.Batch) error {
 			}
 		}
 	}
-	if err := m.stream(ctx, cs); err != nil {
+	stream := func(part []tidemill.Change) error { return m.stream(ctx, part) }
+	if err := m.around(ctx, cs, gone, refused, stream); err != nil {
 		return err
 	}
 	if b.Upto != "" {
@@ -308,24 +316,6 @@ func (m *Mill) count(cs []tidemill.Change, now time.Time) {
 	} else {
 		m.stats.snapshot.Rows += uint64(len(cs))
 	}
-}
-
-func (m *Mill) transform(cs []tidemill.Change) ([]tidemill.Change, error) {
-	for _, tr := range m.flow.Transforms {
-		out := make([]tidemill.Change, 0, len(cs))
-		for i := range cs {
-			n := len(out)
-			var err error
-			if out, err = tr.Apply(out, &cs[i]); err != nil {
-				return nil, tidemill.Fatalf("transform %s, at %s: %w", describe(tr), m.locate(&cs[i]), err)
-			}
-			for k := range out[n:] {
-				out[n+k].Sub = uint16(k)
-			}
-		}
-		cs = out
-	}
-	return cs, nil
 }
 
 // sliceTarget is how long readers may be kept waiting; pressedTarget, while somebody waits. Short slices cost throughput.

@@ -22,6 +22,8 @@ import (
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/engine"
+	"github.com/tidemill/tidemill/picture"
+	"github.com/tidemill/tidemill/tidemilltest/statustest"
 )
 
 // ask sends one request; want is the status code.
@@ -187,10 +189,10 @@ func TestPicture(t *testing.T) {
 	m := mnist(t)
 	h := Handler(f, Config{})
 	k := 0
-	for m.labels[k] != 7 || m.predict(m.images[k]).Label != "7" {
+	for m.Labels[k] != 7 || m.Predict(m.Images[k]).Label != "7" {
 		k++
 	}
-	seven := m.images[k]
+	seven := m.Images[k]
 	three, err := os.ReadFile("../examples/digit/three.json")
 	if err != nil {
 		t.Fatal(err)
@@ -274,7 +276,7 @@ func TestScaleKeepsTheMean(t *testing.T) {
 		return s / float64(len(b))
 	}
 	for _, size := range [][2]int{{10, 7}, {5, 7}, {3, 2}, {28, 28}, {1, 1}} {
-		if got, want := mean(scale(img, size[0], size[1])), mean(img.Pix); math.Abs(got-want) > 0.6 {
+		if got, want := mean(picture.Reduce(img, size[0], size[1]).Bytes()), mean(img.Pix); math.Abs(got-want) > 0.6 {
 			t.Errorf("%v: mean %g, want %g", size, got, want)
 		}
 	}
@@ -307,7 +309,7 @@ func TestReady(t *testing.T) {
 	is := func(state string, done bool, want int) {
 		t.Helper()
 		f.become(func() *engine.Status {
-			st := flights(began(), 100)
+			st := statustest.Flights(statustest.Began(), 100)
 			st.State, st.Snapshot.Done = state, done
 			return st
 		})
@@ -379,7 +381,7 @@ func TestInFlight(t *testing.T) {
 
 // A Status encodes as encoding/json would have it, and NaN as null.
 func TestStatusJSON(t *testing.T) {
-	st := flights(began(), 141200)
+	st := statustest.Flights(statustest.Began(), 141200)
 	want, err := json.Marshal(st)
 	if err != nil {
 		t.Fatal(err)
@@ -395,7 +397,7 @@ func TestStatusJSON(t *testing.T) {
 	if !reflect.DeepEqual(a, b) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	st = digits(t, began(), 1000)
+	st = statustest.Digits(mnist(t), statustest.Began(), 1000)
 	st.LagSeconds, st.Tasks[0].Coverage = math.NaN(), math.Inf(1)
 	if got := appendJSON(nil, reflect.ValueOf(st).Elem()); !json.Valid(got) ||
 		!bytes.Contains(got, []byte(`"lag_seconds":null`)) {

@@ -9,9 +9,11 @@ import (
 	"github.com/tidemill/tidemill/connector/webhook"
 	"github.com/tidemill/tidemill/encode"
 	"github.com/tidemill/tidemill/feature"
+	"github.com/tidemill/tidemill/format/json"
 	"github.com/tidemill/tidemill/model"
 	"github.com/tidemill/tidemill/score"
 	"github.com/tidemill/tidemill/serve"
+	"github.com/tidemill/tidemill/transform"
 )
 
 //go:generate go test . -run TestKindsReference -rewrite
@@ -19,11 +21,19 @@ import (
 // kinds is the only list of what a flow file can name. A custom build is a main of its own with another list. After a
 // change, `go generate` writes kinds_docs.go and docs/kinds anew.
 func kinds() config.Kinds {
+	jsonPlain := config.Kind[tidemill.Format](json.NewConfig)
 	return config.Kinds{
 		Sources: map[string]config.New[tidemill.Source]{
 			"file":     config.Kind[tidemill.Source](file.NewSourceConfig),
 			"postgres": config.Kind[tidemill.Source](postgres.NewSourceConfig),
 			"sqlite":   config.Kind[tidemill.Source](sqlite.NewSourceConfig),
+		},
+		Transforms: map[string]config.New[tidemill.Transform]{
+			"derive": config.Kind[tidemill.Transform](transform.NewDeriveConfig),
+			"drop":   config.Kind[tidemill.Transform](transform.NewDropConfig),
+			"filter": config.Kind[tidemill.Transform](transform.NewFilterConfig),
+			"mask":   config.Kind[tidemill.Transform](transform.NewMaskConfig),
+			"rename": config.Kind[tidemill.Transform](transform.NewRenameConfig),
 		},
 		Features: map[string]config.New[tidemill.Feature]{
 			"boolean":  config.Kind[tidemill.Feature](feature.NewBooleanConfig),
@@ -78,11 +88,14 @@ func kinds() config.Kinds {
 			"silhouette":        config.Kind[tidemill.Score](score.NewSilhouetteConfig),
 		},
 		Sinks: map[string]config.New[tidemill.Sink]{
-			"file":     config.Kind[tidemill.Sink](file.NewSinkConfig),
+			"file":     config.Transport(file.NewSinkConfig, "json", jsonPlain),
 			"postgres": config.Kind[tidemill.Sink](postgres.NewSinkConfig),
 			"sqlite":   config.Kind[tidemill.Sink](sqlite.NewSinkConfig),
-			"stdout":   config.Kind[tidemill.Sink](file.NewStdoutConfig),
-			"webhook":  config.Kind[tidemill.Sink](webhook.NewSinkConfig),
+			"stdout":   config.Transport(file.NewStdoutConfig, "json", jsonPlain),
+			"webhook":  config.Transport(webhook.NewSinkConfig, "json", config.Kind[tidemill.Format](json.NewKeyedConfig)),
+		},
+		Formats: map[string]config.New[tidemill.Format]{
+			"json": jsonPlain,
 		},
 		Stores: map[string]config.New[tidemill.Store]{
 			"dir":    config.Kind[tidemill.Store](newDirConfig),

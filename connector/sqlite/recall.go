@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/expr"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
@@ -50,11 +51,11 @@ func (p *Predictions) Recall(ctx context.Context, task string, limit int) ([]tid
 }
 
 func timeOf(text string) time.Time {
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
+	micros, ok := expr.ParseTime(text)
+	if !ok {
 		return time.Time{}
 	}
-	return t
+	return time.UnixMicro(micros).UTC()
 }
 
 // Find implements tidemill.Finder.

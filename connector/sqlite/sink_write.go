@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -14,6 +13,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/jsontext"
 )
 
 // writeChunk is how many outputs one transaction takes at most, so that other writers of the file get their turn.
@@ -271,47 +271,13 @@ func appendTime(b []byte, t time.Time) []byte {
 // appendProbabilities appends the prediction as JSON: an object by class for a classifier, else an array where there are
 // several numbers. Nothing where the score says it all. JSON has no NaN and no infinities: null.
 func appendProbabilities(b []byte, o *tidemill.Output) []byte {
-	open, end := byte('['), byte(']')
-	if o.Labels != nil {
-		open, end = '{', '}'
-	} else if len(o.Prediction) < 2 {
+	switch {
+	case o.Labels != nil:
+		return jsontext.Plain.AppendProbabilities(b, o.Labels, o.Prediction)
+	case len(o.Prediction) < 2:
 		return b
 	}
-	b = append(b, open)
-	for i, v := range o.Prediction {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		if o.Labels != nil {
-			if i >= len(o.Labels) {
-				break
-			}
-			b = appendString(b, o.Labels[i])
-			b = append(b, ':')
-		}
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			b = append(b, "null"...)
-		} else {
-			b = strconv.AppendFloat(b, v, 'g', -1, 64)
-		}
-	}
-	return append(b, end)
-}
-
-// appendString appends a JSON string; plain ones, which labels nearly always are, without the detour.
-func appendString(b []byte, s string) []byte {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c > '~' {
-			q, err := json.Marshal(s)
-			if err != nil {
-				return append(b, `""`...)
-			}
-			return append(b, q...)
-		}
-	}
-	b = append(b, '"')
-	b = append(b, s...)
-	return append(b, '"')
+	return jsontext.Plain.AppendNumbers(b, o.Prediction)
 }
 
 // Flush makes all that was written durable. In WAL mode commits are not synced one by one; one small commit with a sync
