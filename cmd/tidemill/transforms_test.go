@@ -60,14 +60,14 @@ func runFlow(t *testing.T, f *config.File) (*engine.Status, error) {
 	return m.Status(), nil
 }
 
-func orders(t *testing.T, dir string) {
+func ordersDatabase(t *testing.T, dir string) {
 	must(t, os.WriteFile(filepath.Join(dir, "orders.csv"), []byte("id,country,price,email,late\n1,nl,2.5,a@example.org,true\n2,de,3,b@example.org,false\n3,nl,4,c@example.org,false\n"), 0o600))
 }
 
 // TestTransformEdited: a flow whose transforms were edited does not go on with the old model; the error names the line.
 func TestTransformEdited(t *testing.T) {
 	dir := t.TempDir()
-	orders(t, dir)
+	ordersDatabase(t, dir)
 	s, err := runFlow(t, flowOf(t, dir, `  - filter: "country = 'nl'"`, "orders"))
 	if err != nil || s.Tasks[0].Counts.Learned != 2 {
 		t.Fatalf("%+v, %v", s, err)
@@ -93,7 +93,7 @@ func TestTransformEdited(t *testing.T) {
 // TestTransformedTables: a task may name a renamed table, and check runs the tables through.
 func TestTransformedTables(t *testing.T) {
 	dir := t.TempDir()
-	orders(t, dir)
+	ordersDatabase(t, dir)
 	f := flowOf(t, dir, "  - rename: {table: orders, to: sales}\n  - derive: {column: total, as: price * 2}", "sales")
 	s, err := runFlow(t, f)
 	if err != nil || s.Tasks[0].Counts.Learned != 3 || s.Tasks[0].Table != "sales" {
