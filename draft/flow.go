@@ -65,7 +65,8 @@ func (s *survey) task(w *writer, table string) error {
 	w.line("tasks:")
 	label, model, why := s.answer()
 	if label == "" {
-		w.line("  # No column looks like an answer: groups of similar rows are learned instead. Name one with --label, or by hand:")
+		w.line("  # No column looks like an answer: groups of similar rows are learned instead. Name one with " +
+			"--label, or by hand:")
 		w.line("  # learn: {table: %s, label: \"column > 5\"}", table)
 		w.line("  - name: groups")
 		w.line("    predict: {on: insert, table: %s%s}", table, id)
@@ -79,7 +80,8 @@ func (s *survey) task(w *writer, table string) error {
 			w.line("    wait: 30d # a question without an answer is forgotten then")
 		}
 	}
-	w.line("    # What is not known yet when a row arrives is no feature: it would tell the answer. Take such columns out.")
+	w.line("    # What is not known yet when a row arrives is no feature: it would tell the answer. Take such " +
+		"columns out.")
 	f := s.choose()
 	if f.empty() {
 		return s.noFeature()

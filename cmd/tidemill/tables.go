@@ -38,8 +38,8 @@ func wantsKey(f *config.File, tables []*tidemill.Table) (found []tidemill.Findin
 	return found
 }
 
-// wantsBefore finds features that need the rows of a table as they were before an UPDATE, where the source brings their key
-// alone. Where a task waits for updates of the table the flow would stop at once, elsewhere at the first one.
+// wantsBefore finds features that need the rows of a table as they were before an UPDATE, where the source brings their
+// key alone. Where a task waits for updates of the table the flow would stop at once, elsewhere at the first one.
 func wantsBefore(f *config.File, tables []*tidemill.Table) (found []tidemill.Finding) {
 	for i := range f.Flow.Tasks {
 		t := &f.Flow.Tasks[i]
