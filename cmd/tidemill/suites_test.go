@@ -266,7 +266,7 @@ func TestUnsuitedScores(t *testing.T) {
 	of := map[tidemill.ModelKind][]string{}
 	for _, name := range slices.Sorted(maps.Keys(k.Scores)) {
 		for _, kind := range []tidemill.ModelKind{tidemill.Classify, tidemill.Regress} {
-			if example(t, k.Scores[name])().(tidemill.Suited).Suits(kind) {
+			if example(t, k.Scores[name])().Suits(kind) {
 				of[kind] = append(of[kind], name)
 			}
 		}
