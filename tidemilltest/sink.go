@@ -105,7 +105,7 @@ func (s *sinkTest) resume(r tidemill.Resumption) (tidemill.Sink, error) {
 	s.Helper()
 	k := s.target.Open(s.T)
 	s.Cleanup(func() { _ = k.Close() })
-	return k, k.Resume(s.Context(), r)
+	return k, tidemill.ResumeSink(s.Context(), k, r)
 }
 
 func (s *sinkTest) write(k tidemill.Sink, out ...tidemill.Output) {

@@ -117,7 +117,7 @@ func (s *sinkTest) moves() {
 	_ = k.Close()
 	want = map[string]SinkRow{key("b"): row(a), key("a"): row(b), key("d"): row(swap[3])}
 	for term, n := range []int{1, 2, 4} {
-		k, err := s.resume(tidemill.Resumption{Flow: sinkFlow, Term: uint64(term) + 2, After: mark, Again: true})
+		k, err := s.resume(tidemill.Resumption{Flow: sinkFlow, Term: uint64(term) + 2, After: mark, Replay: true})
 		if err != nil {
 			s.Fatal(err)
 		}
@@ -275,7 +275,7 @@ func (s *sinkTest) startsOver() {
 	k := s.open(2, tidemill.Mark{})
 	s.write(k, predicted(1, "a"), predicted(2, "b"), predicted(3, "c"))
 	s.mark(k)
-	if err := k.Resume(s.Context(), tidemill.Resumption{Flow: sinkFlow, Term: 2, After: tidemill.Mark{Term: 2}}); err != nil {
+	if err := tidemill.ResumeSink(s.Context(), k, tidemill.Resumption{Flow: sinkFlow, Term: 2, After: tidemill.Mark{Term: 2}}); err != nil {
 		s.Fatalf("Resume again: %v", err)
 	}
 	o := predicted(1, "d")
