@@ -19,10 +19,11 @@ var (
 
 // Recall implements tidemill.Recaller. A table that holds no truth gives nothing.
 func (p *Predictions) Recall(ctx context.Context, task string, limit int) ([]tidemill.Recalled, error) {
-	if !p.truth {
+	t := p.table
+	if !t.truth {
 		return nil, nil
 	}
-	d, err := look(p.path)
+	d, err := look(t.path)
 	if err != nil {
 		return nil, err
 	}
@@ -32,21 +33,21 @@ func (p *Predictions) Recall(ctx context.Context, task string, limit int) ([]tid
 	err = d.retry(ctx, func() error {
 		out = nil
 		return d.query(fmt.Sprintf(`SELECT id, prediction, truth, score, probabilities, asked_at, answered_at FROM main.%s
-			WHERE task=? AND truth IS NOT NULL ORDER BY answered_at DESC LIMIT ?`, quote(p.name)), func(s *stmt) error {
+			WHERE task=? AND truth IS NOT NULL ORDER BY answered_at DESC LIMIT ?`, quoting.Name(t.name)), func(s *stmt) error {
 			r := tidemill.Recalled{ID: s.text(0), Label: s.text(1), Truth: s.text(2), Score: math.NaN(), Asked: timeOf(s.text(5)), Answered: timeOf(s.text(6))}
 			if s.kind(3) != sqlite3.SQLITE_NULL {
 				r.Score = s.float(3)
 			}
 			if b := s.raw(4); len(b) > 0 && b[0] == '{' {
 				if err := json.Unmarshal(b, &r.Probabilities); err != nil {
-					return fmt.Errorf("sqlite: %s: table %s, row %s: probabilities: %w", p.path, p.name, r.ID, err)
+					return fmt.Errorf("sqlite: %s: table %s, row %s: probabilities: %w", t.path, t.name, r.ID, err)
 				}
 			}
 			out = append(out, r)
 			return nil
 		}, task, limit)
 	})
-	return out, explain(p.path, err)
+	return out, explain(t.path, err)
 }
 
 func timeOf(text string) time.Time {
@@ -75,10 +76,10 @@ func (c *Capture) Find(ctx context.Context, table, column string, ids []string) 
 		if len(t.Key) != 1 || t.Col(column) < 0 {
 			return nil
 		}
-		key := quote(t.Columns[t.Key[0]].Name)
+		key := quoting.Name(t.Columns[t.Key[0]].Name)
 		for _, id := range ids {
 			// The key's affinity turns the text into what the column holds.
-			if err := d.query(fmt.Sprintf("SELECT %s FROM main.%s WHERE %s=?", quote(column), quote(t.Name), key), func(s *stmt) error {
+			if err := d.query(fmt.Sprintf("SELECT %s FROM main.%s WHERE %s=?", quoting.Name(column), quoting.Name(t.Name), key), func(s *stmt) error {
 				found[id] = s.value(0, &slab{}).Clone()
 				return nil
 			}, id); err != nil {

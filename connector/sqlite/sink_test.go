@@ -125,7 +125,7 @@ func TestSinkMarks(t *testing.T) {
 		{"then as usual", tidemill.Resumption{Flow: "f", Term: 2}, nil},
 	} {
 		s := Sink(path, "predictions")
-		if err := s.Resume(ctx, c.r); !errors.Is(err, c.want) {
+		if err := tidemill.ResumeSink(ctx, s, c.r); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
 		}
 		s.Close()
