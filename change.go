@@ -47,6 +47,9 @@ const (
 	Incremental                   // read while streaming
 )
 
+// dayMicros is a day of the flow's clock.
+const dayMicros = int64(24 * time.Hour / time.Microsecond)
+
 // Change is one row's change, as the source's log has it. (Part, Tx.Order, N, Sub) is its identity, the same on every
 // replay. Its values live in the batch's memory.
 type Change struct {
@@ -158,20 +161,6 @@ func (c *Change) Latest() int64 {
 		return c.Tx.Read.UnixMicro() + dayMicros
 	}
 	return math.MaxInt64
-}
-
-// stampRead notes on changes whose source tells no commit time when they were read.
-func stampRead(cs []Change, read time.Time) {
-	var last *Tx
-	for i := range cs {
-		tx := cs[i].Tx
-		if tx == nil || tx == last {
-			continue
-		}
-		if last = tx; tx.Commit.IsZero() && tx.Read.IsZero() {
-			tx.Read = read
-		}
-	}
 }
 
 // Position names a place in a source's log, readable by people; it also names the log (system id and timeline, server

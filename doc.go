@@ -4,9 +4,8 @@
 //
 // # A flow
 //
-// A Flow is one Source, its Tasks, its Sinks and the Store where its checkpoints live. Start runs it and returns a Mill,
-// whose Predict and Status any goroutine may call; cancelling the context drains what has arrived, saves a checkpoint
-// and releases the source, and Wait tells when that is done. Open reads a flow's newest checkpoint beside it.
+// A Flow is one Source, its Tasks, its Sinks and the Store where its checkpoints live. Package engine runs it; this
+// package has what moves through a flow, and the doors that its parts come in by.
 //
 // # The doors
 //

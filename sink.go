@@ -91,7 +91,7 @@ type Resumption struct {
 // Sink tells the world. One goroutine calls it. Rows and the mark commit together where the sink can; rows beyond
 // Resumption.After are passed over or overwritten by the replay (same Task and ID), or cut off (files).
 type Sink interface {
-	// Mark is what the sink holds of the flow, zero if nothing; ResumeSink compares it with the checkpoint. Seq is 0 where
+	// Mark is what the sink holds of the flow, zero if nothing; engine.ResumeSink compares it with the checkpoint. Seq is 0 where
 	// the sink does not count outputs: Place then says that it holds some. It changes nothing and needs no Resume.
 	// errors.ErrUnsupported where the sink keeps no mark.
 	Mark(ctx context.Context, flow string) (Mark, error)
@@ -112,4 +112,19 @@ type Gatherer interface {
 	// Gather says how many outputs in one write are a flood, and how long after the begin of such a write the next one
 	// waits for more. A write of fewer is never followed by a wait, and nothing waits for a checkpoint.
 	Gather() (flood int, wait time.Duration)
+}
+
+// Recaller is an upgrade of Sink: it reads back what it has written, for reports. It needs no Resume and takes no lock, so
+// it works while another process writes.
+type Recaller interface {
+	// Recall is the newest predictions of a task that have their truth, newest first, at most limit.
+	Recall(ctx context.Context, task string, limit int) ([]Recalled, error)
+}
+
+// Recalled is a prediction and its truth, as a sink keeps them.
+type Recalled struct {
+	ID, Label, Truth string
+	Score            float64 // NaN where it has none
+	Probabilities    map[string]float64
+	Asked, Answered  time.Time // on the flow's clock; zero where not kept
 }

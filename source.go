@@ -53,3 +53,24 @@ type Finding struct {
 // Namer is an upgrade of Source and Sink: the database tables that it reads or writes, as "system://host/db/schema.table"
 // in a form that is equal for equal tables. The engine refuses a flow that would capture what it writes.
 type Namer interface{ TableNames() []string }
+
+// Counter is an upgrade of Source: how much there is to read, for people who wait.
+type Counter interface {
+	// Count is about how many rows the snapshot will have and, where the stream has an end, how many changes it will
+	// have; 0 where that is not known. It runs beside Changes and must not slow it down much.
+	Count(ctx context.Context) (snapshot, stream uint64, err error)
+}
+
+// Retainer is an upgrade of Source: how much of its log the server keeps because this flow has not released it yet. A flow
+// that stops for good goes on holding it; people are told before a disk is full.
+type Retainer interface {
+	// Retained is that size in bytes. It runs beside Changes, each quarter of a minute, and must not slow it down.
+	Retained(ctx context.Context) (bytes uint64, err error)
+}
+
+// Finder is an upgrade of Source: it looks rows up as they are now, for reports.
+type Finder interface {
+	// Find is a column's value by the row's id, which is the text of a primary key of one column. What is not there is
+	// left out; where the key is not one column, all of it.
+	Find(ctx context.Context, table, column string, ids []string) (map[string]Value, error)
+}

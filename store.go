@@ -19,8 +19,6 @@ type Section struct {
 	Version     uint32 // of the bytes
 	Fingerprint string // of the configuration that the bytes belong to: the Describe text
 	Data        []byte
-
-	write func(b []byte) ([]byte, error) // appends Data, of a state that was captured
 }
 
 // Checkpoint is everything that a flow needs to go on: position, marks and every state, all or nothing.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/connector/postgres"
+	"github.com/tidemill/tidemill/engine"
 	"github.com/tidemill/tidemill/store"
 	"github.com/tidemill/tidemill/tidemilltest/postgrestest"
 )
@@ -29,7 +30,7 @@ func sourceChild(ctx context.Context, a args) (figures, error) {
 	f := tidemill.Flow{Name: "bench", Source: postgres.Source(a["url"], "accounts").Slot(a["slot"]), Sinks: []tidemill.Sink{sink},
 		Store: store.Dir(a["state"]), Once: true}
 	begin := time.Now()
-	m, err := tidemill.Start(ctx, f)
+	m, err := engine.Start(ctx, f)
 	if err != nil {
 		return nil, err
 	}

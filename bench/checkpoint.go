@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 	"github.com/tidemill/tidemill/examples/mnist"
 	"github.com/tidemill/tidemill/feature"
 	"github.com/tidemill/tidemill/model"
@@ -73,7 +74,7 @@ func checkpointChild(ctx context.Context, a args) (figures, error) {
 	keys := a.int("keys")
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	m, err := tidemill.Start(ctx, tidemill.Flow{Name: "bench", Source: &keysAndDigits{keys, set, 5 * time.Millisecond}, Store: store.Dir(a["state"]), Every: time.Second,
+	m, err := engine.Start(ctx, tidemill.Flow{Name: "bench", Source: &keysAndDigits{keys, set, 5 * time.Millisecond}, Store: store.Dir(a["state"]), Every: time.Second,
 		Tasks: []tidemill.Task{
 			{Name: "fraud", Snapshot: tidemill.SnapshotSkip, Learn: tidemill.On{Op: tidemill.Insert, Table: "payments", Label: "fraud"}, Model: model.Logistic(),
 				Features: []tidemill.Feature{feature.Numeric("amount"), feature.Mean("amount", "payments", "card", 24*time.Hour)}},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/encode"
+	"github.com/tidemill/tidemill/engine"
 	"github.com/tidemill/tidemill/examples/mnist"
 	"github.com/tidemill/tidemill/feature"
 	"github.com/tidemill/tidemill/model"
@@ -79,7 +80,7 @@ func engineChild(ctx context.Context, a args) (figures, error) {
 	if a["encoders"] != "" {
 		encoders = []tidemill.Encoder{encode.Standard()}
 	}
-	m, err := tidemill.Start(ctx, tidemill.Flow{Name: "bench", Source: src, Sinks: []tidemill.Sink{sink}, Store: store.Dir(a["state"]), Once: true, Tasks: []tidemill.Task{{
+	m, err := engine.Start(ctx, tidemill.Flow{Name: "bench", Source: src, Sinks: []tidemill.Sink{sink}, Store: store.Dir(a["state"]), Once: true, Tasks: []tidemill.Task{{
 		Name: "digit", Learn: tidemill.On{Op: tidemill.Insert, Table: "mnist_train", Label: "label"}, Evaluate: tidemill.On{Op: tidemill.Insert, Table: "mnist_test", Label: "label"},
 		Classes: []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}, Features: []tidemill.Feature{feature.Pixels("pixels", 28, 28)}, Model: model.MLP(), Encoders: encoders,
 		Scores: []tidemill.Score{score.Accuracy(), score.LogLoss(), score.Confusion()}}}})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/connector/sqlite"
+	"github.com/tidemill/tidemill/engine"
 	"github.com/tidemill/tidemill/examples/flights"
 	"github.com/tidemill/tidemill/feature"
 	"github.com/tidemill/tidemill/model"
@@ -147,7 +148,7 @@ func flightsChild(ctx context.Context, a args) (figures, error) {
 		return nil, err
 	}
 	defer w.close()
-	m, err := tidemill.Start(ctx, tidemill.Flow{Name: "flights", Source: sqlite.Source(path, "flights").KeyOnly(), Sinks: []tidemill.Sink{sqlite.Sink(filepath.Join(a["dir"], "predictions.db"), "predictions")},
+	m, err := engine.Start(ctx, tidemill.Flow{Name: "flights", Source: sqlite.Source(path, "flights").KeyOnly(), Sinks: []tidemill.Sink{sqlite.Sink(filepath.Join(a["dir"], "predictions.db"), "predictions")},
 		Store: store.Dir(filepath.Join(a["dir"], "state")), Every: 10 * time.Second, Tasks: []tidemill.Task{{Name: "late",
 			Predict: tidemill.On{Op: tidemill.Insert, Table: "flights", At: "scheduled_at"}, Learn: tidemill.On{Op: tidemill.Update, Table: "flights", At: "landed_at", Label: "arr_delay > 15"},
 			Wait: 48 * time.Hour, Features: flightFeatures(), Model: model.Logistic(model.SGD(0.01)), Scores: []tidemill.Score{score.Accuracy(), score.LogLoss()}}}})

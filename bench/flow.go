@@ -9,6 +9,7 @@ import (
 	"github.com/tidemill/tidemill/config"
 	"github.com/tidemill/tidemill/connector/postgres"
 	"github.com/tidemill/tidemill/connector/sqlite"
+	"github.com/tidemill/tidemill/engine"
 	"github.com/tidemill/tidemill/feature"
 	"github.com/tidemill/tidemill/model"
 	"github.com/tidemill/tidemill/score"
@@ -57,7 +58,7 @@ func flowChild(ctx context.Context, a args) (figures, error) {
 		return nil, err
 	}
 	f.Flow.Once = a["once"] != ""
-	m, err := tidemill.Start(ctx, f.Flow)
+	m, err := engine.Start(ctx, f.Flow)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/expr"
 )
 
 // check reports what is wrong although every key is right.
@@ -213,7 +214,7 @@ func (t *builtTask) booleanLabels() bool {
 		labels = append(labels, e.Label)
 	}
 	for _, l := range labels {
-		x, err := tidemill.ParseExpr(l)
+		x, err := expr.Parse(l)
 		if err != nil {
 			return false
 		}
@@ -237,7 +238,7 @@ func columnsTable(name string, names []string) *tidemill.Table {
 // checkLeak refuses features that read what the label reads, in the same row.
 func (b *builder) checkLeak(t *builtTask) {
 	for _, l := range t.labels(b) {
-		x, err := tidemill.ParseExpr(l.label)
+		x, err := expr.Parse(l.label)
 		if err != nil || !t.asks(l.table) && len(t.shape.Predict) > 0 {
 			continue // without predict, a row is learned as it is
 		}
@@ -301,7 +302,7 @@ func (b *builder) checkTables() {
 		if table == "" || slices.ContainsFunc(tables, func(t string) bool { return sameTable(t, table) }) {
 			return
 		}
-		if near := tidemill.Nearest(table, tables); near != "" {
+		if near := expr.Nearest(table, tables); near != "" {
 			b.word(path, table, "the source does not read table %q; the nearest that it reads is %q", table, near)
 			return
 		}
@@ -397,7 +398,7 @@ func (f *File) CheckTables(tables []*tidemill.Table) error {
 
 // bindError shows the place inside of the expression.
 func (b *builder) bindError(path string, err error) {
-	e, ok := err.(*tidemill.ExprError)
+	e, ok := err.(*expr.Error)
 	if n := b.scalars[path]; ok && n != nil {
 		b.exprError(n, path, e)
 		return
@@ -412,7 +413,7 @@ func (b *builder) bindOn(t *builtTask, path, word, at, unix string, exprs map[st
 		for _, t := range tables {
 			names = append(names, t.Name)
 		}
-		near := tidemill.Nearest(word, names)
+		near := expr.Nearest(word, names)
 		if near != "" {
 			near = fmt.Sprintf("; the nearest is %q", near)
 		}
@@ -421,16 +422,16 @@ func (b *builder) bindOn(t *builtTask, path, word, at, unix string, exprs map[st
 	}
 	table := tables[i]
 	if at != "" && table.Col(at) < 0 {
-		x, err := tidemill.ParseExpr(`"` + strings.ReplaceAll(at, `"`, `""`) + `"`)
+		x, err := expr.Parse(`"` + strings.ReplaceAll(at, `"`, `""`) + `"`)
 		if err == nil {
 			_, err = x.Bind(table)
 		}
-		if e, ok := err.(*tidemill.ExprError); ok {
+		if e, ok := err.(*expr.Error); ok {
 			b.word(path+".at", at, "at: %s", e.Reason)
 		}
 	}
 	if i := table.Col(at); i >= 0 {
-		if err := tidemill.CheckTime(&table.Columns[i], unix); err != nil {
+		if err := expr.CheckTime(&table.Columns[i], unix); err != nil {
 			b.word(path+".at", at, "at: %v", err)
 		}
 	}
@@ -438,7 +439,7 @@ func (b *builder) bindOn(t *builtTask, path, word, at, unix string, exprs map[st
 		if src == "" {
 			continue
 		}
-		x, err := tidemill.ParseExpr(src)
+		x, err := expr.Parse(src)
 		if err != nil {
 			continue // reported by Parse
 		}

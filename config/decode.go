@@ -10,7 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/expr"
 )
 
 // decoder fills config structs from nodes by their tags.
@@ -84,8 +84,8 @@ func listing(before string, words []string) string {
 
 // unknown reports a key that is none of the struct's; left are the keys that are not given yet. It returns the nearest.
 func (d *decoder) unknown(e entry, left []string, fields []field, path, what string) (near string) {
-	if near = tidemill.Nearest(e.key.text, left); near == "" {
-		near = tidemill.Nearest(e.key.text, keysOf(fields))
+	if near = expr.Nearest(e.key.text, left); near == "" {
+		near = expr.Nearest(e.key.text, keysOf(fields))
 	}
 	for _, f := range fields {
 		if f.key == near && f.secret {
@@ -151,7 +151,7 @@ func (d *decoder) enum(n *node, f field, path string) {
 	if slices.Contains(f.enum, n.text) {
 		return
 	}
-	if near := tidemill.Nearest(n.text, f.enum); near != "" {
+	if near := expr.Nearest(n.text, f.enum); near != "" {
 		d.node(n, path, "%s: there is no %q; the nearest is %q", f.key, n.text, near)
 		return
 	}
@@ -161,13 +161,13 @@ func (d *decoder) enum(n *node, f field, path string) {
 // expression parses, and shows the place inside of the scalar where it stands in the file as it is.
 func (d *decoder) expression(n *node, path string) {
 	d.scalars[path] = n
-	_, err := tidemill.ParseExpr(n.text)
-	if e, ok := err.(*tidemill.ExprError); ok {
+	_, err := expr.Parse(n.text)
+	if e, ok := err.(*expr.Error); ok {
 		d.exprError(n, path, e)
 	}
 }
 
-func (r *report) exprError(n *node, path string, e *tidemill.ExprError) {
+func (r *report) exprError(n *node, path string, e *expr.Error) {
 	if !n.exact {
 		r.node(n, path, "%s: %v", lastKey(path), e)
 		return

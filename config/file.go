@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/expr"
 )
 
 // File is a flow file that was read without an error.
@@ -130,7 +131,7 @@ func (f *File) Explain(err error) *Error {
 func (f *File) explain(t *builtTask, path string, err error) *Error {
 	r := *f.report
 	r.errs = nil
-	var expr *tidemill.ExprError
+	var expr *expr.Error
 	n := r.scalars[path]
 	switch {
 	case n != nil && n.exact && errors.As(err, &expr):

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/expr"
 )
 
 // flowShape is the flow file: its keys, their documentation and defaults. What only the file has, not the library, is
@@ -139,7 +140,7 @@ func (d *decoder) kindName(n *node, r room, path string) (name string, key, valu
 			return k, key, value
 		}
 	}
-	near := tidemill.Nearest(key.text, r.names)
+	near := expr.Nearest(key.text, r.names)
 	switch {
 	case near != "":
 		d.node(key, path, "there is no %s %q; the nearest is %q", r.word, key.text, near)
@@ -311,7 +312,7 @@ func (c *checkpoint) decode(d *decoder, n *node, path string) {
 			if c.Every <= 0 {
 				d.node(e.value, path+".every", "every takes a time above 0")
 			}
-		case tidemill.Nearest(e.key.text, append(r.names, "every")) == "every":
+		case expr.Nearest(e.key.text, append(r.names, "every")) == "every":
 			d.node(e.key, path, "checkpoint has no key %q; the nearest is %q", e.key.text, "every")
 		default:
 			rest.entries = append(rest.entries, e)

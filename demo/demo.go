@@ -13,8 +13,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/config"
+	"github.com/tidemill/tidemill/engine"
+	"github.com/tidemill/tidemill/expr"
 	"github.com/tidemill/tidemill/serve"
 )
 
@@ -41,7 +42,7 @@ type Result struct {
 	Scores    map[string]float64 `json:"scores"`
 	Phases    map[string]Phase   `json:"phases"`
 	PeakRSS   uint64             `json:"peak_rss_bytes"`
-	Counts    *tidemill.Counts   `json:"counts,omitempty"`
+	Counts    *engine.Counts     `json:"counts,omitempty"`
 	Baselines map[string]float64 `json:"baselines,omitempty"`
 
 	Coverage   float64               `json:"coverage,omitempty"`            // answered / asked
@@ -51,7 +52,7 @@ type Result struct {
 
 // TaskResult is one task of a demo with several.
 type TaskResult struct {
-	Counts     tidemill.Counts               `json:"counts"`
+	Counts     engine.Counts                 `json:"counts"`
 	Scores     map[string]float64            `json:"scores"`
 	Baselines  map[string]map[string]float64 `json:"baselines"` // by baseline and score
 	Coverage   float64                       `json:"coverage"`
@@ -59,7 +60,7 @@ type TaskResult struct {
 }
 
 // taskResult is a task's figures over the stream.
-func taskResult(t *tidemill.TaskStatus) TaskResult {
+func taskResult(t *engine.TaskStatus) TaskResult {
 	r := TaskResult{Counts: t.Counts, Scores: map[string]float64{}, Baselines: map[string]map[string]float64{}, Coverage: t.Coverage, LabelDelay: t.LabelDelay}
 	for _, sc := range t.Scores {
 		if sc.Phase != "stream" {
@@ -106,7 +107,7 @@ func Run(ctx context.Context, name string, o Options) error {
 	case "flights":
 		return runFlights(ctx, o)
 	}
-	if near := tidemill.Nearest(name, Names()); near != "" {
+	if near := expr.Nearest(name, Names()); near != "" {
 		return fmt.Errorf("there is no demo %q; did you mean %q?", name, near)
 	}
 	return fmt.Errorf("there is no demo %q; there are %s", name, strings.Join(Names(), ", "))
@@ -118,7 +119,7 @@ type stage struct {
 	name   string
 	kind   string // sqlite or postgres
 	file   *config.File
-	mill   *tidemill.Mill
+	mill   *engine.Mill
 	served func() error
 	addr   string
 	bar    *bar
@@ -195,7 +196,7 @@ func (s *stage) start(ctx context.Context) error {
 	}
 	s.file.Flow.Idle = debug.FreeOSMemory
 	s.file.Flow.Reset = true // the state of an earlier run is gone, so are its predictions
-	if s.mill, err = tidemill.Start(ctx, s.file.Flow); err != nil {
+	if s.mill, err = engine.Start(ctx, s.file.Flow); err != nil {
 		return fmt.Errorf("demo %s: %w", s.name, err)
 	}
 	if cfg == nil {
@@ -230,7 +231,7 @@ func (s *stage) ticker(every time.Duration) (next func(context.Context) bool, st
 }
 
 // until polls the flow until done says so; the flow's end before that is an error.
-func (s *stage) until(ctx context.Context, done func(*tidemill.Status) bool) error {
+func (s *stage) until(ctx context.Context, done func(*engine.Status) bool) error {
 	tick := time.NewTicker(s.pace)
 	defer tick.Stop()
 	for {
@@ -322,7 +323,7 @@ func (s *stage) say(format string, a ...any) {
 }
 
 // scores puts a task's stream scores into the result.
-func (s *stage) scores(t *tidemill.TaskStatus, prefix string) {
+func (s *stage) scores(t *engine.TaskStatus, prefix string) {
 	for _, sc := range t.Scores {
 		if sc.Phase == "stream" && sc.Value != nil && sc.Name != "confusion" {
 			s.result.Scores[prefix+sc.Name] = *sc.Value

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 	"github.com/tidemill/tidemill/examples/flights"
 )
 
@@ -58,7 +58,7 @@ func runFlights(ctx context.Context, o Options) error {
 	if err := s.start(ctx); err != nil {
 		return err
 	}
-	if err := s.until(ctx, func(st *tidemill.Status) bool { return st.Snapshot.Done }); err != nil {
+	if err := s.until(ctx, func(st *engine.Status) bool { return st.Snapshot.Done }); err != nil {
 		return err
 	}
 	s.result.Phases["snapshot"] = Phase{}
@@ -77,7 +77,7 @@ func runFlights(ctx context.Context, o Options) error {
 		wrote <- time.Since(began).Seconds()
 	}()
 	s.pace = 500 * time.Millisecond
-	err = s.until(ctx, func(st *tidemill.Status) bool {
+	err = s.until(ctx, func(st *engine.Status) bool {
 		t := &st.Tasks[0]
 		note := ""
 		if !st.Clock.IsZero() {
@@ -128,7 +128,7 @@ var flightScores = []struct{ name, title string }{
 }
 
 // tellFlights prints the year: both tasks beside the baselines, the counts, the delay of the answers.
-func (s *stage) tellFlights(st *tidemill.Status) {
+func (s *stage) tellFlights(st *engine.Status) {
 	first := &st.Tasks[0]
 	c := first.Counts
 	s.scores(first, "")
@@ -185,11 +185,11 @@ func (s *stage) tellFlights(st *tidemill.Status) {
 }
 
 // scoreOf is a task's score over the stream; an empty one if there is none.
-func scoreOf(t *tidemill.TaskStatus, name string) tidemill.ScoreStatus {
+func scoreOf(t *engine.TaskStatus, name string) engine.ScoreStatus {
 	for _, sc := range t.Scores {
 		if sc.Name == name && sc.Phase == "stream" {
 			return sc
 		}
 	}
-	return tidemill.ScoreStatus{}
+	return engine.ScoreStatus{}
 }

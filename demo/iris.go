@@ -12,6 +12,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // Postgres through database/sql
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 	"github.com/tidemill/tidemill/examples/iris"
 )
 
@@ -131,7 +132,7 @@ func runIris(ctx context.Context, o Options) error {
 	if err := s.start(ctx); err != nil {
 		return err
 	}
-	if err := s.until(ctx, func(st *tidemill.Status) bool { return st.Snapshot.Done }); err != nil {
+	if err := s.until(ctx, func(st *engine.Status) bool { return st.Snapshot.Done }); err != nil {
 		return err
 	}
 	s.say("%d flowers teach, %d are held out and predicted as the centres move.", len(taught), len(asked))
@@ -152,7 +153,7 @@ func runIris(ctx context.Context, o Options) error {
 			return err
 		}
 		want := uint64(g.nextID - done)
-		if err := s.until(ctx, func(st *tidemill.Status) bool {
+		if err := s.until(ctx, func(st *engine.Status) bool {
 			for _, t := range st.Tasks {
 				if t.Counts.Asked < want || t.Counts.Learned < uint64(done) {
 					return false

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 	"github.com/tidemill/tidemill/examples/mnist"
 	"github.com/tidemill/tidemill/terminal"
 )
@@ -60,7 +61,7 @@ func runMNIST(ctx context.Context, o Options) error {
 	if err := s.start(ctx); err != nil {
 		return err
 	}
-	if err := s.until(ctx, func(st *tidemill.Status) bool {
+	if err := s.until(ctx, func(st *engine.Status) bool {
 		s.bar.show("learn (snapshot)", st.Snapshot.Rows, uint64(train.N), accuracyOf(st, "snapshot"))
 		return st.Snapshot.Done
 	}); err != nil {
@@ -86,7 +87,7 @@ func runMNIST(ctx context.Context, o Options) error {
 			}
 		}
 	}()
-	err = s.until(ctx, func(st *tidemill.Status) bool {
+	err = s.until(ctx, func(st *engine.Status) bool {
 		n := st.Tasks[0].Counts.Evaluated
 		s.bar.show("recognise (stream)", n, uint64(streamed), accuracyOf(st, "stream"))
 		return n >= uint64(streamed) && st.Written >= st.Outputs
@@ -165,7 +166,7 @@ func (s *stage) clearPostgres(ctx context.Context, flow string, tables ...string
 	return nil
 }
 
-func accuracyOf(st *tidemill.Status, phase string) string {
+func accuracyOf(st *engine.Status, phase string) string {
 	if len(st.Tasks) == 0 {
 		return ""
 	}
@@ -177,7 +178,7 @@ func accuracyOf(st *tidemill.Status, phase string) string {
 	return ""
 }
 
-func baselineOf(t *tidemill.TaskStatus, score, baseline string) float64 {
+func baselineOf(t *engine.TaskStatus, score, baseline string) float64 {
 	for _, sc := range t.Scores {
 		if sc.Name == score && sc.Phase == "stream" && sc.Baselines[baseline] != nil {
 			return *sc.Baselines[baseline]
@@ -216,7 +217,7 @@ func Probabilities(p map[string]float64) []string {
 }
 
 // confusion prints the table of truth against prediction.
-func (s *stage) confusion(t *tidemill.TaskStatus) {
+func (s *stage) confusion(t *engine.TaskStatus) {
 	s.say("Confusion matrix (rows: the truth, columns: recognised as)")
 	line := "      "
 	for _, c := range t.Classes {

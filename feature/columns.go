@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/expr"
 	"github.com/tidemill/tidemill/statebytes"
 )
 
@@ -150,7 +151,7 @@ func column(t *tidemill.Table, name string) (int, error) {
 	for _, c := range t.Columns {
 		names = append(names, c.Name)
 	}
-	if near := tidemill.Nearest(name, names); near != "" {
+	if near := expr.Nearest(name, names); near != "" {
 		return 0, fmt.Errorf("table %s has no column %q; did you mean %q?", t, name, near)
 	}
 	return 0, fmt.Errorf("table %s has no column %q; it has %s", t, name, strings.Join(names, ", "))

@@ -9,6 +9,7 @@ import (
 	_ "time/tzdata" // the zones are the same on every machine that has none of its own
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/expr"
 )
 
 // timeParts reads parts of a timestamp; see Time.
@@ -112,7 +113,7 @@ func newTime(c *TimeConfig) *timeParts {
 		p, ok := timePart(name)
 		if !ok {
 			f.mistake = fmt.Errorf("time: there is no part %q; did you mean %q? The parts are %s", name,
-				tidemill.Nearest(name, timePartNames), strings.Join(timePartNames, ", "))
+				expr.Nearest(name, timePartNames), strings.Join(timePartNames, ", "))
 			break
 		}
 		p.circle = c.Circle && p.period > 0

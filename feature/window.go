@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/expr"
 	"github.com/tidemill/tidemill/statebytes"
 )
 
@@ -25,8 +26,8 @@ import (
 // stops at such an UPDATE.
 type window struct {
 	config  WindowConfig
-	where   *tidemill.Expr // nil: all rows
-	mistake error          // of a constructor; told by Bind
+	where   *expr.Expr // nil: all rows
+	mistake error      // of a constructor; told by Bind
 	figures []windowed
 	streams []valueStream
 	out     []tidemill.FeatureColumn
@@ -46,7 +47,7 @@ type windowed struct {
 type valueStream struct {
 	*stream
 	column string // the expression as it was written
-	expr   *tidemill.Expr
+	expr   *expr.Expr
 	nature nature
 }
 
@@ -63,8 +64,8 @@ type folding struct {
 	seed    uint64 // of the row ids: tables of the same name in several schemas share no rows
 	by, key []int
 	at      int
-	where   *tidemill.Bound
-	values  []*tidemill.Bound
+	where   *expr.Bound
+	values  []*expr.Bound
 }
 
 func newWindow(c WindowConfig) (*window, error) {
@@ -75,7 +76,7 @@ func newWindow(c WindowConfig) (*window, error) {
 	w := &window{config: c}
 	if c.Where != "" {
 		var err error
-		if w.where, err = tidemill.ParseExpr(c.Where); err != nil {
+		if w.where, err = expr.Parse(c.Where); err != nil {
 			return nil, fmt.Errorf("window: where: %w", err)
 		}
 	}
@@ -83,7 +84,7 @@ func newWindow(c WindowConfig) (*window, error) {
 		if f.column == "rows" {
 			continue
 		}
-		if _, err := tidemill.ParseExpr(f.column); err != nil {
+		if _, err := expr.Parse(f.column); err != nil {
 			return nil, fmt.Errorf("window: %s: %w", aggregationNames[f.agg], err)
 		}
 	}
@@ -131,7 +132,7 @@ func (w *window) add(figures []windowed) {
 		s := newStream(w.config.Over.Microseconds(), w.config.Every.Microseconds(), w.config.Late.Microseconds(), p.want)
 		v := valueStream{stream: s, column: p.column, nature: p.nature}
 		if p.nature != natureRows {
-			v.expr, _ = tidemill.ParseExpr(p.column)
+			v.expr, _ = expr.Parse(p.column)
 		}
 		w.streams = append(w.streams, v)
 	}
@@ -264,7 +265,7 @@ func (w *window) Bind(t *tidemill.Table, role tidemill.Role) error {
 		f.by = append(f.by, i)
 	}
 	for _, s := range w.streams {
-		var b *tidemill.Bound
+		var b *expr.Bound
 		if s.nature != natureRows {
 			var err error
 			if b, err = s.expr.Bind(t); err != nil {
@@ -288,7 +289,7 @@ func (w *window) Bind(t *tidemill.Table, role tidemill.Role) error {
 		if err != nil {
 			return err
 		}
-		if err := tidemill.CheckTime(&t.Columns[i], w.config.Unix); err != nil {
+		if err := expr.CheckTime(&t.Columns[i], w.config.Unix); err != nil {
 			return fmt.Errorf("window%s: at: table %s: %w", w.config.span(), t, err)
 		}
 		f.at = i

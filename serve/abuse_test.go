@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
 // hurried is listen with time limits that a test can wait for.
@@ -254,7 +254,7 @@ func TestWatchers(t *testing.T) {
 			last = strings.TrimSpace(id)
 		}
 		if data, ok := strings.CutPrefix(line, "data: {"); ok {
-			var st tidemill.Status
+			var st engine.Status
 			if err := json.Unmarshal([]byte("{"+data), &st); err != nil || st.Flow != "late-flights" || len(st.Tasks[0].Curve) == 0 {
 				t.Fatalf("%v: %.200s", err, data)
 			}

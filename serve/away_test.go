@@ -12,6 +12,7 @@ import (
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/connector/postgres"
+	"github.com/tidemill/tidemill/engine"
 	"github.com/tidemill/tidemill/feature"
 	"github.com/tidemill/tidemill/model"
 	"github.com/tidemill/tidemill/score"
@@ -28,7 +29,7 @@ func TestDatabaseAway(t *testing.T) {
 	at := db.URL("postgres")
 	db.Exec(t, at, `CREATE TABLE flights(id int PRIMARY KEY, distance int, late boolean);
 		INSERT INTO flights SELECT i, i % 97, i % 97 > 50 FROM generate_series(1, 2000) i`)
-	mill, err := tidemill.Start(t.Context(), tidemill.Flow{Name: "away", Source: postgres.Source(at, "flights"), Store: store.Dir(t.TempDir()), Every: 200 * time.Millisecond,
+	mill, err := engine.Start(t.Context(), tidemill.Flow{Name: "away", Source: postgres.Source(at, "flights"), Store: store.Dir(t.TempDir()), Every: 200 * time.Millisecond,
 		Tasks: []tidemill.Task{{Name: "late", Learn: tidemill.On{Op: tidemill.Insert, Table: "flights", Label: "late"},
 			Features: []tidemill.Feature{feature.Numeric("distance")}, Model: model.Logistic(model.SGD(0.01)), Scores: []tidemill.Score{score.Accuracy()}}}})
 	if err != nil {
@@ -67,7 +68,7 @@ func TestDatabaseAway(t *testing.T) {
 		}
 		return p.Version
 	}
-	until := func(what string, ok func(*tidemill.Status) bool) {
+	until := func(what string, ok func(*engine.Status) bool) {
 		t.Helper()
 		for end := time.Now().Add(40 * time.Second); !ok(mill.Status()); time.Sleep(10 * time.Millisecond) {
 			if st := mill.Status(); time.Now().After(end) || st.State == "failed" {
@@ -75,20 +76,20 @@ func TestDatabaseAway(t *testing.T) {
 			}
 		}
 	}
-	learned := func(n uint64) func(*tidemill.Status) bool {
-		return func(st *tidemill.Status) bool { return st.Snapshot.Done && st.Tasks[0].Counts.Learned == n }
+	learned := func(n uint64) func(*engine.Status) bool {
+		return func(st *engine.Status) bool { return st.Snapshot.Done && st.Tasks[0].Counts.Learned == n }
 	}
 	until("the snapshot", learned(2000))
 	if v := version(); v != "1.2000" {
 		t.Fatalf("version %s", v)
 	}
-	until("it is not ready", func(*tidemill.Status) bool { code, _ := get("/readyz", ""); return code == 200 }) // what health says may be a second old
-	until("what the slot holds is not told", func(st *tidemill.Status) bool { return st.Retained != nil && *st.Retained < 1<<30 })
+	until("it is not ready", func(*engine.Status) bool { code, _ := get("/readyz", ""); return code == 200 }) // what health says may be a second old
+	until("what the slot holds is not told", func(st *engine.Status) bool { return st.Retained != nil && *st.Retained < 1<<30 })
 	if _, text := get("/metrics", ""); !strings.Contains(text, `tidemill_source_retained_bytes{flow="away"} `) {
 		t.Error("/metrics does not say what the slot holds")
 	}
 	db.Stop(t)
-	until("nobody has noticed that the database is away", func(st *tidemill.Status) bool { return st.State == "reconnecting" && !st.Connected })
+	until("nobody has noticed that the database is away", func(st *engine.Status) bool { return st.State == "reconnecting" && !st.Connected })
 	for range 50 {
 		if v := version(); v != "1.2000" {
 			t.Fatalf("version %s", v)

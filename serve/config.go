@@ -7,15 +7,16 @@ import (
 	"strings"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
-// Mill is the running flow as this package needs it; *tidemill.Mill is one. All methods are called from many goroutines
+// Mill is the running flow as this package needs it; *engine.Mill is one. All methods are called from many goroutines
 // at once. Predict and PredictBatch keep neither the rows nor the slices that they are given; an error of PredictBatch says
 // which row it is about.
 type Mill interface {
-	Status() *tidemill.Status
-	Predict(task string, r tidemill.Row) (tidemill.Prediction, error)
-	PredictBatch(task string, rows []tidemill.Row) ([]tidemill.Prediction, error)
+	Status() *engine.Status
+	Predict(task string, r tidemill.Row) (engine.Prediction, error)
+	PredictBatch(task string, rows []tidemill.Row) ([]engine.Prediction, error)
 }
 
 // Config says where to listen, who may ask, and how much is too much. In a flow file: `serve: localhost:8080`, or a

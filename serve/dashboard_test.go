@@ -14,12 +14,13 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
 // moving makes a Status that goes on with the wall clock, n rows a second.
-func moving(rows uint64, perSecond float64, make func(now time.Time, rows uint64) *tidemill.Status) func() *tidemill.Status {
+func moving(rows uint64, perSecond float64, make func(now time.Time, rows uint64) *engine.Status) func() *engine.Status {
 	from := time.Now()
-	return func() *tidemill.Status {
+	return func() *engine.Status {
 		now := time.Now()
 		return make(now, rows+uint64(now.Sub(from).Seconds()*perSecond))
 	}
@@ -48,64 +49,64 @@ func running(t *testing.T, m Mill, cfg Config) (url string, stop func()) {
 // The page in every state, at two widths and in two colours: it shows the state, has no error on its console and fits.
 func TestDashboardStates(t *testing.T) {
 	b := newBrowser(t)
-	turn := func(st *tidemill.Status, f func(st *tidemill.Status)) *tidemill.Status { f(st); return st }
+	turn := func(st *engine.Status, f func(st *engine.Status)) *engine.Status { f(st); return st }
 	for _, c := range []struct {
 		name, word string
-		now        func(now time.Time, rows uint64) *tidemill.Status
+		now        func(now time.Time, rows uint64) *engine.Status
 		speed      float64
 	}{
-		{"digits", "Streaming", func(now time.Time, rows uint64) *tidemill.Status { return digits(t, now, rows) }, 900},
+		{"digits", "Streaming", func(now time.Time, rows uint64) *engine.Status { return digits(t, now, rows) }, 900},
 		{"flights", "Streaming", flights, 1204},
-		{"empty", "Idle", func(now time.Time, _ uint64) *tidemill.Status {
-			return &tidemill.Status{Flow: "late-flights", State: "streaming", Source: "sqlite flights.db, table flights", Started: now, Now: now, Connected: true, CaughtUp: true,
-				Changes: map[string]uint64{}, Snapshot: tidemill.PhaseStatus{Done: true}, Tasks: []tidemill.TaskStatus{{Name: "late", Kind: "classify", Model: "logistic"}}}
+		{"empty", "Idle", func(now time.Time, _ uint64) *engine.Status {
+			return &engine.Status{Flow: "late-flights", State: "streaming", Source: "sqlite flights.db, table flights", Started: now, Now: now, Connected: true, CaughtUp: true,
+				Changes: map[string]uint64{}, Snapshot: engine.PhaseStatus{Done: true}, Tasks: []engine.TaskStatus{{Name: "late", Kind: "classify", Model: "logistic"}}}
 		}, 0},
-		{"starting", "Starting", func(now time.Time, _ uint64) *tidemill.Status {
-			return &tidemill.Status{Flow: "late-flights", State: "starting", Source: "postgres localhost:5432/shop", Started: now, Now: now, Tasks: []tidemill.TaskStatus{{Name: "late", Kind: "classify", Model: "logistic"}}}
+		{"starting", "Starting", func(now time.Time, _ uint64) *engine.Status {
+			return &engine.Status{Flow: "late-flights", State: "starting", Source: "postgres localhost:5432/shop", Started: now, Now: now, Tasks: []engine.TaskStatus{{Name: "late", Kind: "classify", Model: "logistic"}}}
 		}, 0},
-		{"snapshot", "Snapshot", func(now time.Time, rows uint64) *tidemill.Status {
-			return turn(digits(t, now, 60000), func(st *tidemill.Status) {
-				st.State, st.CaughtUp, st.Stream, st.Outputs, st.Written = "snapshot", false, tidemill.PhaseStatus{}, 0, 0
-				st.Snapshot = tidemill.PhaseStatus{Rows: rows % 60000, Seconds: float64(rows%60000) / 6380, Epoch: 3, Epochs: 5}
+		{"snapshot", "Snapshot", func(now time.Time, rows uint64) *engine.Status {
+			return turn(digits(t, now, 60000), func(st *engine.Status) {
+				st.State, st.CaughtUp, st.Stream, st.Outputs, st.Written = "snapshot", false, engine.PhaseStatus{}, 0, 0
+				st.Snapshot = engine.PhaseStatus{Rows: rows % 60000, Seconds: float64(rows%60000) / 6380, Epoch: 3, Epochs: 5}
 				x := &st.Tasks[0]
 				x.Curve, x.Latest, x.Confusion, x.Scores = x.Curve[:40], nil, nil, x.Scores[:1]
-				x.Counts = tidemill.Counts{Learned: rows % 60000}
+				x.Counts = engine.Counts{Learned: rows % 60000}
 				x.LabelDelay, x.Coverage = nil, 0
 			})
 		}, 6380},
-		{"idle", "Idle", func(now time.Time, _ uint64) *tidemill.Status {
-			return turn(flights(now, 141200), func(st *tidemill.Status) {
+		{"idle", "Idle", func(now time.Time, _ uint64) *engine.Status {
+			return turn(flights(now, 141200), func(st *engine.Status) {
 				st.LastEvent = now.Add(-4 * time.Minute)
 				for i := range st.Tasks[0].Latest { // on a clock of long ago: a date and a time, the widest that there is
 					st.Tasks[0].Latest[i].Asked = time.Date(2013, 3, 10, 14, 25, 0, 0, time.UTC)
 				}
 			})
 		}, 0},
-		{"resumed", "Idle", func(now time.Time, _ uint64) *tidemill.Status {
-			return turn(digits(t, now, 70000), func(st *tidemill.Status) {
+		{"resumed", "Idle", func(now time.Time, _ uint64) *engine.Status {
+			return turn(digits(t, now, 70000), func(st *engine.Status) {
 				st.LastEvent, st.Tasks[0].Latest, st.Changes = time.Time{}, nil, map[string]uint64{}
 				st.Checkpoint.Loaded, st.Checkpoint.Recent = true, nil
 			})
 		}, 0},
-		{"stalled", "Stalled", func(now time.Time, _ uint64) *tidemill.Status {
-			return turn(flights(now, 141200), func(st *tidemill.Status) {
+		{"stalled", "Stalled", func(now time.Time, _ uint64) *engine.Status {
+			return turn(flights(now, 141200), func(st *engine.Status) {
 				st.LastEvent, st.CaughtUp, st.Written = now.Add(-94*time.Second), false, st.Outputs-51200
 			})
 		}, 0},
-		{"away", "Database away", func(now time.Time, _ uint64) *tidemill.Status {
-			return turn(flights(now, 141200), func(st *tidemill.Status) {
+		{"away", "Database away", func(now time.Time, _ uint64) *engine.Status {
+			return turn(flights(now, 141200), func(st *engine.Status) {
 				st.State, st.Connected, st.Error, st.ErrorAt = "reconnecting", false, "postgres: connect to localhost:5432: connection refused", now.Add(-80*time.Second)
 				st.LastEvent = now.Add(-82 * time.Second)
 				st.Checkpoint.Failures = 2
 			})
 		}, 0},
-		{"failed", "Failed", func(now time.Time, _ uint64) *tidemill.Status {
-			return turn(flights(now, 141200), func(st *tidemill.Status) {
+		{"failed", "Failed", func(now time.Time, _ uint64) *engine.Status {
+			return turn(flights(now, 141200), func(st *engine.Status) {
 				st.State, st.Connected, st.Error, st.ErrorAt = "failed", false, `postgres: slot "late_flights" is gone; run with --fresh to take a new snapshot`, now.Add(-5*time.Second)
 			})
 		}, 0},
-		{"stopped", "Stopped", func(now time.Time, _ uint64) *tidemill.Status {
-			return turn(flights(now, 141200), func(st *tidemill.Status) { st.State, st.Connected = "stopped", false })
+		{"stopped", "Stopped", func(now time.Time, _ uint64) *engine.Status {
+			return turn(flights(now, 141200), func(st *engine.Status) { st.State, st.Connected = "stopped", false })
 		}, 0},
 		{"fifty", "Streaming", fleet, 4100},
 	} {
@@ -152,7 +153,7 @@ func TestDashboardStates(t *testing.T) {
 
 // A digit drawn with the mouse is predicted as it is drawn.
 func TestDashboardDraws(t *testing.T) {
-	f := &fake{now: moving(81204, 900, func(now time.Time, rows uint64) *tidemill.Status { return digits(t, now, rows) }), predict: seeing(mnist(t))}
+	f := &fake{now: moving(81204, 900, func(now time.Time, rows uint64) *engine.Status { return digits(t, now, rows) }), predict: seeing(mnist(t))}
 	url, _ := running(t, f, Config{})
 	p := newBrowser(t).open(url, 1200, 900, "light")
 	p.wait(`Boolean(document.querySelector("canvas.pad"))`)
@@ -194,10 +195,10 @@ func TestDashboardTypes(t *testing.T) {
 // What rows contain is text: nothing of it runs or becomes an element.
 func TestDashboardEscapes(t *testing.T) {
 	evil := `"><img src=x onerror="document.title='pwned'"><script>document.title='pwned'</script>`
-	f := &fake{now: moving(141200, 100, func(now time.Time, rows uint64) *tidemill.Status {
+	f := &fake{now: moving(141200, 100, func(now time.Time, rows uint64) *engine.Status {
 		st := flights(now, rows)
 		st.Flow, st.Source, st.Error = evil, evil, evil
-		st.Events = append(st.Events, tidemill.EventStatus{At: now, Kind: evil, Text: evil})
+		st.Events = append(st.Events, engine.EventStatus{At: now, Kind: evil, Text: evil})
 		x := &st.Tasks[0]
 		x.Name, x.Model, x.Version, x.Table = evil, evil, evil, evil
 		x.Classes = []string{evil, "true"}
@@ -210,8 +211,8 @@ func TestDashboardEscapes(t *testing.T) {
 		x.Scores[0].Name, x.Scores[0].Baselines[evil] = evil, some(0.5)
 		x.Curve[10].Event = evil
 		return st
-	}), predict: func(ts *tidemill.TaskStatus, r tidemill.Row) (tidemill.Prediction, error) {
-		return tidemill.Prediction{Label: evil, Score: some(1), Probabilities: map[string]float64{evil: 1}, Missing: []string{evil}}, nil
+	}), predict: func(ts *engine.TaskStatus, r tidemill.Row) (engine.Prediction, error) {
+		return engine.Prediction{Label: evil, Score: some(1), Probabilities: map[string]float64{evil: 1}, Missing: []string{evil}}, nil
 	}}
 	url, _ := running(t, f, Config{})
 	p := newBrowser(t).open(url, 1200, 900, "dark")
@@ -231,7 +232,7 @@ func TestDashboardEscapes(t *testing.T) {
 
 // A character that turns text round stays within its own text and is seen; long texts keep their columns.
 func TestDashboardTurnedText(t *testing.T) {
-	f := &fake{now: moving(141200, 100, func(now time.Time, rows uint64) *tidemill.Status {
+	f := &fake{now: moving(141200, 100, func(now time.Time, rows uint64) *engine.Status {
 		st := flights(now, rows)
 		st.Rejects[0].Reason = "row \u202Ezyx, column n"
 		x := &st.Tasks[0]
@@ -259,10 +260,10 @@ func TestDashboardTurnedText(t *testing.T) {
 
 // The checkpoint card tells of the one that the flow resumed from, and the strip's thick tick is the newest, whatever their order.
 func TestDashboardResumed(t *testing.T) {
-	f := &fake{now: moving(141200, 0, func(now time.Time, rows uint64) *tidemill.Status {
+	f := &fake{now: moving(141200, 0, func(now time.Time, rows uint64) *engine.Status {
 		st := flights(now, rows)
 		at := now.Add(-42 * time.Second)
-		st.Checkpoint = tidemill.CheckpointStatus{At: at, Bytes: 113000, Loaded: true, Recent: []time.Time{at.Add(-20 * time.Second), at}}
+		st.Checkpoint = engine.CheckpointStatus{At: at, Bytes: 113000, Loaded: true, Recent: []time.Time{at.Add(-20 * time.Second), at}}
 		st.LastEvent = now.Add(-time.Minute)
 		return st
 	}), predict: delayed}
@@ -283,11 +284,11 @@ func TestDashboardResumed(t *testing.T) {
 
 // The headline compares what is since the start with baselines that are since the start; the curve ends at this moment's score.
 func TestDashboardComparesLikeWithLike(t *testing.T) {
-	f := &fake{now: moving(141200, 0, func(now time.Time, rows uint64) *tidemill.Status {
+	f := &fake{now: moving(141200, 0, func(now time.Time, rows uint64) *engine.Status {
 		st := flights(now, rows)
 		x := &st.Tasks[0]
 		last := x.Curve[len(x.Curve)-1].N
-		x.Scores = []tidemill.ScoreStatus{{Name: "accuracy", Phase: "stream", N: last + 77, Value: some(0.78), Rolling: some(0.736), Baselines: map[string]*float64{"majority": some(0.763), "no_change": nil}}}
+		x.Scores = []engine.ScoreStatus{{Name: "accuracy", Phase: "stream", N: last + 77, Value: some(0.78), Rolling: some(0.736), Baselines: map[string]*float64{"majority": some(0.763), "no_change": nil}}}
 		x.Warnings = nil
 		return st
 	}), predict: delayed}
@@ -362,7 +363,7 @@ func TestDashboardReconnects(t *testing.T) {
 
 // A task that learns without answers shows clusters, distances and centres, and waits for no truth.
 func TestDashboardClusters(t *testing.T) {
-	f := &fake{now: moving(141200, 100, func(now time.Time, rows uint64) *tidemill.Status {
+	f := &fake{now: moving(141200, 100, func(now time.Time, rows uint64) *engine.Status {
 		st := flights(now, rows)
 		st.Source = `sqlite path="iris.db" tables=[iris iris_new] log=tidemill_log_iris before=full`
 		x := &st.Tasks[0]
@@ -370,8 +371,8 @@ func TestDashboardClusters(t *testing.T) {
 		x.Columns = x.Columns[3:5]
 		x.Centres = [][]float64{{5.918, 2.903}, {5.23, 3.605}}
 		v := 0.61803
-		x.Scores = []tidemill.ScoreStatus{{Name: "silhouette", Phase: "stream", N: 1200, Value: &v, Rolling: &v, Baselines: map[string]*float64{}}}
-		x.Curve = []tidemill.CurvePoint{{N: 600, Phase: "stream", Value: &v, Rolling: &v}, {N: 1200, Phase: "stream", Value: &v, Rolling: &v}}
+		x.Scores = []engine.ScoreStatus{{Name: "silhouette", Phase: "stream", N: 1200, Value: &v, Rolling: &v, Baselines: map[string]*float64{}}}
+		x.Curve = []engine.CurvePoint{{N: 600, Phase: "stream", Value: &v, Rolling: &v}, {N: 1200, Phase: "stream", Value: &v, Rolling: &v}}
 		for i := range x.Latest {
 			x.Latest[i].Label, x.Latest[i].Truth = "1", ""
 		}
@@ -404,7 +405,7 @@ func TestDashboardClusters(t *testing.T) {
 // The page never says that a flow is caught up beside a lag of seconds: not while it is behind, and not right after.
 func TestDashboardLag(t *testing.T) {
 	caught, quiet, lag := false, 100*time.Millisecond, 12.0
-	f := &fake{now: func() *tidemill.Status {
+	f := &fake{now: func() *engine.Status {
 		st := flights(time.Now(), 141200)
 		st.CaughtUp, st.LagSeconds, st.LastEvent = caught, lag, st.Now.Add(-quiet)
 		return st

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
 // maxDepth bounds how deep values may nest: a row is flat, and what lies inside a column is kept as text.
@@ -343,7 +344,7 @@ func (p *scanner) hex4() (rune, error) {
 }
 
 // row reads one object into a Row. A picture column's value becomes what the column holds.
-func (p *scanner) row(r tidemill.Row, pic *tidemill.PictureStatus) error {
+func (p *scanner) row(r tidemill.Row, pic *engine.PictureStatus) error {
 	return p.each(func(name string) error {
 		if _, twice := r[name]; twice {
 			return p.fail("column %q twice", clip(name))

@@ -10,7 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
 const hexDigits = "0123456789abcdef"
@@ -75,7 +75,7 @@ func appendOptional(dst []byte, f *float64) []byte {
 
 // AppendPrediction appends the JSON object that POST /predict answers for one row: the prediction is a number where the
 // task's answers are numbers, else a text, and null where there is none. What JSON cannot say, NaN and infinity, is null too.
-func AppendPrediction(dst []byte, t *tidemill.TaskStatus, p *tidemill.Prediction) []byte {
+func AppendPrediction(dst []byte, t *engine.TaskStatus, p *engine.Prediction) []byte {
 	dst = append(dst, `{"prediction":`...)
 	dst = appendAnswer(dst, t, p)
 	if p.Score != nil {
@@ -112,7 +112,7 @@ func AppendPrediction(dst []byte, t *tidemill.TaskStatus, p *tidemill.Prediction
 }
 
 // appendAnswer appends the answer alone: the label as a text, or a number where the task's answers are numbers.
-func appendAnswer(dst []byte, t *tidemill.TaskStatus, p *tidemill.Prediction) []byte {
+func appendAnswer(dst []byte, t *engine.TaskStatus, p *engine.Prediction) []byte {
 	switch t.Kind {
 	case "regress", "anomaly":
 		return appendOptional(dst, p.Score)
@@ -124,7 +124,7 @@ func appendAnswer(dst []byte, t *tidemill.TaskStatus, p *tidemill.Prediction) []
 }
 
 // appendProbabilities appends an object by class, in the order of the task's classes.
-func appendProbabilities(dst []byte, t *tidemill.TaskStatus, p *tidemill.Prediction) []byte {
+func appendProbabilities(dst []byte, t *engine.TaskStatus, p *engine.Prediction) []byte {
 	dst = append(dst, '{')
 	n := len(dst)
 	for _, c := range classes(t, p) {
@@ -141,7 +141,7 @@ func appendProbabilities(dst []byte, t *tidemill.TaskStatus, p *tidemill.Predict
 
 // classes is the order of the prediction's classes: the task's, and by name where the model has learned another one since
 // the status was taken.
-func classes(t *tidemill.TaskStatus, p *tidemill.Prediction) []string {
+func classes(t *engine.TaskStatus, p *engine.Prediction) []string {
 	if len(p.Probabilities) <= len(t.Classes) {
 		return t.Classes
 	}

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
 const (
@@ -30,7 +30,7 @@ type hub struct {
 	running  bool
 	history  []sample
 	seq      uint64
-	last     *tidemill.Status
+	last     *engine.Status
 	held     int // callers of hold
 }
 
@@ -107,14 +107,14 @@ func (h *hub) run() {
 }
 
 // moved is true if something happened between two looks.
-func moved(a, b *tidemill.Status) bool {
+func moved(a, b *engine.Status) bool {
 	return a.State != b.State || a.Position != b.Position || a.Outputs != b.Outputs || a.Written != b.Written ||
 		a.Rejected != b.Rejected || a.Connected != b.Connected || a.Checkpoint.ID != b.Checkpoint.ID ||
 		len(a.Events) != len(b.Events) || rowsOf(a) != rowsOf(b)
 }
 
 // rowsOf is how many changes were applied since the process began.
-func rowsOf(st *tidemill.Status) (n uint64) {
+func rowsOf(st *engine.Status) (n uint64) {
 	for _, c := range st.Changes {
 		n += c
 	}
@@ -122,7 +122,7 @@ func rowsOf(st *tidemill.Status) (n uint64) {
 }
 
 // remember adds a beat to the history; the lock is held.
-func (h *hub) remember(st *tidemill.Status) {
+func (h *hub) remember(st *engine.Status) {
 	if len(h.history) == past {
 		h.history = append(h.history[:0], h.history[1:]...)
 	}
@@ -134,7 +134,7 @@ func (h *hub) remember(st *tidemill.Status) {
 }
 
 // send gives everybody a frame; it is made once per task that somebody looks at. The lock is held.
-func (h *hub) send(st *tidemill.Status) {
+func (h *hub) send(st *engine.Status) {
 	h.seq++
 	frames := map[string][]byte{}
 	for w := range h.watchers {
@@ -152,7 +152,7 @@ func (h *hub) send(st *tidemill.Status) {
 }
 
 // frame is one event. With a task named, the others come without their curves, pictures and tables.
-func (h *hub) frame(st *tidemill.Status, task string) []byte {
+func (h *hub) frame(st *engine.Status, task string) []byte {
 	if task != "" {
 		st = trim(st, task)
 	}
@@ -164,12 +164,12 @@ func (h *hub) frame(st *tidemill.Status, task string) []byte {
 }
 
 // trim keeps of the other tasks what a list shows.
-func trim(st *tidemill.Status, task string) *tidemill.Status {
+func trim(st *engine.Status, task string) *engine.Status {
 	c := *st
-	c.Tasks = make([]tidemill.TaskStatus, len(st.Tasks))
+	c.Tasks = make([]engine.TaskStatus, len(st.Tasks))
 	for i, t := range st.Tasks {
 		if t.Name != task && !(task == "-" && i == 0) {
-			t = tidemill.TaskStatus{Name: t.Name, Kind: t.Kind, Model: t.Model, Version: t.Version, Table: t.Table, Counts: t.Counts,
+			t = engine.TaskStatus{Name: t.Name, Kind: t.Kind, Model: t.Model, Version: t.Version, Table: t.Table, Counts: t.Counts,
 				Coverage: t.Coverage, LabelDelay: t.LabelDelay, Scores: t.Scores, Warnings: t.Warnings}
 		}
 		c.Tasks[i] = t

@@ -8,25 +8,26 @@ import (
 	"strings"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 	"github.com/tidemill/tidemill/serve"
 )
 
 // rule is a Mill that a program wrote itself: what serve needs is an interface.
 type rule struct{}
 
-func (rule) Status() *tidemill.Status {
-	return &tidemill.Status{Flow: "tips", State: "streaming", Connected: true, CaughtUp: true, Tasks: []tidemill.TaskStatus{{
-		Name: "tip", Kind: "regress", Version: "1.0", Columns: []tidemill.ColumnStatus{{Name: "total", Kind: "float"}}}}}
+func (rule) Status() *engine.Status {
+	return &engine.Status{Flow: "tips", State: "streaming", Connected: true, CaughtUp: true, Tasks: []engine.TaskStatus{{
+		Name: "tip", Kind: "regress", Version: "1.0", Columns: []engine.ColumnStatus{{Name: "total", Kind: "float"}}}}}
 }
 
-func (rule) Predict(_ string, r tidemill.Row) (tidemill.Prediction, error) {
+func (rule) Predict(_ string, r tidemill.Row) (engine.Prediction, error) {
 	total, _ := r["total"].(float64)
 	tip := 0.15 * total
-	return tidemill.Prediction{Score: &tip, Version: "1.0"}, nil
+	return engine.Prediction{Score: &tip, Version: "1.0"}, nil
 }
 
-func (m rule) PredictBatch(task string, rows []tidemill.Row) ([]tidemill.Prediction, error) {
-	var out []tidemill.Prediction
+func (m rule) PredictBatch(task string, rows []tidemill.Row) ([]engine.Prediction, error) {
+	var out []engine.Prediction
 	for _, r := range rows {
 		p, err := m.Predict(task, r)
 		if err != nil {

@@ -12,30 +12,31 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
 // fake is a flow that does not run: it has the Status that a test gives it, and predicts by a rule.
 type fake struct {
 	mu      sync.Mutex
-	now     func() *tidemill.Status
-	predict func(t *tidemill.TaskStatus, r tidemill.Row) (tidemill.Prediction, error)
+	now     func() *engine.Status
+	predict func(t *engine.TaskStatus, r tidemill.Row) (engine.Prediction, error)
 	calls   int
 }
 
-func (f *fake) Status() *tidemill.Status {
+func (f *fake) Status() *engine.Status {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.now()
 }
 
 // become changes what the flow is.
-func (f *fake) become(now func() *tidemill.Status) {
+func (f *fake) become(now func() *engine.Status) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.now = now
 }
 
-func (f *fake) Predict(task string, r tidemill.Row) (tidemill.Prediction, error) {
+func (f *fake) Predict(task string, r tidemill.Row) (engine.Prediction, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls++
@@ -51,7 +52,7 @@ func (f *fake) Predict(task string, r tidemill.Row) (tidemill.Prediction, error)
 		}
 		for c := range r {
 			if !known[c] {
-				return tidemill.Prediction{}, &tidemill.RowError{Table: t.Table, Column: c, Reason: "the table has no such column"}
+				return engine.Prediction{}, &tidemill.RowError{Table: t.Table, Column: c, Reason: "the table has no such column"}
 			}
 		}
 		p, err := f.predict(t, r)
@@ -63,11 +64,11 @@ func (f *fake) Predict(task string, r tidemill.Row) (tidemill.Prediction, error)
 		p.Version, p.Through, p.ThroughTime = t.Version, st.Position, st.Clock
 		return p, err
 	}
-	return tidemill.Prediction{}, fmt.Errorf("%w: %s", tidemill.ErrUnknownTask, task)
+	return engine.Prediction{}, fmt.Errorf("%w: %s", tidemill.ErrUnknownTask, task)
 }
 
-func (f *fake) PredictBatch(task string, rows []tidemill.Row) ([]tidemill.Prediction, error) {
-	var out []tidemill.Prediction
+func (f *fake) PredictBatch(task string, rows []tidemill.Row) ([]engine.Prediction, error) {
+	var out []engine.Prediction
 	for i, r := range rows {
 		p, err := f.Predict(task, r)
 		if err != nil {
@@ -84,17 +85,17 @@ func some(f float64) *float64 { return &f }
 func began() time.Time { return time.Date(2026, 3, 14, 9, 26, 53, 0, time.UTC) }
 
 // flow is a Status that is streaming and well.
-func flow(name string, now time.Time, rows uint64) *tidemill.Status {
-	st := &tidemill.Status{
+func flow(name string, now time.Time, rows uint64) *engine.Status {
+	st := &engine.Status{
 		Flow: name, State: "streaming", Source: "postgres localhost:5432/shop, tables flights", Sinks: []string{"postgres localhost:5432/shop, table predictions"},
 		Started: now.Add(-42 * time.Minute), Now: now, Term: 3, Position: "7412906733:1:0/2C5E1A80", Clock: now.Add(-140 * time.Millisecond),
 		LastEvent: now.Add(-120 * time.Millisecond), Connected: true, CaughtUp: true, LagSeconds: 0.014, Retained: new(uint64(48 << 20)),
 		Changes:  map[string]uint64{"read": 60000, "insert": rows * 6 / 10, "update": rows * 4 / 10, "delete": rows / 500},
-		Snapshot: tidemill.PhaseStatus{Rows: 60000, Seconds: 9.4, Done: true}, Stream: tidemill.PhaseStatus{Rows: rows, Seconds: 2510},
+		Snapshot: engine.PhaseStatus{Rows: 60000, Seconds: 9.4, Done: true}, Stream: engine.PhaseStatus{Rows: rows, Seconds: 2510},
 		Outputs: rows * 6 / 10, Written: rows*6/10 - 12,
-		Checkpoint: tidemill.CheckpointStatus{At: now.Add(-6400 * time.Millisecond), Position: "7412906733:1:0/2C5C0048", Bytes: 1843200,
+		Checkpoint: engine.CheckpointStatus{At: now.Add(-6400 * time.Millisecond), Position: "7412906733:1:0/2C5C0048", Bytes: 1843200,
 			Pause: 3100 * time.Microsecond, Took: 21 * time.Millisecond},
-		Events: []tidemill.EventStatus{
+		Events: []engine.EventStatus{
 			{At: now.Add(-11 * time.Minute), Kind: "reconnect", Text: "connected again after 4 s"},
 			{At: now.Add(-42 * time.Minute), Kind: "start", Text: "resumed from checkpoint 3-118"},
 		},
@@ -106,9 +107,9 @@ func flow(name string, now time.Time, rows uint64) *tidemill.Status {
 }
 
 // curve is a learning curve that rises from low to high.
-func curve(points int, rows uint64, low, high, base, same float64, up bool, seed uint64) []tidemill.CurvePoint {
+func curve(points int, rows uint64, low, high, base, same float64, up bool, seed uint64) []engine.CurvePoint {
 	r := rand.New(rand.NewPCG(seed, 7))
-	var c []tidemill.CurvePoint
+	var c []engine.CurvePoint
 	sum := 0.0
 	for i := range points {
 		n := rows * uint64(i+1) / uint64(points)
@@ -116,7 +117,7 @@ func curve(points int, rows uint64, low, high, base, same float64, up bool, seed
 		v := low + (high-low)*at
 		roll := v + (r.Float64()-0.5)*0.05*math.Abs(high-low)*4*math.Exp(-2*float64(i)/float64(points))
 		sum += v
-		p := tidemill.CurvePoint{N: n, Phase: "stream", Value: some(sum / float64(i+1)), Rolling: some(roll), Baseline: some(base + (r.Float64()-0.5)*0.006), NoChange: some(same + (r.Float64()-0.5)*0.008)}
+		p := engine.CurvePoint{N: n, Phase: "stream", Value: some(sum / float64(i+1)), Rolling: some(roll), Baseline: some(base + (r.Float64()-0.5)*0.006), NoChange: some(same + (r.Float64()-0.5)*0.008)}
 		if up && i > points/2 {
 			p.Frozen = some(low + (high-low)*0.82 - 0.03*float64(i-points/2)/float64(points))
 		}
@@ -129,23 +130,23 @@ func curve(points int, rows uint64, low, high, base, same float64, up bool, seed
 }
 
 // digits is MNIST's flow after rows answers.
-func digits(t testing.TB, now time.Time, rows uint64) *tidemill.Status {
+func digits(t testing.TB, now time.Time, rows uint64) *engine.Status {
 	m := mnist(t)
 	st := flow("mnist", now, rows)
 	st.Source, st.Sinks = "sqlite digits.db, table digits", []string{"sqlite digits.db, table predictions"}
 	st.Position = "sqlite:3fa1:81204"
-	task := tidemill.TaskStatus{
+	task := engine.TaskStatus{
 		Name: "digit", Kind: "classify", Model: "mlp hidden=[128] optimizer=adam rate=0.001", Version: fmt.Sprintf("3.%d", 60000+rows*4/10), Table: "digits",
-		Columns: []tidemill.ColumnStatus{{Name: "pixels", Kind: "bytes", Native: "BLOB"}}, Picture: &tidemill.PictureStatus{Column: "pixels", Width: 28, Height: 28},
-		Counts:   tidemill.Counts{Asked: rows * 6 / 10, Open: rows / 50, Answered: rows*6/10 - rows/50 - 9, Corrected: 31, Unasked: 2, Expired: 9, Late: 4, Learned: 60000 + rows*4/10},
+		Columns: []engine.ColumnStatus{{Name: "pixels", Kind: "bytes", Native: "BLOB"}}, Picture: &engine.PictureStatus{Column: "pixels", Width: 28, Height: 28},
+		Counts:   engine.Counts{Asked: rows * 6 / 10, Open: rows / 50, Answered: rows*6/10 - rows/50 - 9, Corrected: 31, Unasked: 2, Expired: 9, Late: 4, Learned: 60000 + rows*4/10},
 		Coverage: 0.966, LabelDelay: some(2.4),
 	}
 	for c := range 10 {
 		task.Classes = append(task.Classes, fmt.Sprint(c))
 	}
-	task.Curve = append(append([]tidemill.CurvePoint{}, snapshotCurve()...), curve(220, rows*6/10, 0.81, 0.973, 0.112, 0.1, true, 3)...)
+	task.Curve = append(append([]engine.CurvePoint{}, snapshotCurve()...), curve(220, rows*6/10, 0.81, 0.973, 0.112, 0.1, true, 3)...)
 	last := task.Curve[len(task.Curve)-1]
-	task.Scores = []tidemill.ScoreStatus{
+	task.Scores = []engine.ScoreStatus{
 		{Name: "accuracy", Phase: "snapshot", N: 60000, Value: some(0.9512), Rolling: some(0.961), Baselines: map[string]*float64{"majority": some(0.112), "no_change": some(0.1)}},
 		{Name: "accuracy", Phase: "stream", N: task.Counts.Answered, Value: last.Value, Rolling: last.Rolling, Fading: last.Rolling, Baselines: map[string]*float64{"majority": last.Baseline, "no_change": last.NoChange, "frozen": last.Frozen}},
 		{Name: "logloss", Phase: "stream", N: task.Counts.Answered, Value: some(0.142), Rolling: some(0.109), Baselines: map[string]*float64{"majority": some(2.301), "no_change": some(31)}},
@@ -167,17 +168,17 @@ func digits(t testing.TB, now time.Time, rows uint64) *tidemill.Status {
 	for i := range 24 {
 		k := int(rows/7+uint64(i)) % len(m.images)
 		p := m.predict(m.images[k])
-		l := tidemill.LatestStatus{ID: fmt.Sprint(9000 - i), Label: p.Label, Score: p.Score, Version: task.Version, Asked: now.Add(-time.Duration(i) * 900 * time.Millisecond), Picture: m.images[k]}
+		l := engine.LatestStatus{ID: fmt.Sprint(9000 - i), Label: p.Label, Score: p.Score, Version: task.Version, Asked: now.Add(-time.Duration(i) * 900 * time.Millisecond), Picture: m.images[k]}
 		if i > 2 {
 			l.Truth = fmt.Sprint(m.labels[k])
 		}
 		task.Latest = append(task.Latest, l)
 	}
-	st.Tasks = []tidemill.TaskStatus{task}
+	st.Tasks = []engine.TaskStatus{task}
 	return st
 }
 
-func snapshotCurve() []tidemill.CurvePoint {
+func snapshotCurve() []engine.CurvePoint {
 	c := curve(60, 60000, 0.35, 0.951, 0.112, 0.1, false, 1)
 	for i := range c {
 		c[i].Phase, c[i].Event = "snapshot", ""
@@ -186,12 +187,12 @@ func snapshotCurve() []tidemill.CurvePoint {
 }
 
 // flights is the late-flights flow after rows changes.
-func flights(now time.Time, rows uint64) *tidemill.Status {
+func flights(now time.Time, rows uint64) *engine.Status {
 	st := flow("late-flights", now, rows)
 	task := flightTask("late", now, rows, 11)
-	st.Tasks = []tidemill.TaskStatus{task}
+	st.Tasks = []engine.TaskStatus{task}
 	st.Rejected = 3
-	st.Rejects = []tidemill.RejectStatus{
+	st.Rejects = []engine.RejectStatus{
 		{At: now.Add(-80 * time.Second), Task: "late", Position: "7412906733:1:0/2C5E0010", ID: "335912", Table: "flights", Reason: "flights row 335912, column distance: infinite input", Row: map[string]string{"id": "335912", "carrier": "UA", "distance": "Infinity", "origin": "EWR", "dest": "HNL"}},
 		{At: now.Add(-9 * time.Minute), Task: "late", Position: "7412906733:1:0/2B110F20", ID: "298440", Table: "flights", Reason: "flights row 298440, column scheduled_at: more than a day beyond its commit time", Row: map[string]string{"id": "298440", "scheduled_at": "2099-01-01T00:00:00Z"}},
 		{At: now.Add(-31 * time.Minute), Position: "7412906733:1:0/29007788", Table: "flights", Reason: "flights row: 64 bytes where a number belongs", Row: map[string]string{"note": "<img src=x onerror=\"document.title='pwned'\">", "<b>name</b>": "</script><script>document.title='pwned'</script>"}},
@@ -199,23 +200,23 @@ func flights(now time.Time, rows uint64) *tidemill.Status {
 	return st
 }
 
-func flightTask(name string, now time.Time, rows, seed uint64) tidemill.TaskStatus {
-	task := tidemill.TaskStatus{
+func flightTask(name string, now time.Time, rows, seed uint64) engine.TaskStatus {
+	task := engine.TaskStatus{
 		Name: name, Kind: "classify", Model: "logistic optimizer=sgd rate=0.01", Version: fmt.Sprintf("1.%d", rows*4/10), Table: "flights",
-		Columns: []tidemill.ColumnStatus{
+		Columns: []engine.ColumnStatus{
 			{Name: "carrier", Kind: "text", Native: "text", Sample: []string{"UA", "B6", "EV", "DL", "AA"}}, {Name: "origin", Kind: "text", Native: "text", Sample: []string{"EWR", "JFK", "LGA"}},
 			{Name: "dest", Kind: "text", Native: "text", Sample: []string{"HNL", "ORD", "ATL", "LAX"}}, {Name: "distance", Kind: "int", Native: "integer", Sample: []string{"1400", "719"}},
 			{Name: "month", Kind: "int", Native: "integer", Sample: []string{"3"}}, {Name: "scheduled_at", Kind: "time", Native: "timestamptz", Sample: []string{"2013-03-14T17:30:00Z"}},
 			{Name: "charter", Kind: "bool", Native: "boolean", Sample: []string{"false"}},
 		},
 		Classes:  []string{"false", "true"},
-		Counts:   tidemill.Counts{Asked: rows * 6 / 10, Open: 1184, Answered: rows * 4 / 10, Corrected: 12, Unasked: 480, Replaced: 3, Dropped: 7, Expired: 211, Late: 19, Rejected: 3, Learned: rows * 4 / 10},
+		Counts:   engine.Counts{Asked: rows * 6 / 10, Open: 1184, Answered: rows * 4 / 10, Corrected: 12, Unasked: 480, Replaced: 3, Dropped: 7, Expired: 211, Late: 19, Rejected: 3, Learned: rows * 4 / 10},
 		Coverage: 0.871, LabelDelay: some(5*3600 + 900),
 		Curve:     curve(260, rows*4/10, 0.51, 0.742, 0.5, 0.548, true, seed),
 		Confusion: [][]uint64{{rows * 27 / 100, rows * 4 / 100}, {rows * 5 / 100, rows * 4 / 100}},
 	}
 	last := task.Curve[len(task.Curve)-1]
-	task.Scores = []tidemill.ScoreStatus{
+	task.Scores = []engine.ScoreStatus{
 		{Name: "auc", Phase: "stream", N: task.Counts.Answered, Value: last.Value, Rolling: last.Rolling, Baselines: map[string]*float64{"majority": last.Baseline, "no_change": last.NoChange, "frozen": last.Frozen}},
 		{Name: "accuracy", Phase: "stream", N: task.Counts.Answered, Value: some(0.781), Rolling: some(0.794), Baselines: map[string]*float64{"majority": some(0.762), "no_change": some(0.68)}},
 		{Name: "logloss", Phase: "stream", N: task.Counts.Answered, Value: some(0.4712), Rolling: nil, Baselines: map[string]*float64{"majority": some(0.549), "no_change": nil}},
@@ -223,7 +224,7 @@ func flightTask(name string, now time.Time, rows, seed uint64) tidemill.TaskStat
 	r := rand.New(rand.NewPCG(seed, rows/100))
 	for i := range 20 {
 		f := r.Float64()
-		l := tidemill.LatestStatus{ID: fmt.Sprint(336776 - i), Label: fmt.Sprint(f > 0.5), Score: some(math.Max(f, 1-f)), Version: task.Version, Asked: now.Add(-time.Duration(i*i) * 400 * time.Millisecond)}
+		l := engine.LatestStatus{ID: fmt.Sprint(336776 - i), Label: fmt.Sprint(f > 0.5), Score: some(math.Max(f, 1-f)), Version: task.Version, Asked: now.Add(-time.Duration(i*i) * 400 * time.Millisecond)}
 		if i%3 == 2 {
 			l.Truth = fmt.Sprint(r.Float64() > 0.6)
 		}
@@ -234,14 +235,14 @@ func flightTask(name string, now time.Time, rows, seed uint64) tidemill.TaskStat
 		if i%3 == 1 {
 			w = -w
 		}
-		task.Weights = append(task.Weights, tidemill.WeightStatus{Name: n, Value: w})
+		task.Weights = append(task.Weights, engine.WeightStatus{Name: n, Value: w})
 	}
 	task.Warnings = []string{"dep_delay is filled in later: a leak"}
 	return task
 }
 
 // fleet is a flow of fifty tasks of every kind.
-func fleet(now time.Time, rows uint64) *tidemill.Status {
+func fleet(now time.Time, rows uint64) *engine.Status {
 	st := flow("everything", now, rows)
 	for i := range 50 {
 		t := flightTask(fmt.Sprintf("%s-%02d", []string{"late", "churn", "fraud", "price", "load"}[i%5], i), now, rows, uint64(i))
@@ -253,7 +254,7 @@ func fleet(now time.Time, rows uint64) *tidemill.Status {
 			t.Kind, t.Model, t.Confusion, t.Classes = "regress", "tree depth=12", nil, nil
 			t.Curve = curve(200, rows, 41, 18.5, 39, 30, false, uint64(i))
 			last := t.Curve[len(t.Curve)-1]
-			t.Scores = []tidemill.ScoreStatus{{Name: "mae", Phase: "stream", N: rows, Value: last.Value, Rolling: last.Rolling, Baselines: map[string]*float64{"mean": last.Baseline, "no_change": last.NoChange}}}
+			t.Scores = []engine.ScoreStatus{{Name: "mae", Phase: "stream", N: rows, Value: last.Value, Rolling: last.Rolling, Baselines: map[string]*float64{"mean": last.Baseline, "no_change": last.NoChange}}}
 			for j := range t.Latest {
 				t.Latest[j].Label, t.Latest[j].Score = "", some(100+float64(j*7%41))
 				if j > 3 {
@@ -272,16 +273,16 @@ func fleet(now time.Time, rows uint64) *tidemill.Status {
 }
 
 // delayed is the rule of the flights fakes.
-func delayed(t *tidemill.TaskStatus, r tidemill.Row) (tidemill.Prediction, error) {
+func delayed(t *engine.TaskStatus, r tidemill.Row) (engine.Prediction, error) {
 	d, _ := number(r["distance"])
 	p := 1 / (1 + math.Exp(0.001*(d-900)))
 	if r["carrier"] == "EV" {
 		p = math.Sqrt(p)
 	}
 	if t.Kind == "regress" {
-		return tidemill.Prediction{Score: some(d / 10)}, nil
+		return engine.Prediction{Score: some(d / 10)}, nil
 	}
-	return tidemill.Prediction{Label: fmt.Sprint(p > 0.5), Score: some(math.Max(p, 1-p)), Probabilities: map[string]float64{"false": 1 - p, "true": p}}, nil
+	return engine.Prediction{Label: fmt.Sprint(p > 0.5), Score: some(math.Max(p, 1-p)), Probabilities: map[string]float64{"false": 1 - p, "true": p}}, nil
 }
 
 // pictures are some of MNIST's, and the mean of each digit: enough of a model to know a drawn digit.
@@ -336,7 +337,7 @@ var (
 )
 
 // predict is the nearest mean.
-func (m *pictures) predict(p []byte) tidemill.Prediction {
+func (m *pictures) predict(p []byte) engine.Prediction {
 	var logit [10]float64
 	for d := range m.means {
 		for k, x := range p {
@@ -355,7 +356,7 @@ func (m *pictures) predict(p []byte) tidemill.Prediction {
 		logit[d] = math.Exp(logit[d] - top)
 		sum += logit[d]
 	}
-	out := tidemill.Prediction{Label: fmt.Sprint(best), Probabilities: map[string]float64{}}
+	out := engine.Prediction{Label: fmt.Sprint(best), Probabilities: map[string]float64{}}
 	for d := range logit {
 		out.Probabilities[fmt.Sprint(d)] = logit[d] / sum
 	}
@@ -364,20 +365,20 @@ func (m *pictures) predict(p []byte) tidemill.Prediction {
 }
 
 // seeing is the rule of the digits fake.
-func seeing(m *pictures) func(*tidemill.TaskStatus, tidemill.Row) (tidemill.Prediction, error) {
-	return func(t *tidemill.TaskStatus, r tidemill.Row) (tidemill.Prediction, error) {
+func seeing(m *pictures) func(*engine.TaskStatus, tidemill.Row) (engine.Prediction, error) {
+	return func(t *engine.TaskStatus, r tidemill.Row) (engine.Prediction, error) {
 		b, ok := r["pixels"].([]byte)
 		if !ok || len(b) != 784 {
-			return tidemill.Prediction{}, &tidemill.RowError{Table: "digits", Column: "pixels", Reason: fmt.Sprintf("%d bytes are no picture of 28 x 28", len(b))}
+			return engine.Prediction{}, &tidemill.RowError{Table: "digits", Column: "pixels", Reason: fmt.Sprintf("%d bytes are no picture of 28 x 28", len(b))}
 		}
 		return m.predict(b), nil
 	}
 }
 
 func fakeDigits(t testing.TB) *fake {
-	return &fake{now: func() *tidemill.Status { return digits(t, began(), 81204) }, predict: seeing(mnist(t))}
+	return &fake{now: func() *engine.Status { return digits(t, began(), 81204) }, predict: seeing(mnist(t))}
 }
 
 func fakeFlights() *fake {
-	return &fake{now: func() *tidemill.Status { return flights(began(), 141200) }, predict: delayed}
+	return &fake{now: func() *engine.Status { return flights(began(), 141200) }, predict: delayed}
 }

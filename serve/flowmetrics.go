@@ -5,7 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/tidemill/tidemill"
+
+	"github.com/tidemill/tidemill/engine"
 )
 
 // flowMetrics are a Status as metrics, read when Prometheus asks.
@@ -75,7 +76,7 @@ func (m *flowMetrics) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-func taskMetrics(t *tidemill.TaskStatus, count func(string, string, uint64, ...string), gauge func(string, string, float64, ...string)) {
+func taskMetrics(t *engine.TaskStatus, count func(string, string, uint64, ...string), gauge func(string, string, float64, ...string)) {
 	n := &t.Counts
 	gauge("model_info", "Always 1; what the task's model is.", 1, "task", t.Name, "kind", t.Kind, "model", t.Model)
 	for _, c := range []struct {

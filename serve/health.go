@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"reflect"
 
-	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
 // healthz says that the process answers. It asks nothing of the flow: a restart mends no database.
@@ -26,7 +26,7 @@ func (s *server) readyz(w http.ResponseWriter, _ *http.Request) error {
 }
 
 // unready is why a flow cannot predict, or "". A flow whose database is away predicts with what it learned last.
-func unready(st *tidemill.Status) string {
+func unready(st *engine.Status) string {
 	switch st.State {
 	case "streaming":
 		return ""

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
 // prediction is a request as bytes, with headers beside Host and Content-Length.
@@ -190,7 +191,7 @@ type waiting struct {
 	begun, goOn chan struct{}
 }
 
-func (w *waiting) Predict(task string, r tidemill.Row) (tidemill.Prediction, error) {
+func (w *waiting) Predict(task string, r tidemill.Row) (engine.Prediction, error) {
 	close(w.begun)
 	<-w.goOn
 	return w.fake.Predict(task, r)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 	"github.com/tidemill/tidemill/feature"
 	"github.com/tidemill/tidemill/model"
 	"github.com/tidemill/tidemill/score"
@@ -68,10 +69,10 @@ func (d *departures) Changes(ctx context.Context, after tidemill.Position) iter.
 }
 
 // learner starts a flow that learns departures as fast as it can.
-func learner(t testing.TB) *tidemill.Mill {
+func learner(t testing.TB) *engine.Mill {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	mill, err := tidemill.Start(ctx, tidemill.Flow{Name: "late-flights", Source: newDepartures(), Tasks: []tidemill.Task{{
+	mill, err := engine.Start(ctx, tidemill.Flow{Name: "late-flights", Source: newDepartures(), Tasks: []tidemill.Task{{
 		Name: "late", Predict: tidemill.On{Op: tidemill.Insert, Table: "flights"}, Learn: tidemill.On{Op: tidemill.Update, Table: "flights", Label: "arr_delay > 15"},
 		Features: []tidemill.Feature{feature.Numeric("distance", "month", "hour"), feature.OneHot("carrier", "origin", "dest")},
 		Model:    model.Logistic(model.SGD(0.01)), Scores: []tidemill.Score{score.AUC(), score.Accuracy()},

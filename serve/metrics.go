@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
 // tally counts what this package does, and serves it beside what the flow's Status says. Counters of a Status that
@@ -21,7 +21,7 @@ type tally struct {
 	flight   prometheus.Gauge
 	rows     *prometheus.CounterVec
 	handler  http.Handler
-	seen     func() *tidemill.Status
+	seen     func() *engine.Status
 }
 
 // routes are the values of the label route.
@@ -33,7 +33,7 @@ func newTally(s *server) *tally {
 		flight:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "tidemill_http_in_flight_requests", Help: "Requests that are being answered."}),
 		rows:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tidemill_served_predictions_total", Help: "Rows predicted over HTTP, by task."}, []string{"flow", "task"}),
 		seconds:  map[string]prometheus.Observer{},
-		seen:     func() *tidemill.Status { return s.seen().Status },
+		seen:     func() *engine.Status { return s.seen().Status },
 	}
 	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "tidemill_http_request_duration_seconds", Help: "Time from a request's header to the end of its answer, by route.",

@@ -11,7 +11,7 @@ import (
 	"image/png"
 	"strings"
 
-	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
 // maxSide bounds a PNG or JPEG before it is decoded: a small file can claim a huge picture.
@@ -83,7 +83,7 @@ func scale(img image.Image, width, height int) []byte {
 
 // pictureOf is the picture that can be posted and drawn. Where the column holds paths there is none: what is asked is a
 // row with the path, as in the table.
-func pictureOf(t *tidemill.TaskStatus) *tidemill.PictureStatus {
+func pictureOf(t *engine.TaskStatus) *engine.PictureStatus {
 	if t.Picture == nil || t.Picture.Holds == "path" {
 		return nil
 	}
@@ -91,7 +91,7 @@ func pictureOf(t *tidemill.TaskStatus) *tidemill.PictureStatus {
 }
 
 // drawn is what the column holds for the picture that the model is to see as these grey bytes.
-func drawn(grey []byte, pic *tidemill.PictureStatus) (any, error) {
+func drawn(grey []byte, pic *engine.PictureStatus) (any, error) {
 	if pic.Holds != "file" {
 		return grey, nil
 	}
@@ -115,7 +115,7 @@ func drawn(grey []byte, pic *tidemill.PictureStatus) (any, error) {
 const wholePixels = 1 << 16
 
 // pictureFile is what the column holds for a PNG or JPEG.
-func pictureFile(file []byte, pic *tidemill.PictureStatus) (any, error) {
+func pictureFile(file []byte, pic *engine.PictureStatus) (any, error) {
 	if pic.Holds == "file" {
 		if c, _, err := image.DecodeConfig(bytes.NewReader(file)); err == nil && c.Width > 0 && c.Height > 0 && c.Width <= wholePixels/c.Height {
 			return file, nil
@@ -140,7 +140,7 @@ func isFile(b []byte) bool {
 // picture reads a picture column's value: width*height numbers from 0 to 255, flat or in rows; or a text, or {"b64":
 // text}, with a PNG, a JPEG or the grey bytes in base64, or the grey bytes as Postgres prints them (\x…). The result is
 // what the column holds, or nil for null.
-func (p *scanner) picture(pic *tidemill.PictureStatus) (any, error) {
+func (p *scanner) picture(pic *engine.PictureStatus) (any, error) {
 	switch c := p.peek(); {
 	case c == '[':
 		return p.drawn(pic)
@@ -170,7 +170,7 @@ func (p *scanner) picture(pic *tidemill.PictureStatus) (any, error) {
 }
 
 // drawn reads a picture's numbers as what its column holds.
-func (p *scanner) drawn(pic *tidemill.PictureStatus) (any, error) {
+func (p *scanner) drawn(pic *engine.PictureStatus) (any, error) {
 	b, err := p.pixels(pic.Width * pic.Height)
 	if err != nil {
 		return nil, err
@@ -213,7 +213,7 @@ func (p *scanner) pixels(n int) ([]byte, error) {
 	return b, nil
 }
 
-func pictureText(s string, pic *tidemill.PictureStatus) (any, error) {
+func pictureText(s string, pic *engine.PictureStatus) (any, error) {
 	var b []byte
 	var err error
 	if h, ok := strings.CutPrefix(s, `\x`); ok {
@@ -232,7 +232,7 @@ func pictureText(s string, pic *tidemill.PictureStatus) (any, error) {
 }
 
 // pictureBytes takes grey bytes of the right number as they are and decodes everything else.
-func pictureBytes(b []byte, pic *tidemill.PictureStatus) (any, error) {
+func pictureBytes(b []byte, pic *engine.PictureStatus) (any, error) {
 	if len(b) == pic.Width*pic.Height && (pic.Holds != "file" || !isFile(b)) {
 		return drawn(b, pic)
 	}

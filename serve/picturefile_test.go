@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 	"github.com/tidemill/tidemill/feature"
 	"github.com/tidemill/tidemill/model"
 	"github.com/tidemill/tidemill/score"
@@ -78,7 +79,7 @@ func TestPictureFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		src := scans{light}
-		mill, err := tidemill.Start(t.Context(), tidemill.Flow{Name: "sides", Source: src, Tasks: []tidemill.Task{{Name: "side",
+		mill, err := engine.Start(t.Context(), tidemill.Flow{Name: "sides", Source: src, Tasks: []tidemill.Task{{Name: "side",
 			Predict: tidemill.On{Op: tidemill.Insert, Table: "scans"}, Learn: tidemill.On{Op: tidemill.Insert, Table: "scans", Label: "side"},
 			Features: []tidemill.Feature{f}, Model: model.Logistic(model.SGD(0.1)), Scores: []tidemill.Score{score.Accuracy()}}}})
 		if err != nil {

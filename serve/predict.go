@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
+	"github.com/tidemill/tidemill/expr"
 )
 
 // predict is POST /predict/<task>: one row, an array of rows, or a picture.
@@ -48,7 +50,7 @@ func (s *server) predict(w http.ResponseWriter, r *http.Request) error {
 			return bad(err)
 		}
 	}
-	return s.work(t, rows, func(out []tidemill.Prediction) error {
+	return s.work(t, rows, func(out []engine.Prediction) error {
 		buf := s.bodies.Get().(*[]byte)
 		b := (*buf)[:0]
 		if one {
@@ -75,7 +77,7 @@ func (s *server) predict(w http.ResponseWriter, r *http.Request) error {
 
 // rows reads a body: an object is one row, an array of objects is rows; where the task has a picture column an array of
 // numbers is one picture, an array of such arrays pictures, and an array of height arrays of width numbers one picture.
-func (s *server) rows(body string, t *tidemill.TaskStatus) (rows []tidemill.Row, one bool, err error) {
+func (s *server) rows(body string, t *engine.TaskStatus) (rows []tidemill.Row, one bool, err error) {
 	p := &scanner{s: body}
 	pic := pictureOf(t)
 	switch p.peek() {
@@ -120,7 +122,7 @@ func (s *server) rows(body string, t *tidemill.TaskStatus) (rows []tidemill.Row,
 }
 
 // isPicture is true for an array of numbers, and for an array whose first array has the picture's width in numbers.
-func isPicture(body string, pic *tidemill.PictureStatus) bool {
+func isPicture(body string, pic *engine.PictureStatus) bool {
 	p := &scanner{s: body}
 	p.take('[')
 	switch c := p.peek(); {
@@ -134,14 +136,14 @@ func isPicture(body string, pic *tidemill.PictureStatus) bool {
 }
 
 // work predicts rows and hands the answers to use.
-func (s *server) work(t *tidemill.TaskStatus, rows []tidemill.Row, use func([]tidemill.Prediction) error) (err error) {
-	var out []tidemill.Prediction
+func (s *server) work(t *engine.TaskStatus, rows []tidemill.Row, use func([]engine.Prediction) error) (err error) {
+	var out []engine.Prediction
 	if len(rows) == 1 {
-		var p tidemill.Prediction
+		var p engine.Prediction
 		if p, err = s.mill.Predict(t.Name, rows[0]); err != nil {
 			return s.rowFault(t, err)
 		}
-		out = []tidemill.Prediction{p}
+		out = []engine.Prediction{p}
 	} else if len(rows) > 0 {
 		if out, err = s.mill.PredictBatch(t.Name, rows); err != nil {
 			return s.rowFault(t, err)
@@ -155,7 +157,7 @@ func (s *server) work(t *tidemill.TaskStatus, rows []tidemill.Row, use func([]ti
 }
 
 // rowFault adds the nearest column's name to the fault of a row that has an unknown one.
-func (s *server) rowFault(t *tidemill.TaskStatus, err error) error {
+func (s *server) rowFault(t *engine.TaskStatus, err error) error {
 	switch {
 	case errors.Is(err, tidemill.ErrUnknownTask):
 		return unknownTask(s.renew(), t.Name)
@@ -172,7 +174,7 @@ func (s *server) rowFault(t *tidemill.TaskStatus, err error) error {
 			names[i] = t.Columns[i].Name
 			known = known || names[i] == row.Column
 		}
-		if n := tidemill.Nearest(row.Column, names); n != "" && !known {
+		if n := expr.Nearest(row.Column, names); n != "" && !known {
 			text += fmt.Sprintf("; did you mean %q?", n)
 		}
 	}

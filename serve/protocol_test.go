@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
 // The request and the answers of the protocol's own page, with our columns.
@@ -65,7 +66,7 @@ func TestTensorFlowBytes(t *testing.T) {
 	f := fakeFlights()
 	rule := f.predict
 	var seen []any
-	f.predict = func(ts *tidemill.TaskStatus, r tidemill.Row) (tidemill.Prediction, error) {
+	f.predict = func(ts *engine.TaskStatus, r tidemill.Row) (engine.Prediction, error) {
 		seen = append(seen, r["carrier"])
 		return rule(ts, r)
 	}
@@ -185,7 +186,7 @@ func FuzzInfer(f *testing.F) {
 	f.Add(`{"inputs":[{"name":"x","shape":[2147483647,2147483647],"datatype":"FP16","data":[]}]}`, []byte{})
 	s := newServer(fakeFlights(), Config{})
 	late := &flights(began(), 100).Tasks[0]
-	late.Picture = &tidemill.PictureStatus{Column: "pixels", Width: 28, Height: 28}
+	late.Picture = &engine.PictureStatus{Column: "pixels", Width: 28, Height: 28}
 	f.Fuzz(func(t *testing.T, head string, tail []byte) {
 		a, err := parseAsked(head, tail)
 		if err != nil {
@@ -230,7 +231,7 @@ func TestInferPicture(t *testing.T) {
 func TestTensorFlowServing(t *testing.T) {
 	f := fakeFlights()
 	now := f.now
-	f.become(func() *tidemill.Status {
+	f.become(func() *engine.Status {
 		st := now()
 		price := st.Tasks[0]
 		price.Name, price.Kind, price.Classes = "price", "regress", nil

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
 // Answered is one question with its truth, as the predictions table keeps it: what the pictures of a report that a
@@ -29,7 +29,7 @@ type Answered struct {
 // Report writes one HTML file about a run: no script, nothing loaded from elsewhere, readable as long as there are
 // browsers. answers are by task and may be nil; with them come ROC, precision and recall, calibration, label delays, and
 // examples of right and wrong.
-func Report(w io.Writer, st *tidemill.Status, answers map[string][]Answered) error {
+func Report(w io.Writer, st *engine.Status, answers map[string][]Answered) error {
 	p := &paper{}
 	p.write(`<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">`,
 		`<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">`,
@@ -156,7 +156,7 @@ func (p *paper) figures(pairs ...string) {
 	p.write(`</dl>`)
 }
 
-func (p *paper) task(t *tidemill.TaskStatus, answers []Answered) {
+func (p *paper) task(t *engine.TaskStatus, answers []Answered) {
 	p.write(`<section><h2>`, esc(t.Name), ` <small>`, esc(t.Kind), ` · `, esc(t.Model), ` · version `, esc(t.Version), `</small></h2>`)
 	for _, w := range t.Warnings {
 		p.write(`<p class="warn">`, esc(w), `</p>`)
@@ -195,7 +195,7 @@ func (p *paper) task(t *tidemill.TaskStatus, answers []Answered) {
 	p.write(`</section>`)
 }
 
-func (p *paper) scores(t *tidemill.TaskStatus) {
+func (p *paper) scores(t *engine.TaskStatus) {
 	if len(t.Scores) == 0 {
 		return
 	}
@@ -214,7 +214,7 @@ func (p *paper) scores(t *tidemill.TaskStatus) {
 	}
 	p.write(`<th>answers</th></tr>`)
 	for _, s := range t.Scores {
-		if s.Name == "confusion" && slices.ContainsFunc(t.Scores, func(x tidemill.ScoreStatus) bool { return x.Name == "accuracy" && x.Phase == s.Phase }) {
+		if s.Name == "confusion" && slices.ContainsFunc(t.Scores, func(x engine.ScoreStatus) bool { return x.Name == "accuracy" && x.Phase == s.Phase }) {
 			continue // a matrix, drawn below; its one figure is the accuracy
 		}
 		p.write(`<tr><td>`, esc(s.Name), `</td><td>`, esc(s.Phase), `</td><td><b>`, figure(s.Value), `</b></td><td><b>`, figure(s.Rolling), `</b></td>`)
@@ -227,7 +227,7 @@ func (p *paper) scores(t *tidemill.TaskStatus) {
 }
 
 // curve draws the first score's learning curve, a plot for each phase: counting begins anew with each.
-func (p *paper) curve(t *tidemill.TaskStatus) {
+func (p *paper) curve(t *engine.TaskStatus) {
 	if len(t.Scores) == 0 {
 		return
 	}
@@ -257,7 +257,7 @@ func (p *paper) curve(t *tidemill.TaskStatus) {
 	p.write(`</div>`)
 }
 
-func (p *paper) confusion(t *tidemill.TaskStatus) {
+func (p *paper) confusion(t *engine.TaskStatus) {
 	if len(t.Confusion) == 0 || len(t.Confusion) > 40 {
 		return
 	}
@@ -299,7 +299,7 @@ func (p *paper) confusion(t *tidemill.TaskStatus) {
 	p.write(`</table></div>`)
 }
 
-func (p *paper) weights(t *tidemill.TaskStatus) {
+func (p *paper) weights(t *engine.TaskStatus) {
 	top := 0.0
 	for _, w := range t.Weights {
 		top = max(top, math.Abs(w.Value))
@@ -319,7 +319,7 @@ func (p *paper) weights(t *tidemill.TaskStatus) {
 	p.write(`</table>`)
 }
 
-func (p *paper) rejects(st *tidemill.Status) {
+func (p *paper) rejects(st *engine.Status) {
 	if len(st.Rejects) == 0 {
 		return
 	}

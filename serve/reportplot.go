@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
 // line is one line of a plot; class is its style.
@@ -113,7 +113,7 @@ func corners() line { return line{"", "none", [][2]float64{{0, 0}, {1, 1}}} }
 
 // answered draws what needs single answers: ROC, precision and recall, calibration, label delays; prediction against
 // truth for numbers.
-func (p *paper) answered(t *tidemill.TaskStatus, answers []Answered) {
+func (p *paper) answered(t *engine.TaskStatus, answers []Answered) {
 	if len(answers) < 2 {
 		return
 	}
@@ -166,7 +166,7 @@ type outcome struct {
 
 // ranking draws ROC and precision against recall, one class against the rest: true or 1 or the second of two classes, or each of the
 // up to five commonest.
-func (p *paper) ranking(t *tidemill.TaskStatus, answers []Answered) {
+func (p *paper) ranking(t *engine.TaskStatus, answers []Answered) {
 	n := map[string]int{}
 	for _, a := range answers {
 		n[a.Truth]++

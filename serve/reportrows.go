@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
 // scattered is how many points a scatter plot has.
@@ -60,7 +60,7 @@ func (p *paper) misses(answers []Answered) {
 }
 
 // centres is the table of a clustering's centres.
-func (p *paper) centres(t *tidemill.TaskStatus) {
+func (p *paper) centres(t *engine.TaskStatus) {
 	if len(t.Centres) == 0 || len(t.Centres[0]) > 64 {
 		return
 	}
@@ -84,7 +84,7 @@ func (p *paper) centres(t *tidemill.TaskStatus) {
 }
 
 // examples shows answers: of classes the newest right and wrong ones, of numbers those that are furthest off and nearest.
-func (p *paper) examples(t *tidemill.TaskStatus, answers []Answered) {
+func (p *paper) examples(t *engine.TaskStatus, answers []Answered) {
 	if answers == nil {
 		for _, l := range t.Latest {
 			if l.Truth != "" {
@@ -125,11 +125,11 @@ func (p *paper) examples(t *tidemill.TaskStatus, answers []Answered) {
 	}
 }
 
-func (p *paper) pictured(t *tidemill.TaskStatus, a Answered) bool {
+func (p *paper) pictured(t *engine.TaskStatus, a Answered) bool {
 	return t.Picture != nil && len(a.Picture) > 0 && len(a.Picture) == t.Picture.Width*t.Picture.Height
 }
 
-func (p *paper) pictures(t *tidemill.TaskStatus, some []Answered, right bool) {
+func (p *paper) pictures(t *engine.TaskStatus, some []Answered, right bool) {
 	p.write(`<ul class="examples">`)
 	for _, a := range some {
 		p.write(`<li>`)

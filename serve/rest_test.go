@@ -22,6 +22,7 @@ import (
 	"testing"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
 // ask sends one request; want is the status code.
@@ -293,7 +294,7 @@ func TestReady(t *testing.T) {
 	f := fakeFlights()
 	is := func(state string, done bool, want int) {
 		t.Helper()
-		f.become(func() *tidemill.Status {
+		f.become(func() *engine.Status {
 			st := flights(began(), 100)
 			st.State, st.Snapshot.Done = state, done
 			return st
@@ -339,7 +340,7 @@ func TestBodyLimits(t *testing.T) {
 func TestInFlight(t *testing.T) {
 	f := fakeFlights()
 	enter, leave := make(chan bool), make(chan bool)
-	f.predict = func(ts *tidemill.TaskStatus, r tidemill.Row) (tidemill.Prediction, error) {
+	f.predict = func(ts *engine.TaskStatus, r tidemill.Row) (engine.Prediction, error) {
 		enter <- true
 		<-leave
 		return delayed(ts, r)
@@ -476,8 +477,8 @@ func TestConfig(t *testing.T) {
 // What is not the row's fault is no 400.
 func TestUnexpectedFault(t *testing.T) {
 	f := fakeFlights()
-	f.predict = func(*tidemill.TaskStatus, tidemill.Row) (tidemill.Prediction, error) {
-		return tidemill.Prediction{}, errors.New("the disk is on fire")
+	f.predict = func(*engine.TaskStatus, tidemill.Row) (engine.Prediction, error) {
+		return engine.Prediction{}, errors.New("the disk is on fire")
 	}
 	if got := ask(t, Handler(f, Config{}), "POST", "/predict/late", `{"distance":5}`, 500); !strings.Contains(got, "on fire") {
 		t.Error(got)

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
+	"github.com/tidemill/tidemill/expr"
 )
 
 // server is what the paths share.
@@ -161,9 +163,9 @@ func (w *watched) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // view is a Status with an index, kept for up to a second: predictions look up their task in it.
 type view struct {
-	*tidemill.Status
+	*engine.Status
 	at    time.Time
-	tasks map[string]*tidemill.TaskStatus
+	tasks map[string]*engine.TaskStatus
 }
 
 // viewAge is how old a view may be.
@@ -190,7 +192,7 @@ func (s *server) seen() *view {
 // renew makes a view now.
 func (s *server) renew() *view {
 	st := s.mill.Status()
-	v := &view{Status: st, at: time.Now(), tasks: make(map[string]*tidemill.TaskStatus, len(st.Tasks))}
+	v := &view{Status: st, at: time.Now(), tasks: make(map[string]*engine.TaskStatus, len(st.Tasks))}
 	for i := range st.Tasks {
 		v.tasks[st.Tasks[i].Name] = &st.Tasks[i]
 	}
@@ -199,7 +201,7 @@ func (s *server) renew() *view {
 }
 
 // task is the task of that name.
-func (s *server) task(name string) (*tidemill.TaskStatus, error) {
+func (s *server) task(name string) (*engine.TaskStatus, error) {
 	v := s.seen()
 	if t := v.tasks[name]; t != nil {
 		return t, nil
@@ -212,7 +214,7 @@ func unknownTask(v *view, name string) error {
 	for i := range v.Tasks {
 		names[i] = v.Tasks[i].Name
 	}
-	if n := tidemill.Nearest(name, names); n != "" {
+	if n := expr.Nearest(name, names); n != "" {
 		return fault(http.StatusNotFound, "no task is called %q; did you mean %q?", clip(name), n)
 	}
 	if len(names) > 10 {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
 // inUse is the memory that the process needs, after a collection.
@@ -87,7 +88,7 @@ func TestTenThousandConnections(t *testing.T) {
 // As many watchers as may watch, none of whom reads: each is let go, holds up nobody, and frees its place.
 func TestDeafWatchers(t *testing.T) {
 	big := strings.Repeat("x", 24<<20) // more than the sockets' buffers take
-	f := &fake{now: func() *tidemill.Status {
+	f := &fake{now: func() *engine.Status {
 		st := flights(time.Now(), 5000)
 		st.Error = big
 		return st
@@ -189,7 +190,7 @@ func TestManyWatchers(t *testing.T) {
 // waits for them.
 func TestHundredThousandRows(t *testing.T) {
 	st := flights(time.Now(), 5000)
-	f := &fake{now: func() *tidemill.Status { return st }, predict: delayed}
+	f := &fake{now: func() *engine.Status { return st }, predict: delayed}
 	body := "[" + strings.Repeat(`{"distance":1400,"carrier":"UA"},`, 99999) + `{"distance":1}]`
 	post := func(url string) (int, string) {
 		r, err := http.Post(url+"/predict/late", "application/json", strings.NewReader(body))
@@ -238,7 +239,7 @@ func TestGracefulStop(t *testing.T) {
 	begun, go_on := make(chan struct{}), make(chan struct{})
 	f := fakeFlights()
 	rule := f.predict
-	f.predict = func(ts *tidemill.TaskStatus, r tidemill.Row) (tidemill.Prediction, error) {
+	f.predict = func(ts *engine.TaskStatus, r tidemill.Row) (engine.Prediction, error) {
 		begun <- struct{}{}
 		<-go_on
 		return rule(ts, r)

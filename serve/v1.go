@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
 // TensorFlow Serving's REST API, tensorflow.org/tfx/serving/api_rest, and the two paths that KServe v1 adds to it. A model
@@ -159,7 +160,7 @@ func (s *server) v1Predict(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return bad(err)
 	}
-	return s.work(t, rows, func(out []tidemill.Prediction) error {
+	return s.work(t, rows, func(out []engine.Prediction) error {
 		b := []byte(`{"predictions":[`)
 		if instances == "" {
 			b = appendColumns([]byte(`{"outputs":`), t, out)
@@ -207,7 +208,7 @@ func appendWide(b []byte, f []float64) []byte {
 }
 
 // appendColumns appends the answers as columns.
-func appendColumns(b []byte, t *tidemill.TaskStatus, out []tidemill.Prediction) []byte {
+func appendColumns(b []byte, t *engine.TaskStatus, out []engine.Prediction) []byte {
 	names := outputs(t)
 	if len(names) > 1 {
 		b = append(b, `{"`+names[0].name+`":`...)
@@ -283,7 +284,7 @@ func (s *server) v1Examples(w http.ResponseWriter, r *http.Request) error {
 			}
 		}
 	}
-	return s.work(t, rows, func(out []tidemill.Prediction) error {
+	return s.work(t, rows, func(out []engine.Prediction) error {
 		b := []byte(`{"results":[`)
 		for i := range out {
 			if i > 0 {

@@ -7,11 +7,12 @@ import (
 	"unicode/utf8"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
 // instances reads an array of rows: objects by column; or, for a task with one column or a picture column, the bare
 // values of it.
-func (s *server) instances(t *tidemill.TaskStatus, text string) ([]tidemill.Row, error) {
+func (s *server) instances(t *engine.TaskStatus, text string) ([]tidemill.Row, error) {
 	p := &scanner{s: text}
 	if p.peek() != '[' {
 		return nil, p.unexpected("instances, an array of rows")
@@ -40,7 +41,7 @@ func (s *server) instances(t *tidemill.TaskStatus, text string) ([]tidemill.Row,
 }
 
 // fields reads one row.
-func (p *scanner) fields(r tidemill.Row, t *tidemill.TaskStatus) error {
+func (p *scanner) fields(r tidemill.Row, t *engine.TaskStatus) error {
 	return p.each(func(name string) (err error) {
 		if _, twice := r[name]; twice {
 			return p.fail("column %q twice", clip(name))
@@ -51,7 +52,7 @@ func (p *scanner) fields(r tidemill.Row, t *tidemill.TaskStatus) error {
 }
 
 // scalar reads a value, or {"b64": "text"}, which is how TensorFlow Serving writes bytes: of a text column they are its text.
-func (p *scanner) scalar(name string, t *tidemill.TaskStatus) (any, error) {
+func (p *scanner) scalar(name string, t *engine.TaskStatus) (any, error) {
 	if p.peek() != '{' || !p.b64() {
 		return p.value()
 	}
@@ -83,7 +84,7 @@ func (p *scanner) scalar(name string, t *tidemill.TaskStatus) (any, error) {
 }
 
 // field reads one column's value. TensorFlow Serving's clients wrap a scalar as [x] where the signature has shape [-1, 1].
-func (p *scanner) field(name string, t *tidemill.TaskStatus) (any, error) {
+func (p *scanner) field(name string, t *engine.TaskStatus) (any, error) {
 	if pic := pictureOf(t); pic != nil && name == pic.Column {
 		return p.picture(pic)
 	}
@@ -112,7 +113,7 @@ func (p *scanner) b64() bool {
 }
 
 // lone is the column that a bare value is of.
-func lone(t *tidemill.TaskStatus) string {
+func lone(t *engine.TaskStatus) string {
 	switch {
 	case pictureOf(t) != nil:
 		return t.Picture.Column
@@ -123,7 +124,7 @@ func lone(t *tidemill.TaskStatus) string {
 }
 
 // columns reads an object of arrays by column, or the bare array of the one column there is.
-func (s *server) columns(t *tidemill.TaskStatus, text string) ([]tidemill.Row, error) {
+func (s *server) columns(t *engine.TaskStatus, text string) ([]tidemill.Row, error) {
 	p := &scanner{s: text}
 	var rows []tidemill.Row
 	column := func(name string, first bool) error {

@@ -6,7 +6,7 @@ import (
 	"runtime/debug"
 	"strings"
 
-	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
 // Open Inference Protocol v2, the REST half: github.com/kserve/open-inference-protocol, with the extensions of Triton
@@ -61,7 +61,7 @@ func (s *server) v2Server(w http.ResponseWriter, _ *http.Request) error {
 
 // versioned is the task of a path and refuses a version that is not served. A version is start.learned; the start alone
 // names it too, so that a client can keep to one fresh start while the model learns on.
-func (s *server) versioned(r *http.Request) (*tidemill.TaskStatus, error) {
+func (s *server) versioned(r *http.Request) (*engine.TaskStatus, error) {
 	t, err := s.task(r.PathValue("task"))
 	if err != nil {
 		return nil, err
@@ -179,7 +179,7 @@ type output struct {
 }
 
 // outputs are the tensors of a kind of task, in the order in which they are sent.
-func outputs(t *tidemill.TaskStatus) []output {
+func outputs(t *engine.TaskStatus) []output {
 	switch t.Kind {
 	case "regress":
 		return []output{{"prediction", "FP64", false}}
@@ -192,7 +192,7 @@ func outputs(t *tidemill.TaskStatus) []output {
 }
 
 // wideOf is a prediction's row of a wide tensor: its probabilities in the order of names, or its values.
-func wideOf(p *tidemill.Prediction, names []string) []float64 {
+func wideOf(p *engine.Prediction, names []string) []float64 {
 	if p.Probabilities == nil {
 		return p.Values
 	}

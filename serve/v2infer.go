@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
 // tensor is one input: its rows are not cut out yet.
@@ -67,7 +67,7 @@ func (s *server) v2Infer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return bad(err)
 	}
-	return s.work(t, rows, func(p []tidemill.Prediction) error {
+	return s.work(t, rows, func(p []engine.Prediction) error {
 		head, tail := appendInference(nil, t, a, outs, p)
 		if tail != nil {
 			w.Header().Set("Inference-Header-Content-Length", strconv.Itoa(len(head)))
@@ -243,7 +243,7 @@ type chosen struct {
 }
 
 // choose resolves the requested outputs; none means all.
-func choose(t *tidemill.TaskStatus, a *asked) ([]chosen, error) {
+func choose(t *engine.TaskStatus, a *asked) ([]chosen, error) {
 	all := outputs(t)
 	var c []chosen
 	if len(a.outputs) == 0 {
@@ -267,7 +267,7 @@ next:
 }
 
 // appendInference appends the answer's JSON, and to tail what goes in binary.
-func appendInference(dst []byte, t *tidemill.TaskStatus, a *asked, outs []chosen, p []tidemill.Prediction) (head, tail []byte) {
+func appendInference(dst []byte, t *engine.TaskStatus, a *asked, outs []chosen, p []engine.Prediction) (head, tail []byte) {
 	version, through, when := t.Version, "", time.Time{}
 	names := t.Classes
 	if len(p) > 0 {
@@ -338,7 +338,7 @@ func appendInference(dst []byte, t *tidemill.TaskStatus, a *asked, outs []chosen
 	return append(dst, "]}"...), tail
 }
 
-func appendData(dst []byte, o output, names []string, p []tidemill.Prediction) []byte {
+func appendData(dst []byte, o output, names []string, p []engine.Prediction) []byte {
 	n := len(dst)
 	comma := func() {
 		if len(dst) > n {
@@ -364,7 +364,7 @@ func appendData(dst []byte, o output, names []string, p []tidemill.Prediction) [
 }
 
 // appendBinary appends little-endian numbers; texts with their length in four bytes before them.
-func appendBinary(dst []byte, o output, names []string, p []tidemill.Prediction) []byte {
+func appendBinary(dst []byte, o output, names []string, p []engine.Prediction) []byte {
 	for i := range p {
 		switch {
 		case o.wide:

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
 // width is the bytes of one element of each datatype; 0 for BYTES.
@@ -28,7 +29,7 @@ func width(datatype string) (int, bool) {
 
 // tensorRows makes rows of the inputs: the first axis counts the rows, and a column has one element per row. A picture
 // column has its width*height numbers per row, or one text with the picture.
-func (s *server) tensorRows(t *tidemill.TaskStatus, inputs []tensor) ([]tidemill.Row, error) {
+func (s *server) tensorRows(t *engine.TaskStatus, inputs []tensor) ([]tidemill.Row, error) {
 	n := 1
 	if len(inputs[0].shape) > 0 {
 		n = inputs[0].shape[0]

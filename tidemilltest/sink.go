@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
 // SinkHarness says how to open a sink and how to look at what it told.
@@ -105,7 +106,7 @@ func (s *sinkTest) resume(r tidemill.Resumption) (tidemill.Sink, error) {
 	s.Helper()
 	k := s.target.Open(s.T)
 	s.Cleanup(func() { _ = k.Close() })
-	return k, tidemill.ResumeSink(s.Context(), k, r)
+	return k, engine.ResumeSink(s.Context(), k, r)
 }
 
 func (s *sinkTest) write(k tidemill.Sink, out ...tidemill.Output) {

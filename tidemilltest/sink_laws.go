@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
 func (s *sinkTest) fields() {
@@ -275,7 +276,7 @@ func (s *sinkTest) startsOver() {
 	k := s.open(2, tidemill.Mark{})
 	s.write(k, predicted(1, "a"), predicted(2, "b"), predicted(3, "c"))
 	s.mark(k)
-	if err := tidemill.ResumeSink(s.Context(), k, tidemill.Resumption{Flow: sinkFlow, Term: 2, After: tidemill.Mark{Term: 2}}); err != nil {
+	if err := engine.ResumeSink(s.Context(), k, tidemill.Resumption{Flow: sinkFlow, Term: 2, After: tidemill.Mark{Term: 2}}); err != nil {
 		s.Fatalf("Resume again: %v", err)
 	}
 	o := predicted(1, "d")

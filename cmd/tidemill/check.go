@@ -12,6 +12,7 @@ import (
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/config"
+	"github.com/tidemill/tidemill/engine"
 	"github.com/tidemill/tidemill/store"
 )
 
@@ -101,7 +102,7 @@ func (a *app) check(ctx context.Context, path string, connect, asJSON bool) erro
 func engineRules(ctx context.Context, f *config.File) config.Errors {
 	flow := f.Flow
 	flow.Store = store.Memory()
-	_, err := tidemill.Open(ctx, flow)
+	_, err := engine.Open(ctx, flow)
 	if err == nil || errors.Is(err, tidemill.ErrNotReady) {
 		return nil
 	}

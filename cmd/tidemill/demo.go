@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/demo"
+	"github.com/tidemill/tidemill/expr"
 )
 
 func (a *app) demoCommand() *cobra.Command {
@@ -32,7 +32,7 @@ In PostgreSQL it replaces no table that a demo has not made.`,
 			if len(args) != 1 {
 				return usage("it is called as: tidemill demo NAME, with one of %s", names)
 			}
-			if near := tidemill.Nearest(args[0], demo.Names()); near != "" {
+			if near := expr.Nearest(args[0], demo.Names()); near != "" {
 				return usage("there is no demo %q; the nearest is %q", args[0], near)
 			}
 			return usage("there is no demo %q; there are %s", args[0], names)

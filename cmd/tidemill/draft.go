@@ -8,6 +8,7 @@ import (
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/config"
+	"github.com/tidemill/tidemill/expr"
 )
 
 // flow writes the flow file.
@@ -331,7 +332,7 @@ func yamlWord(s string) string {
 
 // quoteExpr is a column's name in an expression.
 func quoteExpr(name string) string {
-	if e, err := tidemill.ParseExpr(name); err == nil {
+	if e, err := expr.Parse(name); err == nil {
 		if c := e.Columns(); len(c) == 1 && c[0] == name && e.String() == name {
 			return name
 		}

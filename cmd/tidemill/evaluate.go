@@ -15,6 +15,8 @@ import (
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/config"
 	"github.com/tidemill/tidemill/connector/file"
+	"github.com/tidemill/tidemill/engine"
+	"github.com/tidemill/tidemill/expr"
 )
 
 type evaluateOptions struct {
@@ -95,7 +97,7 @@ func (a *app) evaluate(ctx context.Context, path string, o evaluateOptions) erro
 		flow.Rejects = &drop{}
 	}
 	began := time.Now()
-	mill, err := tidemill.Start(ctx, flow)
+	mill, err := engine.Start(ctx, flow)
 	if err == nil {
 		p := a.newProgress(mill, o.json || a.log == "json")
 		err = mill.Wait()
@@ -188,7 +190,7 @@ func newRerun(tasks []tidemill.Task, o evaluateOptions) (*rerun, error) {
 			if on == &t.Evaluate {
 				on.Op |= tidemill.Insert
 			}
-			e, err := tidemill.ParseExpr(on.Label)
+			e, err := expr.Parse(on.Label)
 			if err != nil {
 				return nil, err
 			}
@@ -344,7 +346,7 @@ func (s *rerun) delayText() string {
 }
 
 // evaluationText is the result for people.
-func evaluationText(r *evaluation, src *rerun, s *tidemill.Status) string {
+func evaluationText(r *evaluation, src *rerun, s *engine.Status) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s rows, %s answers", r.Data, count(uint64(r.Rows)), count(uint64(src.answers)))
 	if src.span > 0 {

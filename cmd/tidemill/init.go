@@ -23,6 +23,7 @@ import (
 	"github.com/tidemill/tidemill/connector/file"
 	"github.com/tidemill/tidemill/connector/postgres"
 	"github.com/tidemill/tidemill/connector/sqlite"
+	"github.com/tidemill/tidemill/expr"
 )
 
 func (a *app) initCommand() *cobra.Command {
@@ -93,7 +94,7 @@ func (a *app) initFlow(ctx context.Context, where, table, label string) error {
 			names = append(names, c.Name)
 		}
 		mend := "its columns are " + strings.Join(names, ", ")
-		if near := tidemill.Nearest(label, names); near != "" {
+		if near := expr.Nearest(label, names); near != "" {
 			mend = fmt.Sprintf("the nearest is %q", near)
 		}
 		return usage("table %s has no column %q; %s", best.table, label, mend)
@@ -207,7 +208,7 @@ func openPostgres(ctx context.Context, url, table string) (*database, []*tidemil
 	}
 	tables, err := postgres.Source(url, names...).Tables(ctx)
 	if err != nil {
-		if near := tidemill.Nearest(table, all); table != "" && near != "" {
+		if near := expr.Nearest(table, all); table != "" && near != "" {
 			err = fmt.Errorf("%w; the nearest is %q", err, near)
 		}
 		return nil, nil, &failure{exitEnvironment, err}

@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/config"
+	"github.com/tidemill/tidemill/expr"
 )
 
 func (a *app) kindsCommand() *cobra.Command {
@@ -65,7 +65,7 @@ func (a *app) explainKind(name string) error {
 	if found {
 		return nil
 	}
-	if near := tidemill.Nearest(name, names); near != "" {
+	if near := expr.Nearest(name, names); near != "" {
 		return usage("there is no kind %q; the nearest is %q", name, near)
 	}
 	sort.Strings(names)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/config"
+	"github.com/tidemill/tidemill/expr"
 )
 
 func main() {
@@ -156,7 +157,7 @@ func unknownCommand(c *cobra.Command, args []string) error {
 	for _, x := range c.Commands() {
 		names = append(names, x.Name())
 	}
-	if near := tidemill.Nearest(args[0], names); near != "" {
+	if near := expr.Nearest(args[0], names); near != "" {
 		return usage("%s has no command %q; the nearest is %q", c.CommandPath(), args[0], near)
 	}
 	return usage("%s has no command %q; see `%s --help`", c.CommandPath(), args[0], c.CommandPath())

@@ -11,8 +11,8 @@ import (
 	"math"
 	"strings"
 
-	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/config"
+	"github.com/tidemill/tidemill/engine"
 )
 
 // picture is the column of a task that holds one.
@@ -26,7 +26,7 @@ type picture struct {
 // pictureOf is the picture of the i-th task; nil where no feature reads one, or reads it from a path that the row gives.
 func pictureOf(f *config.File, i int) *picture {
 	for _, x := range f.Flow.Tasks[i].Features {
-		if p := tidemill.PictureOf(x); p != nil && p.Holds != "path" {
+		if p := engine.PictureOf(x); p != nil && p.Holds != "path" {
 			return &picture{column: p.Column, width: p.Width, height: p.Height, encoded: p.Holds == "file", inverted: p.Inverted}
 		}
 	}

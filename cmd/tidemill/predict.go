@@ -16,6 +16,8 @@ import (
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/config"
+	"github.com/tidemill/tidemill/engine"
+	"github.com/tidemill/tidemill/expr"
 	"github.com/tidemill/tidemill/serve"
 	"github.com/tidemill/tidemill/terminal"
 )
@@ -75,13 +77,13 @@ func (a *app) predict(ctx context.Context, path, rowPath string, o predictOption
 	if o.url != "" {
 		l = newRemote(ctx, strings.TrimRight(o.url, "/"), tokenOf(f, o.token))
 	} else {
-		r, err := tidemill.Open(ctx, f.Flow)
+		r, err := engine.Open(ctx, f.Flow)
 		if err != nil {
 			return a.hint(path, placed(f, err))
 		}
 		l = r
 	}
-	var out []tidemill.Prediction
+	var out []engine.Prediction
 	for n, row := range in.rows {
 		p, err := l.Predict(o.task, row)
 		if err != nil {
@@ -109,12 +111,12 @@ func (a *app) predict(ctx context.Context, path, rowPath string, o predictOption
 }
 
 // printPredictions prints what the server would answer, an object or an array of them.
-func (a *app) printPredictions(l learner, task string, out []tidemill.Prediction, one bool) error {
+func (a *app) printPredictions(l learner, task string, out []engine.Prediction, one bool) error {
 	s := l.Status()
 	if s == nil {
 		return &failure{exitEnvironment, errors.New("the server tells nothing of its tasks")}
 	}
-	i := slices.IndexFunc(s.Tasks, func(t tidemill.TaskStatus) bool { return t.Name == task })
+	i := slices.IndexFunc(s.Tasks, func(t engine.TaskStatus) bool { return t.Name == task })
 	if i < 0 {
 		return &failure{exitEnvironment, fmt.Errorf("the server no longer has a task %q", task)}
 	}
@@ -149,7 +151,7 @@ func taskIndex(f *config.File, name string) (int, error) {
 		}
 		names = append(names, f.Flow.Tasks[i].Name)
 	}
-	if near := tidemill.Nearest(name, names); near != "" {
+	if near := expr.Nearest(name, names); near != "" {
 		return 0, usage("there is no task %q; the nearest is %q", name, near)
 	}
 	return 0, usage("there is no task %q; there are %s", name, strings.Join(names, ", "))
@@ -278,7 +280,7 @@ func jsonPlace(data []byte, err error) error {
 	return fmt.Errorf("line %d, column %d: %w", 1+bytes.Count(before, []byte("\n")), len(before)-bytes.LastIndexByte(before, '\n')-1, err)
 }
 
-func (a *app) printPrediction(p *tidemill.Prediction, grey []byte, pic *picture) {
+func (a *app) printPrediction(p *engine.Prediction, grey []byte, pic *picture) {
 	lines := predictionLines(p)
 	if grey != nil {
 		lines = terminal.Beside(terminal.Picture(grey, pic.width, pic.height, a.colour(a.out)), pic.width, lines)
@@ -291,7 +293,7 @@ func (a *app) printPrediction(p *tidemill.Prediction, grey []byte, pic *picture)
 // maxClasses is how many probabilities are printed.
 const maxClasses = 12
 
-func predictionLines(p *tidemill.Prediction) []string {
+func predictionLines(p *engine.Prediction) []string {
 	lines := []string{"prediction " + p.Label}
 	if p.Probabilities == nil && p.Score != nil && len(p.Values) != 1 {
 		lines[0] += fmt.Sprintf(" (%s)", number(*p.Score))

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 	"github.com/tidemill/tidemill/terminal"
 )
 
@@ -20,7 +21,7 @@ func (p *progress) stop() {
 	<-p.end
 }
 
-func (a *app) newProgress(mill *tidemill.Mill, quiet bool) *progress {
+func (a *app) newProgress(mill *engine.Mill, quiet bool) *progress {
 	p := &progress{make(chan struct{}), make(chan struct{})}
 	if quiet {
 		close(p.end)
@@ -68,7 +69,7 @@ type pace struct {
 }
 
 // see notes how far the flow is at a time, and tells whether it has moved.
-func (p *pace) see(s *tidemill.Status, now time.Time) (moved bool) {
+func (p *pace) see(s *engine.Status, now time.Time) (moved bool) {
 	done, of := s.Stream.Rows, [3]uint64{2: 1}
 	if !s.Snapshot.Done {
 		done, _ = s.Snapshot.Work()
@@ -92,7 +93,7 @@ func (p *pace) see(s *tidemill.Status, now time.Time) (moved bool) {
 }
 
 // progressText is the line; drawn has a bar where the end is known.
-func progressText(s *tidemill.Status, rate float64, drawn bool) string {
+func progressText(s *engine.Status, rate float64, drawn bool) string {
 	var b strings.Builder
 	b.WriteString(s.State + ": ")
 	phase := &s.Snapshot

@@ -4,30 +4,30 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
 func TestProgressText(t *testing.T) {
 	rolling := 0.9314
-	tasks := []tidemill.TaskStatus{{Name: "late", Scores: []tidemill.ScoreStatus{{Name: "auc", Phase: "snapshot", N: 100, Rolling: &rolling}}}}
+	tasks := []engine.TaskStatus{{Name: "late", Scores: []engine.ScoreStatus{{Name: "auc", Phase: "snapshot", N: 100, Rolling: &rolling}}}}
 	for _, c := range []struct {
-		s     tidemill.Status
+		s     engine.Status
 		rate  float64
 		drawn bool
 		want  string
 	}{
-		{tidemill.Status{State: "snapshot", Snapshot: tidemill.PhaseStatus{Rows: 2500000, Total: 10000000}}, 500000, false,
+		{engine.Status{State: "snapshot", Snapshot: engine.PhaseStatus{Rows: 2500000, Total: 10000000}}, 500000, false,
 			"snapshot: 2,500,000 of about 10,000,000 rows, 25 %, 500,000/s, 15 s left"},
-		{tidemill.Status{State: "snapshot", Snapshot: tidemill.PhaseStatus{Rows: 2500000, Total: 10000000}, Tasks: tasks}, 1000, true,
+		{engine.Status{State: "snapshot", Snapshot: engine.PhaseStatus{Rows: 2500000, Total: 10000000}, Tasks: tasks}, 1000, true,
 			"snapshot: [█████░░░░░░░░░░░░░░░] 2,500,000 of about 10,000,000 rows, 25 %, 1,000/s, 2.1 h left, late auc 0.9314"},
-		{tidemill.Status{State: "snapshot", Snapshot: tidemill.PhaseStatus{Rows: 1000, Total: 1000, Epoch: 3, Epochs: 10, Pass: 500, PassTotal: 1000}}, 10, true,
+		{engine.Status{State: "snapshot", Snapshot: engine.PhaseStatus{Rows: 1000, Total: 1000, Epoch: 3, Epochs: 10, Pass: 500, PassTotal: 1000}}, 10, true,
 			"snapshot: [█████░░░░░░░░░░░░░░░] epoch 3 of 10, 500 of 1,000 rows, 25 %, 10/s, 13 min left"},
-		{tidemill.Status{State: "snapshot", Snapshot: tidemill.PhaseStatus{Rows: 1200, Total: 1000}}, 10, false, "snapshot: 1,200 of about 1,200 rows, 100 %, 10/s"},
-		{tidemill.Status{State: "snapshot", Snapshot: tidemill.PhaseStatus{Rows: 7}}, 0, true, "snapshot: 7 rows, 0/s"},
-		{tidemill.Status{State: "streaming", Snapshot: tidemill.PhaseStatus{Rows: 7, Done: true}, Stream: tidemill.PhaseStatus{Rows: 50}}, 5, true, "streaming: 50 rows, 5/s"},
-		{tidemill.Status{State: "streaming", Snapshot: tidemill.PhaseStatus{Done: true}, Stream: tidemill.PhaseStatus{Rows: 50, Total: 100}}, 5, false,
+		{engine.Status{State: "snapshot", Snapshot: engine.PhaseStatus{Rows: 1200, Total: 1000}}, 10, false, "snapshot: 1,200 of about 1,200 rows, 100 %, 10/s"},
+		{engine.Status{State: "snapshot", Snapshot: engine.PhaseStatus{Rows: 7}}, 0, true, "snapshot: 7 rows, 0/s"},
+		{engine.Status{State: "streaming", Snapshot: engine.PhaseStatus{Rows: 7, Done: true}, Stream: engine.PhaseStatus{Rows: 50}}, 5, true, "streaming: 50 rows, 5/s"},
+		{engine.Status{State: "streaming", Snapshot: engine.PhaseStatus{Done: true}, Stream: engine.PhaseStatus{Rows: 50, Total: 100}}, 5, false,
 			"streaming: 50 of about 100 rows, 50 %, 5/s, 10 s left"},
-		{tidemill.Status{State: "reconnecting", Error: "no route", Snapshot: tidemill.PhaseStatus{Rows: 7}}, 0, false, "reconnecting: 7 rows, 0/s: no route"},
+		{engine.Status{State: "reconnecting", Error: "no route", Snapshot: engine.PhaseStatus{Rows: 7}}, 0, false, "reconnecting: 7 rows, 0/s: no route"},
 	} {
 		if got := progressText(&c.s, c.rate, c.drawn); got != c.want {
 			t.Errorf("got  %s\nwant %s", got, c.want)
@@ -39,18 +39,18 @@ func TestPace(t *testing.T) {
 	var p pace
 	at := time.Unix(1700000000, 0)
 	for i := range 60 {
-		if moved := p.see(&tidemill.Status{Snapshot: tidemill.PhaseStatus{Rows: uint64(i * 100)}}, at.Add(time.Duration(i)*250*time.Millisecond)); moved != (i > 0) {
+		if moved := p.see(&engine.Status{Snapshot: engine.PhaseStatus{Rows: uint64(i * 100)}}, at.Add(time.Duration(i)*250*time.Millisecond)); moved != (i > 0) {
 			t.Errorf("step %d: moved %v", i, moved)
 		}
 	}
 	if p.rate < 399 || p.rate > 401 {
 		t.Errorf("400 rows a second are told as %v", p.rate)
 	}
-	p.see(&tidemill.Status{Snapshot: tidemill.PhaseStatus{Rows: 5900, Epoch: 2, Epochs: 3, Pass: 1, PassTotal: 5900}}, at.Add(16*time.Second))
+	p.see(&engine.Status{Snapshot: engine.PhaseStatus{Rows: 5900, Epoch: 2, Epochs: 3, Pass: 1, PassTotal: 5900}}, at.Add(16*time.Second))
 	if p.rate < 399 || p.rate > 401 { // the next epoch counts from its own start
 		t.Errorf("at the second epoch: %v", p.rate)
 	}
-	if p.see(&tidemill.Status{Snapshot: tidemill.PhaseStatus{Rows: 10}}, at.Add(time.Minute)); p.rate != 0 { // the snapshot started over
+	if p.see(&engine.Status{Snapshot: engine.PhaseStatus{Rows: 10}}, at.Add(time.Minute)); p.rate != 0 { // the snapshot started over
 		t.Errorf("after a start over: %v", p.rate)
 	}
 }
@@ -59,8 +59,8 @@ func TestPace(t *testing.T) {
 func TestPaceOfTheFirstRows(t *testing.T) {
 	var p pace
 	at := time.Unix(1700000000, 0)
-	p.see(&tidemill.Status{}, at)
-	p.see(&tidemill.Status{Snapshot: tidemill.PhaseStatus{Rows: 100, Epoch: 1, Epochs: 3}}, at.Add(250*time.Millisecond))
+	p.see(&engine.Status{}, at)
+	p.see(&engine.Status{Snapshot: engine.PhaseStatus{Rows: 100, Epoch: 1, Epochs: 3}}, at.Add(250*time.Millisecond))
 	if p.rate != 400 {
 		t.Errorf("100 rows in a quarter of a second are told as %v/s", p.rate)
 	}

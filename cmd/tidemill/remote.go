@@ -14,6 +14,7 @@ import (
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/config"
+	"github.com/tidemill/tidemill/engine"
 	"github.com/tidemill/tidemill/serve"
 )
 
@@ -76,7 +77,7 @@ func ask(ctx context.Context, method, url, path, token string, body []byte) ([]b
 }
 
 // Predict implements learner.
-func (r *remote) Predict(task string, row tidemill.Row) (p tidemill.Prediction, err error) {
+func (r *remote) Predict(task string, row tidemill.Row) (p engine.Prediction, err error) {
 	sent := make(tidemill.Row, len(row))
 	for k, v := range row {
 		if b, ok := v.([]byte); ok {
@@ -93,7 +94,7 @@ func (r *remote) Predict(task string, row tidemill.Row) (p tidemill.Prediction, 
 		return p, err
 	}
 	var answer struct {
-		tidemill.Prediction
+		engine.Prediction
 		Label json.RawMessage `json:"prediction"` // a text, a number where the task's answers are numbers, or null
 	}
 	err = json.Unmarshal(data, &answer)
@@ -114,9 +115,9 @@ func (r *remote) Predict(task string, row tidemill.Row) (p tidemill.Prediction, 
 }
 
 // Status implements learner; nil where the server does not answer.
-func (r *remote) Status() *tidemill.Status {
+func (r *remote) Status() *engine.Status {
 	data, err := r.do(http.MethodGet, "/status", nil)
-	var s tidemill.Status
+	var s engine.Status
 	if err != nil || json.Unmarshal(data, &s) != nil {
 		return nil
 	}

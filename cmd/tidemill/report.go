@@ -13,6 +13,7 @@ import (
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/config"
+	"github.com/tidemill/tidemill/engine"
 	"github.com/tidemill/tidemill/serve"
 )
 
@@ -45,12 +46,12 @@ func (a *app) writeReport(ctx context.Context, path, out string) error {
 	if err != nil {
 		return err
 	}
-	r, err := tidemill.Open(ctx, f.Flow)
+	r, err := engine.Open(ctx, f.Flow)
 	if err != nil {
 		return a.hint(path, placed(f, err))
 	}
 	s := r.Status()
-	s.Events = slices.DeleteFunc(s.Events, func(e tidemill.EventStatus) bool { return e.Kind == "resume" }) // of this reader alone
+	s.Events = slices.DeleteFunc(s.Events, func(e engine.EventStatus) bool { return e.Kind == "resume" }) // of this reader alone
 	answers := map[string][]serve.Answered{}
 	for i := range s.Tasks {
 		list := a.recall(ctx, f, s.Tasks[i].Name)
@@ -138,7 +139,7 @@ func (a *app) recall(ctx context.Context, f *config.File, task string) []serve.A
 const examplesShown = 24
 
 // addPictures looks the newest right and wrong rows up at the source. A row that is gone is shown without its picture.
-func (a *app) addPictures(ctx context.Context, f *config.File, r *tidemill.Reader, t *tidemill.TaskStatus, list []serve.Answered) {
+func (a *app) addPictures(ctx context.Context, f *config.File, r *engine.Reader, t *engine.TaskStatus, list []serve.Answered) {
 	source, ok := f.Flow.Source.(tidemill.Finder)
 	if !ok || t.Picture == nil || len(list) == 0 || !byKey(f, t.Name) {
 		return

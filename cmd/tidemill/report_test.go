@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
 const reportedFlow = `name: reported
@@ -68,7 +68,7 @@ func TestReportNumbers(t *testing.T) {
 	}
 	must(t, json.Unmarshal([]byte(out), &result))
 	text, _ := call(t, dir, nil, exitOK, "state", "flow.yaml", "--json")
-	var s tidemill.Status
+	var s engine.Status
 	must(t, json.Unmarshal([]byte(text), &s))
 	page, stderr := call(t, dir, nil, exitOK, "report", "flow.yaml", "-o", "-")
 	if strings.Contains(stderr, "warning") {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/connector/file"
+	"github.com/tidemill/tidemill/expr"
 )
 
 // rerun is a source that plays the rows of a file back as a database would have seen them: an INSERT without what the
@@ -53,7 +54,7 @@ func (s *rerun) Locate(c *tidemill.Change) string {
 // shape is what the rerun knows of the file's columns.
 type rerunShape struct {
 	from, table *tidemill.Table // the file's, and that with the flow's schema
-	labels      []*tidemill.Bound
+	labels      []*expr.Bound
 	blank       []int
 	ask, answer int
 }
@@ -73,7 +74,7 @@ func (s *rerun) bind(t *tidemill.Table) (*rerunShape, error) {
 	table.Schema = s.schema
 	b := &rerunShape{from: t, table: &table}
 	for _, text := range s.labels {
-		e, err := tidemill.ParseExpr(text)
+		e, err := expr.Parse(text)
 		if err != nil {
 			return nil, err
 		}
@@ -102,7 +103,7 @@ func (s *rerun) bind(t *tidemill.Table) (*rerunShape, error) {
 		}
 		for _, x := range []timing{s.ask, s.answer} {
 			if i := t.Col(x.column); i >= 0 {
-				if err := tidemill.CheckTime(&t.Columns[i], x.unix); err != nil {
+				if err := expr.CheckTime(&t.Columns[i], x.unix); err != nil {
 					return nil, usage("the file's %v", err)
 				}
 			}
@@ -277,7 +278,7 @@ func timeOf(v tidemill.Value, unix string) (micros int64, ok bool) {
 	case tidemill.KindTime:
 		return v.Int(), true
 	case tidemill.KindText:
-		return tidemill.ParseTime(v.Str())
+		return expr.ParseTime(v.Str())
 	}
 	f, ok := v.Number()
 	if !ok || unix == "" || f != f || f > 9e12 || f < -9e12 {

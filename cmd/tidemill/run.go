@@ -14,6 +14,7 @@ import (
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/config"
+	"github.com/tidemill/tidemill/engine"
 	"github.com/tidemill/tidemill/serve"
 )
 
@@ -84,7 +85,7 @@ func (a *app) runFlow(ctx context.Context, path string, o runOptions) error {
 			return &failure{exitEnvironment, err}
 		}
 	}
-	mill, err := tidemill.Start(ctx, flow)
+	mill, err := engine.Start(ctx, flow)
 	if err != nil {
 		return a.diagnose(ctx, f, a.hint(path, placed(f, err)))
 	}
@@ -238,7 +239,7 @@ type phase struct {
 }
 
 type taskResult struct {
-	tidemill.Counts
+	engine.Counts
 	Version     string                         `json:"model_version"`
 	Coverage    float64                        `json:"coverage"`            // answered / asked
 	LabelDelay  *float64                       `json:"label_delay_seconds"` // median, on the flow's clock
@@ -253,7 +254,7 @@ type phaseScore struct {
 	Scores map[string]*float64 `json:"scores"`
 }
 
-func taskResultOf(t *tidemill.TaskStatus) taskResult {
+func taskResultOf(t *engine.TaskStatus) taskResult {
 	one := taskResult{Counts: t.Counts, Version: t.Version, Coverage: t.Coverage, LabelDelay: t.LabelDelay, Scores: map[string]*float64{},
 		Baselines: map[string]map[string]*float64{}, PhaseScores: map[string]phaseScore{}, Warnings: t.Warnings}
 	for _, p := range []tidemill.Phase{tidemill.Snapshot, tidemill.Evaluated, tidemill.Stream} { // the last that has answers is shown
@@ -272,7 +273,7 @@ func taskResultOf(t *tidemill.TaskStatus) taskResult {
 	return one
 }
 
-func resultOf(f *config.File, s *tidemill.Status) result {
+func resultOf(f *config.File, s *engine.Status) result {
 	r := result{Flow: s.Flow, Source: strings.TrimPrefix(sourceKind(f), "source "), State: s.State, Error: s.Error, Scores: map[string]*float64{},
 		Phases: map[string]phase{"snapshot": {s.Snapshot.Rows, s.Snapshot.Seconds}, "stream": {s.Stream.Rows, s.Stream.Seconds}},
 		Tasks:  map[string]taskResult{}, Rejected: s.Rejected, Position: s.Position, PeakRSS: peakRSS()}
@@ -289,7 +290,7 @@ func resultOf(f *config.File, s *tidemill.Status) result {
 }
 
 // summary is what a person wants to know at the end.
-func (a *app) summary(s *tidemill.Status) {
+func (a *app) summary(s *engine.Status) {
 	a.say("%s: %s rows of the snapshot, %s of the stream, at %s", s.Flow, count(s.Snapshot.Rows), count(s.Stream.Rows), positionText(s.Position))
 	if s.Rejected > 0 {
 		a.say("rows that could not be used: %s", count(s.Rejected))
@@ -311,11 +312,11 @@ func positionText(p tidemill.Position) string {
 }
 
 // again is true for the confusion beside the accuracy: as a number it is the same.
-func again(x tidemill.ScoreStatus, scores []tidemill.ScoreStatus) bool {
-	return x.Name == "confusion" && slices.ContainsFunc(scores, func(s tidemill.ScoreStatus) bool { return s.Name == "accuracy" && s.Phase == x.Phase })
+func again(x engine.ScoreStatus, scores []engine.ScoreStatus) bool {
+	return x.Name == "confusion" && slices.ContainsFunc(scores, func(s engine.ScoreStatus) bool { return s.Name == "accuracy" && s.Phase == x.Phase })
 }
 
-func scoresText(scores []tidemill.ScoreStatus) string {
+func scoresText(scores []engine.ScoreStatus) string {
 	var b strings.Builder
 	for _, x := range scores {
 		if x.Value == nil || x.N == 0 || again(x, scores) {

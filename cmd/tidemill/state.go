@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
 // defaultFlow is the flow file that a command takes when it is given none.
@@ -34,10 +35,10 @@ log, its classes, counts and scores, and the largest weights.`,
 	return c
 }
 
-// learner is a flow's state that can be asked: tidemill.Reader, and a server of another process.
+// learner is a flow's state that can be asked: engine.Reader, and a server of another process.
 type learner interface {
-	Status() *tidemill.Status
-	Predict(task string, r tidemill.Row) (tidemill.Prediction, error)
+	Status() *engine.Status
+	Predict(task string, r tidemill.Row) (engine.Prediction, error)
 }
 
 func (a *app) open(ctx context.Context, path string) (learner, error) {
@@ -45,7 +46,7 @@ func (a *app) open(ctx context.Context, path string) (learner, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := tidemill.Open(ctx, f.Flow)
+	r, err := engine.Open(ctx, f.Flow)
 	if err != nil {
 		return nil, placed(f, err)
 	}
@@ -65,7 +66,7 @@ func (a *app) state(ctx context.Context, path string, asJSON bool) error {
 	return err
 }
 
-func stateText(s *tidemill.Status) string {
+func stateText(s *engine.Status) string {
 	var b strings.Builder
 	line := func(name, format string, a ...any) { fmt.Fprintf(&b, "%-12s %s\n", name, fmt.Sprintf(format, a...)) }
 	line("flow", "%s", s.Flow)
@@ -90,7 +91,7 @@ func savedText(at time.Time) string {
 	return ", saved " + at.UTC().Format("2006-01-02 15:04:05 UTC")
 }
 
-func taskText(b *strings.Builder, t *tidemill.TaskStatus) {
+func taskText(b *strings.Builder, t *engine.TaskStatus) {
 	line := func(name, format string, a ...any) { fmt.Fprintf(b, "  %-10s %s\n", name, fmt.Sprintf(format, a...)) }
 	fmt.Fprintf(b, "task %s\n", t.Name)
 	line("model", "%s (%s)", t.Model, t.Kind)

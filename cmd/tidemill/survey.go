@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/expr"
 )
 
 // survey is what init sees of a table.
@@ -125,8 +126,8 @@ func (s *survey) lookAtTimes(ctx context.Context, d *database) error {
 		if err := d.db.QueryRowContext(ctx, query).Scan(&low, &high, &kind, &other); err != nil {
 			return err
 		}
-		_, ok1 := tidemill.ParseTime(low)
-		_, ok2 := tidemill.ParseTime(high)
+		_, ok1 := expr.ParseTime(low)
+		_, ok2 := expr.ParseTime(high)
 		from, err1 := strconv.ParseInt(low, 10, 64)
 		to, err2 := strconv.ParseInt(high, 10, 64)
 		numbers := kind == "integer" && other == "integer" && err1 == nil && err2 == nil

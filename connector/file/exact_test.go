@@ -13,6 +13,7 @@ import (
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/connector/file"
+	"github.com/tidemill/tidemill/engine"
 	"github.com/tidemill/tidemill/feature"
 	"github.com/tidemill/tidemill/model"
 	"github.com/tidemill/tidemill/score"
@@ -44,7 +45,7 @@ func TestExactlyOnce(t *testing.T) {
 				Features: []tidemill.Feature{feature.Numeric("x")}, Model: model.Logistic(model.SGD(0.1)), Scores: []tidemill.Score{score.Accuracy()},
 			}},
 		}
-		mill, err := tidemill.Start(ctx, flow)
+		mill, err := engine.Start(ctx, flow)
 		if err != nil {
 			return errors.Join(err, f.Bury())
 		}

@@ -1,0 +1,40 @@
+package engine
+
+import "time"
+
+const (
+	// idleAfter is how long nothing has come when a flow counts as idle.
+	idleAfter = 3 * time.Second
+	// idleWork is after how many changes being idle is worth a word: less leaves little behind.
+	idleWork = 10_000
+)
+
+// rest lets go, once it has become quiet after much work (what a flow begins with, a snapshot or a checkpoint, is much),
+// of memory that only work needs: scratch that is sized by the largest batch, the last batch that it still points to, the
+// copies of models that nobody asked for lately. Then the program is told, which knows whether the heap is its own to
+// shrink. The engine calls it now and then, between batches.
+func (m *Mill) rest(now time.Time) {
+	if m.work < idleWork || m.inSave || m.dirty && m.flow.Store != nil || now.Sub(m.busyAt) < idleAfter {
+		return
+	}
+	m.work = 0
+	m.held, m.heads = nil, nil
+	m.mu.Lock()
+	for _, t := range m.tasks {
+		if len(t.run.rows) == 0 {
+			t.run = run{}
+			t.run.reset()
+		}
+		if len(t.outs) == 0 {
+			t.outs = nil
+		}
+		if c := t.shown.copy.Load(); c != nil && now.Sub(c.at) > shownAge {
+			t.shown.copy.Store(nil)
+			t.shown.state = nil
+		}
+	}
+	m.free()
+	if m.flow.Idle != nil {
+		go m.flow.Idle() // a collection of a large heap takes a while, and a change may come meanwhile
+	}
+}

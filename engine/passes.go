@@ -1,0 +1,178 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/tidemill/tidemill"
+)
+
+// runPasses reads the journal as often as the tasks ask for, from where it stands; it may be cut off and resumed anywhere.
+func (m *Mill) runPasses(ctx context.Context) error {
+	began := time.Now()
+	if m.journal != nil && m.passNo < len(m.passes) {
+		m.mu.Lock()
+		for _, table := range m.journal.tables {
+			for _, t := range m.tasks {
+				if _, err := t.look(table); err != nil {
+					m.free()
+					return err
+				}
+			}
+		}
+		m.free()
+	}
+	if m.passNo < len(m.passes) {
+		m.setState("snapshot")
+	}
+	for ; m.passNo < len(m.passes); m.passNo++ {
+		p := m.passes[m.passNo]
+		t := m.tasks[p.task]
+		m.sm.Lock()
+		s := &m.stats.snapshot
+		s.Epochs, s.Epoch = max(t.spec.Epochs, 1), max(p.epoch, 1)
+		if p.kind == closePass {
+			s.Epoch = s.Epochs
+		} else {
+			s.Pass, s.PassTotal = 0, 0
+		}
+		m.sm.Unlock()
+		var err error
+		switch p.kind {
+		case epochPass:
+			err = m.epoch(ctx, t, p.epoch)
+		case replayPass:
+			err = m.replay(ctx, t)
+		case closePass:
+			err = m.closing(ctx, t)
+		}
+		if err != nil {
+			return err
+		}
+		m.passAt, m.dirty = 0, true // that it has ended is kept too, also while the database rests
+	}
+	for _, t := range m.tasks {
+		if t.phase == tidemill.Snapshot {
+			m.mu.Lock()
+			t.phase = tidemill.Stream
+			m.free()
+		}
+	}
+	m.sm.Lock()
+	if !m.stats.snapshot.Done {
+		m.stats.snapshot.Done = true
+		m.stats.snapshot.Pass, m.stats.snapshot.PassTotal = 0, 0
+		m.stats.snapshot.Seconds += time.Since(began).Seconds()
+		m.stats.streamAt = time.Now()
+	}
+	m.sm.Unlock()
+	m.setState("streaming")
+	return nil
+}
+
+// pause is what a pass does between slices: checkpoints, and the wish to stop.
+func (m *Mill) pause(ctx context.Context) error {
+	m.dirty = true
+	m.tellPass()
+	m.show()
+	m.gather()
+	if err := m.send(ctx); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return errStopped
+	case err := <-m.failed:
+		return err
+	case r := <-m.saving:
+		if err := m.saved(r); err != nil {
+			return err
+		}
+	default:
+	}
+	return m.maybeCheckpoint(ctx)
+}
+
+// epoch learns the journal's rows again in an order that the seed decides.
+func (m *Mill) epoch(ctx context.Context, t *taskState, epoch int) error {
+	var rows []place
+	err := m.journal.scan(func(p place, c *tidemill.Change) error {
+		tt, err := t.look(c.Table)
+		if err != nil {
+			return err
+		}
+		b := matchRow(tt.learn, c)
+		if b == nil {
+			return nil
+		}
+		if _, _, has, err := t.snapshotLabel(b, c); err == nil && (has || b.label == nil) {
+			rows = append(rows, p)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	m.beginPass(len(rows))
+	r := rand.New(rand.NewPCG(m.flow.Seed, tidemill.Hash(t.spec.Name)^uint64(epoch)))
+	r.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
+	tx := m.journal.tx()
+	var c tidemill.Change
+	var buf []byte
+	for m.passAt < len(rows) {
+		n := min(runMax, len(rows)-m.passAt)
+		t.run.reset()
+		t.run.learn = true
+		for _, p := range rows[m.passAt : m.passAt+n] {
+			if buf, err = m.journal.rowAt(p, &c, tx, buf); err != nil {
+				return err
+			}
+			if err := t.again(&c); err != nil {
+				return err
+			}
+		}
+		m.mu.Lock()
+		t.relearn()
+		m.free()
+		m.passAt += n
+		if err := m.pause(ctx); err != nil {
+			return err
+		}
+	}
+	m.mu.Lock()
+	t.endEpoch(epoch < t.spec.Epochs)
+	m.free()
+	return nil
+}
+
+// again puts a journal row into the run; rows that the first epoch refused are left out again.
+func (t *taskState) again(c *tidemill.Change) error {
+	tt, err := t.look(c.Table)
+	if err != nil {
+		return err
+	}
+	b := matchRow(tt.learn, c)
+	if _, err := t.snapshotTime(c, tt, b); err != nil {
+		return nil
+	}
+	y, _, has, err := t.snapshotLabel(b, c)
+	if err != nil {
+		return nil
+	}
+	x := t.run.slot()
+	w, err := t.rowWeight(tt, c)
+	if err == nil {
+		err = t.vector(x, c, t.clock)
+	}
+	var re *tidemill.RowError
+	if errors.As(err, &re) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	t.run.rows = append(t.run.rows, runRow{y: y, has: has, weight: w})
+	return nil
+}

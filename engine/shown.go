@@ -1,0 +1,164 @@
+package engine
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/tidemill/tidemill"
+)
+
+// shown lets predictions go on while the engine holds its lock: a copy of what they read, made between two slices while
+// somebody asks. A copy is used only where the lock is taken, so a flow at rest always answers with its newest model; one
+// that learns at full speed answers with a model that is some hundredths of a second old, and says its version.
+type shown struct {
+	copy   atomic.Pointer[shownCopy]
+	wanted atomic.Bool
+	// The engine's alone:
+	next  time.Time // no copy is made before
+	never bool      // the task cannot be copied, or is too large
+	slow  int       // copies in a row that took too long
+	state []byte    // scratch
+	spare *shownCopy
+}
+
+// shownCopy is a task as predictions see it: only what predictRows reads is in it. Once another has taken its place and its
+// last reader is gone, its memory is used again.
+type shownCopy struct {
+	task    *taskState
+	through tidemill.Position
+	at      time.Time
+	readers atomic.Int32
+}
+
+const (
+	shownEvery = 10 * time.Millisecond  // a copy this often at most
+	shownShare = 50                     // of the engine's time, one part in so many goes into copies
+	shownAge   = 500 * time.Millisecond // an older copy is not used
+	shownSlow  = 50 * time.Millisecond  // a model that takes longer to copy is not copied: questions wait for the lock
+	shownMost  = 16 << 20               // nor are features of more bytes
+)
+
+// look is the copy, if there is a young one; the caller says done when it has read it. It tells the engine that one is
+// wanted.
+func (s *shown) look() *shownCopy {
+	if !s.wanted.Load() {
+		s.wanted.Store(true)
+	}
+	for {
+		c := s.copy.Load()
+		if c == nil {
+			return nil
+		}
+		c.readers.Add(1)
+		if s.copy.Load() == c { // from here on it is not written over
+			if time.Since(c.at) < shownAge {
+				return c
+			}
+			c.done()
+			return nil
+		}
+		c.done()
+	}
+}
+
+// done gives a copy back.
+func (c *shownCopy) done() { c.readers.Add(-1) }
+
+// reset forgets the copies: the task begins anew.
+func (s *shown) reset() {
+	s.copy.Store(nil)
+	s.spare = nil
+}
+
+// show makes the copies that are wanted. The engine's goroutine calls it between slices, without the lock: nobody else
+// writes what is copied.
+func (m *Mill) show() {
+	for _, t := range m.tasks {
+		if !t.shown.wanted.Load() || t.shown.never {
+			continue
+		}
+		now := time.Now()
+		if now.Before(t.shown.next) {
+			continue
+		}
+		t.shown.wanted.Store(false)
+		c := t.shown.spare
+		if c == nil || c.readers.Load() > 0 {
+			c = &shownCopy{}
+		}
+		t.shown.spare = nil
+		if err := t.copyTo(c); err != nil {
+			t.shown.never = true
+			continue
+		}
+		done := time.Now()
+		c.through, c.at = m.stats.through(), done
+		t.shown.spare = t.shown.copy.Swap(c)
+		took := done.Sub(now)
+		// The next one comes before this one is too old, even where its making was interrupted.
+		t.shown.next = done.Add(min(max(shownEvery, shownShare*took), shownAge*3/5))
+		if t.shown.slow++; took < shownSlow {
+			t.shown.slow = 0
+		}
+		t.shown.never = t.shown.slow == 3
+	}
+}
+
+// errNotCopied says that a task's features have a memory that is not copied.
+var errNotCopied = errors.New("a feature's memory is not copied")
+
+// copyTo makes c the task as predictions see it, in the memory of the copy that c was.
+func (t *taskState) copyTo(c *shownCopy) error {
+	old := c.task
+	spec := *t.spec
+	spec.Features = make([]tidemill.Feature, len(t.spec.Features))
+	room := shownMost
+	for i, f := range t.spec.Features {
+		if _, ok := f.(tidemill.Memoryless); ok {
+			spec.Features[i] = f
+			continue
+		}
+		var before tidemill.Feature
+		if old != nil {
+			before = old.spec.Features[i]
+		}
+		size := 0
+		if v, ok := f.(tidemill.Viewer); ok {
+			spec.Features[i], size = v.View(before, room)
+		}
+		if room -= size; spec.Features[i] == nil {
+			return errNotCopied
+		}
+	}
+	n := &taskState{spec: &spec, kind: t.kind, encoded: t.encoded, predict: t.predict, learn: t.learn, eval: t.eval,
+		tables: maps.Clone(t.tables), reads: maps.Clone(t.reads), shapes: maps.Clone(t.shapes), positive: t.positive, threshold: t.threshold,
+		classes: &classes{labels: slices.Clip(t.classes.labels), index: maps.Clone(t.classes.index), fixed: t.classes.fixed},
+		clock:   t.clock, started: t.started}
+	var err error
+	if old != nil {
+		n.model, n.encoders = old.model, old.encoders
+	} else if n.model, n.encoders, _, err = t.fresh(); err != nil {
+		return err
+	}
+	if t.shown.state, err = t.model.AppendBinary(t.shown.state[:0]); err != nil {
+		return err
+	}
+	if err := n.model.UnmarshalBinary(t.shown.state); err != nil {
+		return err
+	}
+	for i, e := range n.encoders {
+		if t.shown.state, err = t.encoders[i].AppendBinary(t.shown.state[:0]); err != nil {
+			return err
+		}
+		if err := e.UnmarshalBinary(t.shown.state); err != nil {
+			return err
+		}
+	}
+	v := t.version()
+	n.version = func() tidemill.Version { return v }
+	c.task = n
+	return nil
+}
