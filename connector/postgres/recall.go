@@ -20,10 +20,11 @@ var (
 
 // Recall implements tidemill.Recaller. A table that holds no truth gives nothing.
 func (w *Predictions) Recall(ctx context.Context, task string, limit int) ([]tidemill.Recalled, error) {
-	if w.problem != nil || !w.truth {
-		return nil, w.problem
+	t := w.table
+	if t.problem != nil || !t.truth {
+		return nil, t.problem
 	}
-	s, err := connect(ctx, w.url, false)
+	s, err := connect(ctx, t.url, false)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +34,7 @@ func (w *Predictions) Recall(ctx context.Context, task string, limit int) ([]tid
 		return "CASE WHEN isfinite(" + column + ") THEN (extract(epoch FROM " + column + ") * 1000000)::int8 END"
 	}
 	r := s.ExecParams(ctx, `SELECT id, coalesce(prediction, ''), truth, score, probabilities, `+micros("asked_at")+`, `+micros("answered_at")+`
-		FROM `+w.table.sql()+` WHERE task = $1 AND truth IS NOT NULL ORDER BY answered_at DESC NULLS LAST LIMIT `+strconv.Itoa(limit), [][]byte{text(task)}, nil, nil, nil)
+		FROM `+t.name.sql()+` WHERE task = $1 AND truth IS NOT NULL ORDER BY answered_at DESC NULLS LAST LIMIT `+strconv.Itoa(limit), [][]byte{text(task)}, nil, nil, nil)
 	for r.NextRow() {
 		v := r.Values()
 		x := tidemill.Recalled{ID: string(v[0]), Label: string(v[1]), Truth: string(v[2]), Score: math.NaN(), Asked: microsOf(v[5]), Answered: microsOf(v[6])}
@@ -42,13 +43,13 @@ func (w *Predictions) Recall(ctx context.Context, task string, limit int) ([]tid
 		}
 		if len(v[4]) > 0 && v[4][0] == '{' {
 			if err := json.Unmarshal(v[4], &x.Probabilities); err != nil {
-				return nil, fmt.Errorf("postgres: table %s, row %s: probabilities: %w", w.table, x.ID, err)
+				return nil, fmt.Errorf("postgres: table %s, row %s: probabilities: %w", t.name, x.ID, err)
 			}
 		}
 		out = append(out, x)
 	}
 	if _, err := r.Close(); err != nil {
-		return nil, fmt.Errorf("postgres: table %s: %w", w.table, err)
+		return nil, fmt.Errorf("postgres: table %s: %w", t.name, err)
 	}
 	return out, nil
 }
@@ -88,9 +89,9 @@ func (r *Capture) Find(ctx context.Context, table, column string, ids []string) 
 	}
 	list := make([]string, len(ids))
 	for i, id := range ids {
-		list[i] = literal(id)
+		list[i] = quoting.Text(id)
 	}
-	rows, err := s.ask(ctx, `SELECT `+ident(info.key[0])+`::text, `+ident(column)+` FROM `+name.sql()+` WHERE `+ident(info.key[0])+`::text IN (`+strings.Join(list, ", ")+`)`)
+	rows, err := s.ask(ctx, `SELECT `+quoting.Name(info.key[0])+`::text, `+quoting.Name(column)+` FROM `+name.sql()+` WHERE `+quoting.Name(info.key[0])+`::text IN (`+strings.Join(list, ", ")+`)`)
 	if err != nil {
 		return nil, err
 	}
