@@ -72,6 +72,7 @@ func Sink(t *testing.T, h SinkHarness) {
 		{"replay after resume gives the same rows", true, (*sinkTest).replay},
 		{"a crash before the first checkpoint", true, (*sinkTest).begun},
 		{"a cancelled write is whole or nothing", true, (*sinkTest).cancelled},
+		{"what it holds", false, (*sinkTest).holds},
 		{"fence", true, (*sinkTest).fence},
 		{"unknown marks", true, (*sinkTest).unknown},
 		{"adopt", true, (*sinkTest).adopt},

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -165,7 +164,7 @@ func (t *table) predict(o, truth *tidemill.Output) error {
 		s.bindText(3, o.Label)
 	}
 	s.bindFloat(4, o.Score) // NaN is NULL to SQLite
-	if t.scratch = appendProbabilities(t.scratch[:0], o); len(t.scratch) > 0 {
+	if t.scratch = sqltable.AppendProbabilities(t.scratch[:0], o); len(t.scratch) > 0 {
 		s.bindTextBytes(5, t.scratch)
 	} else {
 		s.bindNull(5)
@@ -234,50 +233,4 @@ func appendTime(b []byte, t time.Time) []byte {
 	two(second, '.')
 	n := t.Nanosecond() / 1000
 	return append(b, byte('0'+n/100000), byte('0'+n/10000%10), byte('0'+n/1000%10), byte('0'+n/100%10), byte('0'+n/10%10), byte('0'+n%10), 'Z')
-}
-
-// appendProbabilities appends the prediction as JSON: an object by class for a classifier, else an array where there are
-// several numbers. Nothing where the score says it all. JSON has no NaN and no infinities: null.
-func appendProbabilities(b []byte, o *tidemill.Output) []byte {
-	open, end := byte('['), byte(']')
-	if o.Labels != nil {
-		open, end = '{', '}'
-	} else if len(o.Prediction) < 2 {
-		return b
-	}
-	b = append(b, open)
-	for i, v := range o.Prediction {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		if o.Labels != nil {
-			if i >= len(o.Labels) {
-				break
-			}
-			b = appendString(b, o.Labels[i])
-			b = append(b, ':')
-		}
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			b = append(b, "null"...)
-		} else {
-			b = strconv.AppendFloat(b, v, 'g', -1, 64)
-		}
-	}
-	return append(b, end)
-}
-
-// appendString appends a JSON string; plain ones, which labels nearly always are, without the detour.
-func appendString(b []byte, s string) []byte {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c > '~' {
-			q, err := json.Marshal(s)
-			if err != nil {
-				return append(b, `""`...)
-			}
-			return append(b, q...)
-		}
-	}
-	b = append(b, '"')
-	b = append(b, s...)
-	return append(b, '"')
 }
