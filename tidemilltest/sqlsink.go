@@ -43,14 +43,17 @@ const sqlColumns = "task, id, prediction, score, probabilities, model_version, a
 // SQLSink holds a sink of a SQL system to the laws of sinks, and to those of the table of predictions: its columns and its marks.
 func SQLSink(t *testing.T, h SQLHarness) {
 	Sink(t, SinkHarness{New: func(t *testing.T) SinkTarget { return h.New(t).target("predictions") }})
-	for name, law := range map[string]func(*testing.T, SQLHarness){
-		"a table made by hand":                sqlMadeByHand,
-		"marks are of a flow and a table":     sqlMarks,
-		"a look makes nothing":                sqlLook,
-		"reset removes the flow's tasks only": sqlReset,
-		"how writes are cut is not visible":   sqlCuts,
+	for _, law := range []struct {
+		name string
+		test func(*testing.T, SQLHarness)
+	}{
+		{"a table made by hand", sqlMadeByHand},
+		{"marks are of a flow and a table", sqlMarks},
+		{"a look makes nothing", sqlLook},
+		{"reset removes the flow's tasks only", sqlReset},
+		{"how writes are cut is not visible", sqlCuts},
 	} {
-		t.Run(name, func(t *testing.T) { law(t, h) })
+		t.Run(law.name, func(t *testing.T) { law.test(t, h) })
 	}
 }
 

@@ -167,10 +167,6 @@ func wantsKey(f *config.File, tables []*tidemill.Table) (found []tidemill.Findin
 		for table.Col(column) >= 0 {
 			column = "tidemill_" + column
 		}
-		name := quoteSQL(table.Name)
-		if table.Schema != "" {
-			name = quoteSQL(table.Schema) + "." + name
-		}
 		for i := range f.Flow.Tasks {
 			t := &f.Flow.Tasks[i]
 			joined := false
@@ -181,7 +177,7 @@ func wantsKey(f *config.File, tables []*tidemill.Table) (found []tidemill.Findin
 				}
 			}
 			if joined {
-				found = append(found, tidemill.Finding{Path: "source", Level: "error", Mend: "ALTER TABLE " + name + " ADD COLUMN " + quoteSQL(column) + " bigserial PRIMARY KEY\n" +
+				found = append(found, tidemill.Finding{Path: "source", Level: "error", Mend: "ALTER TABLE " + tableSQL(table) + " ADD COLUMN " + quoting.Name(column) + " bigserial PRIMARY KEY\n" +
 					"or name columns that no two rows share with `id:` in the task",
 					Text: fmt.Sprintf("task %s joins questions and answers by the primary key, and %s has none", t.Name, table)})
 			}

@@ -93,15 +93,15 @@ func (s *survey) identity(d *database, line func(string, ...any)) string {
 		line("# The table has no primary key: rows are told apart by their rowid, which VACUUM may change.")
 		return ""
 	}
-	table := quoteSQL(s.table.Schema) + "." + quoteSQL(s.table.Name)
+	table := tableSQL(s.table)
 	if s.id == nil {
 		line("# The table has no primary key, and a flow needs one to join questions and answers. What mends it:")
 		line("#   ALTER TABLE %s ADD COLUMN id bigserial PRIMARY KEY;", table)
 		return ""
 	}
 	line("# The table has no primary key: rows are told apart by %s, which has no value twice. Its updates are in the log with", s.id.Name)
-	line("#   ALTER TABLE %s ADD PRIMARY KEY (%s);", table, quoteSQL(s.id.Name))
-	return fmt.Sprintf(", id: %s", yamlText(quoteExpr(s.id.Name)))
+	line("#   ALTER TABLE %s ADD PRIMARY KEY (%s);", table, quoting.Name(s.id.Name))
+	return fmt.Sprintf(", id: %s", yamlText(expr.QuoteName(s.id.Name)))
 }
 
 // atKey is the key at of a trigger, and how its numbers count.
@@ -121,7 +121,7 @@ func (s *survey) answer() (label, model, why string) {
 	if c == nil {
 		return "", "{kmeans: {k: 3}}", ""
 	}
-	label = quoteExpr(c.Name)
+	label = expr.QuoteName(c.Name)
 	switch {
 	case c.Kind == tidemill.KindBool || strings.HasPrefix(strings.ToLower(c.Native), "bool"):
 		return label, "logistic", "true or false"
@@ -328,14 +328,4 @@ func yamlWord(s string) string {
 		return s
 	}
 	return yamlText(s)
-}
-
-// quoteExpr is a column's name in an expression.
-func quoteExpr(name string) string {
-	if e, err := expr.Parse(name); err == nil {
-		if c := e.Columns(); len(c) == 1 && c[0] == name && e.String() == name {
-			return name
-		}
-	}
-	return quoteSQL(name)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/connector/sqltable"
 	"github.com/tidemill/tidemill/expr"
 )
 
@@ -75,7 +76,7 @@ func newSurvey(ctx context.Context, d *database, t *tidemill.Table, label string
 func (s *survey) countSQL(ctx context.Context, d *database) error {
 	var list []string
 	for _, c := range s.columns {
-		name := quoteSQL(c.Name)
+		name := quoting.Name(c.Name)
 		distinct := "count(DISTINCT " + name + ")"
 		if native := strings.ToLower(c.Native); c.Kind == tidemill.KindBytes || c.Kind == tidemill.KindOther {
 			distinct = "0"
@@ -93,7 +94,7 @@ func (s *survey) countSQL(ctx context.Context, d *database) error {
 	for i := range counts {
 		into[i] = &counts[i]
 	}
-	query := "SELECT count(*), " + strings.Join(list, ", ") + " FROM (SELECT * FROM " + s.from() + fmt.Sprintf(" LIMIT %d) AS some_rows", sample)
+	query := "SELECT count(*), " + strings.Join(list, ", ") + " FROM (SELECT * FROM " + tableSQL(s.table) + fmt.Sprintf(" LIMIT %d) AS some_rows", sample)
 	if err := d.db.QueryRowContext(ctx, query).Scan(into...); err != nil {
 		return err
 	}
@@ -122,7 +123,7 @@ func (s *survey) lookAtTimes(ctx context.Context, d *database) error {
 			}
 		}
 		query := fmt.Sprintf("SELECT min(x), max(x), min(%[1]s), max(%[1]s) FROM (SELECT %[2]s AS x FROM %[3]s WHERE %[2]s IS NOT NULL LIMIT %[4]d) AS some_rows",
-			typeOf, quoteSQL(c.Name), s.from(), sample)
+			typeOf, quoting.Name(c.Name), tableSQL(s.table), sample)
 		if err := d.db.QueryRowContext(ctx, query).Scan(&low, &high, &kind, &other); err != nil {
 			return err
 		}
@@ -187,7 +188,16 @@ func (s *survey) countRows(ctx context.Context, d *database) error {
 	return nil
 }
 
-func quoteSQL(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+// quoting is the standard's, which every SQL kind here takes.
+const quoting = sqltable.Standard
+
+// tableSQL is a table in SQL.
+func tableSQL(t *tidemill.Table) string {
+	if t.Schema == "" {
+		return quoting.Name(t.Name)
+	}
+	return quoting.Name(t.Schema, t.Name)
+}
 
 var (
 	labelNames = regexp.MustCompile(`(?i)^(label|target|class|y|outcome|answer|truth|result)$|^(is|was|has)_|(_label|_class|_flag|_outcome|_result)$|churn|fraud|returned|cancel|default(ed)?$|converted|late$|delay|species|survived|won$|^status$|approved|accepted|success|failed`)

@@ -12,15 +12,6 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// from is the table in SQL.
-func (s *survey) from() string {
-	name := quoteSQL(s.table.Name)
-	if s.table.Schema != "" {
-		name = quoteSQL(s.table.Schema) + "." + name
-	}
-	return name
-}
-
 // lookAtKinds tells what SQLite's columns hold, which may be anything whatever their types say: a column without a type
 // gets that of its values, and one whose values a flow would stop at is no feature.
 func (s *survey) lookAtKinds(ctx context.Context, d *database) error {
@@ -32,7 +23,7 @@ func (s *survey) lookAtKinds(ctx context.Context, d *database) error {
 		}
 		var ints, reals, texts, blobs, infinite int
 		query := fmt.Sprintf(`SELECT coalesce(sum(typeof(x) = 'integer'), 0), coalesce(sum(typeof(x) = 'real'), 0), coalesce(sum(typeof(x) = 'text'), 0),
-			coalesce(sum(typeof(x) = 'blob'), 0), coalesce(sum(x IN (9e999, -9e999)), 0) FROM (SELECT %s AS x FROM %s LIMIT %d)`, quoteSQL(c.Name), s.from(), sample)
+			coalesce(sum(typeof(x) = 'blob'), 0), coalesce(sum(x IN (9e999, -9e999)), 0) FROM (SELECT %s AS x FROM %s LIMIT %d)`, quoting.Name(c.Name), tableSQL(s.table), sample)
 		if err := d.db.QueryRowContext(ctx, query).Scan(&ints, &reals, &texts, &blobs, &infinite); err != nil {
 			return err
 		}
@@ -66,7 +57,7 @@ func (s *survey) lookForInfinity(ctx context.Context, d *database) error {
 	for _, c := range s.columns {
 		switch c.Kind {
 		case tidemill.KindFloat, tidemill.KindDecimal, tidemill.KindTime:
-			list = append(list, "count(*) FILTER (WHERE lower("+quoteSQL(c.Name)+"::text) IN ('infinity', '-infinity'))")
+			list = append(list, "count(*) FILTER (WHERE lower("+quoting.Name(c.Name)+"::text) IN ('infinity', '-infinity'))")
 			of = append(of, c)
 		}
 	}
@@ -77,7 +68,7 @@ func (s *survey) lookForInfinity(ctx context.Context, d *database) error {
 	for i := range counts {
 		into[i] = &counts[i]
 	}
-	query := fmt.Sprintf("SELECT %s FROM (SELECT * FROM %s LIMIT %d) AS some_rows", strings.Join(list, ", "), s.from(), sample)
+	query := fmt.Sprintf("SELECT %s FROM (SELECT * FROM %s LIMIT %d) AS some_rows", strings.Join(list, ", "), tableSQL(s.table), sample)
 	if err := d.db.QueryRowContext(ctx, query).Scan(into...); err != nil {
 		return err
 	}
@@ -96,8 +87,8 @@ func (s *survey) lookForPictures(ctx context.Context, d *database) error {
 		if c.Kind != tidemill.KindBytes {
 			continue
 		}
-		name := quoteSQL(c.Name)
-		rows, err := d.db.QueryContext(ctx, fmt.Sprintf("SELECT substr(%[1]s, 1, 262144) FROM %[2]s WHERE %[1]s IS NOT NULL LIMIT %[3]d", name, s.from(), some))
+		name := quoting.Name(c.Name)
+		rows, err := d.db.QueryContext(ctx, fmt.Sprintf("SELECT substr(%[1]s, 1, 262144) FROM %[2]s WHERE %[1]s IS NOT NULL LIMIT %[3]d", name, tableSQL(s.table), some))
 		if err != nil {
 			return err
 		}
@@ -136,7 +127,7 @@ func (s *survey) lookForReferences(ctx context.Context, d *database) error {
 	query, arg := `SELECT "from" FROM pragma_foreign_key_list(?)`, s.table.Name
 	if d.kind == "postgres" {
 		query = "SELECT a.attname FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey) WHERE c.contype = 'f' AND c.conrelid = $1::regclass"
-		arg = s.from()
+		arg = tableSQL(s.table)
 	}
 	rows, err := d.db.QueryContext(ctx, query, arg)
 	if err != nil {

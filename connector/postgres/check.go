@@ -357,7 +357,7 @@ func (t *table) misfit(ctx context.Context, s *session, info *tableInfo) string 
 	if !slices.Equal(key, []string{"id", "task"}) {
 		return "its primary key is not (task, id)"
 	}
-	for _, sql := range []string{t.upsertSQL(), t.truthSQL()} {
+	for _, sql := range []string{t.upsertSQL(), t.truthSQL(), t.moveSQL()} {
 		if _, err := s.Prepare(ctx, "", sql, nil); err != nil {
 			return strings.TrimPrefix(err.Error(), "ERROR: ")
 		}
