@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -85,7 +86,9 @@ func (b *outbox) run() {
 		switch {
 		case resume != nil: // what waits is of a history that is given up
 			upto = resume.After.Seq
-			err = b.retry("resume", func() error { return ResumeSink(b.ctx, b.sink, *resume) })
+			if err = b.retry("resume", func() error { return ResumeSink(b.ctx, b.sink, *resume) }); err != nil {
+				err = fmt.Errorf("sink %s: %w", b.name, err)
+			}
 		case len(pending) > 0:
 			if b.flood > 0 && len(pending) >= b.flood {
 				b.next = time.Now().Add(b.linger)

@@ -40,7 +40,8 @@ type SQLDatabase struct {
 
 const sqlColumns = "task, id, prediction, score, probabilities, model_version, asked_at, position, truth, answered_at"
 
-// SQLSink holds a sink of a SQL system to the laws of sinks, and to those of the table of predictions: its columns and its marks.
+// SQLSink holds a sink of a SQL system to the laws of sinks, and to those of the table of predictions: its columns
+// and its marks.
 func SQLSink(t *testing.T, h SQLHarness) {
 	Sink(t, SinkHarness{New: func(t *testing.T) SinkTarget { return h.New(t).target("predictions") }})
 	for _, law := range []struct {
@@ -139,7 +140,8 @@ func same(t *testing.T, got, want map[string]SinkRow) {
 	}
 }
 
-// sqlMadeByHand: what a column holds does not hang on where it stands, nor on others beside it, whatever is done to a row.
+// sqlMadeByHand: what a column holds does not hang on where it stands, nor on others beside it, whatever is done to
+// a row.
 func sqlMadeByHand(t *testing.T, h SQLHarness) {
 	for name, order := range map[string]func([]string) []string{
 		"backwards": func(c []string) []string { slices.Reverse(c); return c },

@@ -14,8 +14,8 @@ type Predictions struct {
 	table *table
 }
 
-// Sink writes predictions to table ("predictions" or "schema.predictions") of the database at url. The table is made on
-// start where it is missing:
+// Sink writes predictions to table ("predictions" or "schema.predictions") of the database at url. The table is
+// made on start where it is missing:
 //
 //	task text, id text, prediction text, score double precision, probabilities json, model_version text,
 //	asked_at timestamptz, position text, truth text, answered_at timestamptz, PRIMARY KEY (task, id)

@@ -15,7 +15,8 @@ import (
 const (
 	// copyMin is how many predictions are worth a COPY.
 	copyMin = 64
-	// copyPause is for how many writes COPY is left alone after it has met a row that was there; each time twice as many.
+	// copyPause is for how many writes COPY is left alone after it has met a row that was there; each time twice as
+	// many.
 	copyPause    = 16
 	copyPauseMax = 4096
 )
@@ -29,9 +30,10 @@ func (t *table) copyable(steps []sqltable.Step) bool {
 	return predictions(steps) >= copyMin && !slices.ContainsFunc(steps, func(s sqltable.Step) bool { return s.Move != nil })
 }
 
-// tryCopy writes the steps in one transaction with COPY, which costs the server half of what an upsert does. COPY refuses
-// a key that is there already (a replay, a second question about a row): the transaction is then undone, done is false,
-// and the caller writes the same outputs by upsert. So it does after every other refusal, to hear it again there.
+// tryCopy writes the steps in one transaction with COPY, which costs the server half of what an upsert does. COPY
+// refuses a key that is there already (a replay, a second question about a row): the transaction is then undone,
+// done is false, and the caller writes the same outputs by upsert. So it does after every other refusal, to hear it
+// again there.
 func (t *table) tryCopy(ctx context.Context, steps []sqltable.Step, b *sqltable.Batch) (done bool, err error) {
 	fe := t.conn.Frontend()
 	conn := t.conn.Conn() // drop forgets t.conn
@@ -79,9 +81,9 @@ func (t *table) tryCopy(ctx context.Context, steps []sqltable.Step, b *sqltable.
 	return false, fmt.Errorf("%s: %w", t.where(), lost(ctx, err))
 }
 
-// sendCopy writes the steps' predictions as messages of the COPY protocol, in binary format (PostgreSQL documentation,
-// "COPY", "Binary Format"), and the message that ends them, in pieces: the server takes one while the next is made. b is
-// scratch, and comes back.
+// sendCopy writes the steps' predictions as messages of the COPY protocol, in binary format (PostgreSQL
+// documentation, "COPY", "Binary Format"), and the message that ends them, in pieces: the server takes one while
+// the next is made. b is scratch, and comes back.
 func sendCopy(to io.Writer, b []byte, steps []sqltable.Step) ([]byte, error) {
 	const piece = 64 << 10
 	a := array{b: append(b, "d\x00\x00\x00\x00PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"...)}

@@ -57,7 +57,8 @@ func (t *table) markParams(b *sqltable.Batch) [][]byte {
 	return [][]byte{text(b.Flow), text(b.Table), strconv.AppendUint(nil, b.Mark.Term, 10), strconv.AppendUint(nil, b.Mark.Seq, 10), []byte(wait)}
 }
 
-// upsertSQL takes one array per column; a row replaces what the key had, with the truth still open unless it is known.
+// upsertSQL takes one array per column; a row replaces what the key had, with the truth still open unless it is
+// known.
 func (t *table) upsertSQL() string {
 	return `INSERT INTO ` + t.name.sql() + ` (` + columns() + `) SELECT ` + columns() + `
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::json[], $6::text[], $7::timestamptz[], $8::text[], $9::text[], $10::timestamptz[])
@@ -69,8 +70,8 @@ func (t *table) truthSQL() string {
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) u(task, id, truth, answered_at) WHERE p.task = u.task AND p.id = u.id`
 }
 
-// moveSQL takes the row at the new key away only if there is one to come: a replay must not lose a row that has moved. Every
-// column is named: the table's own order is its maker's.
+// moveSQL takes the row at the new key away only if there is one to come: a replay must not lose a row that has
+// moved. Every column is named: the table's own order is its maker's.
 func (t *table) moveSQL() string {
 	moved := strings.Replace(columns(), "id", "$3", 1)
 	return `WITH moved AS (DELETE FROM ` + t.name.sql() + ` WHERE task = $1 AND id = $2 RETURNING ` + columns() + `)
@@ -261,11 +262,12 @@ func (a *array) float(x float64) {
 	a.b = binary.BigEndian.AppendUint64(a.b, math.Float64bits(x))
 }
 
-// firstMicros is PostgreSQL's first timestamp, 4714-11-24 BC, in microseconds since 1970. Its last one is beyond int64's.
+// firstMicros is PostgreSQL's first timestamp, 4714-11-24 BC, in microseconds since 1970. Its last one is beyond
+// int64's.
 const firstMicros = -210_866_803_200_000_000
 
-// time is NULL for the zero time, and -infinity for one before PostgreSQL's calendar: the server would refuse the whole
-// write, each time that it is tried.
+// time is NULL for the zero time, and -infinity for one before PostgreSQL's calendar: the server would refuse the
+// whole write, each time that it is tried.
 func (a *array) time(t time.Time) {
 	if t.IsZero() {
 		a.null()

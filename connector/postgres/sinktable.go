@@ -101,8 +101,8 @@ func (t *table) Query(ctx context.Context, statement string, row func([]string) 
 	return int(r.CommandTag.RowsAffected()), nil
 }
 
-// Transact implements sqltable.System. The commit is durable: a term must outlive the server, as a writer that it fences must
-// never come back.
+// Transact implements sqltable.System. The commit is durable: a term must outlive the server, as a writer that it
+// fences must never come back.
 func (t *table) Transact(ctx context.Context, f func() error) error {
 	if _, err := t.conn.Exec(ctx, "BEGIN; SET LOCAL synchronous_commit = "+t.safe).ReadAll(); err != nil {
 		return t.explain(ctx, err)
@@ -119,8 +119,8 @@ func (t *table) Transact(ctx context.Context, f func() error) error {
 	return nil
 }
 
-// CreateTables implements sqltable.System. Two runs that make the same table at once collide in the catalog: the second try
-// finds it.
+// CreateTables implements sqltable.System. Two runs that make the same table at once collide in the catalog: the
+// second try finds it.
 func (t *table) CreateTables(ctx context.Context) error {
 	sql := t.statements.CreateTable + "; " + t.statements.CreateMarks
 	rows, err := ask(ctx, t.conn, `SELECT to_regclass(`+quoting.Text(t.name.sql())+`), to_regclass(`+quoting.Text(t.marks().sql())+`)`)
@@ -189,8 +189,9 @@ func (t *table) Close() error {
 	return nil
 }
 
-// refuses reports that by this SQLSTATE the table, or a trigger of it, does not take what was written, however often it is
-// tried: a data exception, a violated constraint, a limit of the program (an id too long for an index), RAISE EXCEPTION.
+// refuses reports that by this SQLSTATE the table, or a trigger of it, does not take what was written, however
+// often it is tried: a data exception, a violated constraint, a limit of the program (an id too long for an index),
+// RAISE EXCEPTION.
 func refuses(code string) bool {
 	if len(code) != 5 || code == divisionByZero { // divisionByZero is the mark's
 		return false

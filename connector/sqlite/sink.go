@@ -73,8 +73,8 @@ func (p *Predictions) TableNames() []string {
 // writeChunk is how many outputs one transaction takes at most, so that other writers of the file get their turn.
 const writeChunk = 4096
 
-// In a flood, writes of floodOutputs and more, transactions begin floodWait apart: neighbouring rows and truths share them,
-// pages are written once instead of several times, and other writers of the file find its lock free.
+// In a flood, writes of floodOutputs and more, transactions begin floodWait apart: neighbouring rows and truths
+// share them, pages are written once instead of several times, and other writers of the file find its lock free.
 const (
 	floodOutputs = 256
 	floodWait    = 20 * time.Millisecond
@@ -91,8 +91,8 @@ func (p *Predictions) Mark(ctx context.Context, flow string) (tidemill.Mark, err
 	return p.Sink.Mark(ctx, flow)
 }
 
-// Flush makes all that was written durable. In WAL mode commits are not synced one by one; one small commit with a sync
-// makes the WAL durable up to there.
+// Flush makes all that was written durable. In WAL mode commits are not synced one by one; one small commit with a
+// sync makes the WAL durable up to there.
 func (p *Predictions) Flush(ctx context.Context) (tidemill.Mark, error) {
 	// The connection would go on writing to a file that another one was moved over.
 	if now, err := os.Stat(p.table.path); p.table.d != nil && (err != nil || !os.SameFile(now, p.table.file)) {

@@ -77,8 +77,8 @@ func (t *table) Open(ctx context.Context) error {
 	return explain(t.path, err)
 }
 
-// synchronous: in WAL mode a commit without a sync keeps the file whole, and Flush syncs; with a rollback journal every
-// commit syncs, as a power cut could damage the file otherwise.
+// synchronous: in WAL mode a commit without a sync keeps the file whole, and Flush syncs; with a rollback journal
+// every commit syncs, as a power cut could damage the file otherwise.
 func (t *table) synchronous() string {
 	if t.wal {
 		return "NORMAL"
@@ -160,8 +160,8 @@ func (t *table) fitTable() error {
 	return nil
 }
 
-// missing gives the columns of the truth that the table lacks, and whether there is a table. A table that is not one of
-// predictions is an error.
+// missing gives the columns of the truth that the table lacks, and whether there is a table. A table that is not
+// one of predictions is an error.
 func (t *table) missing(d *db) (missing []string, have bool, err error) {
 	cols := map[string]bool{}
 	var key []string

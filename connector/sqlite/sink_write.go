@@ -49,8 +49,8 @@ func (t *table) finalize() {
 	t.upsert, t.answer, t.move, t.schema, t.mark = nil, nil, nil, nil, nil
 }
 
-// Write implements sqltable.System. It is durable where it was asked to be: with a rollback journal it always is, but nothing
-// hangs on that.
+// Write implements sqltable.System. It is durable where it was asked to be: with a rollback journal it always is,
+// but nothing hangs on that.
 func (t *table) Write(ctx context.Context, b *sqltable.Batch) (durable bool, err error) {
 	defer t.d.guard(ctx)()
 	if b.Wait {
@@ -122,8 +122,8 @@ func refusal(o *tidemill.Output, err error) error {
 	return err
 }
 
-// explain is the package's explain of what writing met: there a statement that cannot run any more, as its table has changed,
-// is fatal.
+// explain is the package's explain of what writing met: there a statement that cannot run any more, as its table
+// has changed, is fatal.
 func (t *table) explain(err error) error {
 	if r := (*sqltable.Refusal)(nil); errors.As(err, &r) {
 		return err
@@ -135,7 +135,8 @@ func (t *table) explain(err error) error {
 	return explain(t.path, err)
 }
 
-// isWatched reports whether the table has triggers, which are to see each stet. It looks again when the schema has changed.
+// isWatched reports whether the table has triggers, which are to see each step. It looks again when the schema has
+// changed.
 func (t *table) isWatched() (bool, error) {
 	ok, err := t.schema.step()
 	version := int64(0)
@@ -153,7 +154,8 @@ func (t *table) isWatched() (bool, error) {
 	return t.watched, err
 }
 
-// predict writes the row of a prediction. A new question has no truth yet, unless its row brought it or another output tells it.
+// predict writes the row of a prediction. A new question has no truth yet, unless its row brought it or another
+// output tells it.
 func (t *table) predict(o, truth *tidemill.Output) error {
 	s := t.upsert
 	s.bindText(1, o.Task)

@@ -42,8 +42,8 @@ func (s *Step) Output() *tidemill.Output {
 // Singly are the outputs one by one: what a trigger of the table is to see.
 func (b *Batch) Singly() []Step { return b.merger.plan(b.outputs, b.truth, false) }
 
-// Merged is what the outputs come to: between two moves there is one step for a row. A truth whose prediction is among them
-// is written with it; of several predictions, or truths, of a row the last is written.
+// Merged is what the outputs come to: between two moves there is one step for a row. A truth whose prediction is
+// among them is written with it; of several predictions, or truths, of a row the last is written.
 func (b *Batch) Merged() []Step { return b.merger.plan(b.outputs, b.truth, true) }
 
 // merger makes steps of outputs. It keeps its memory.

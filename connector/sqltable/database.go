@@ -24,8 +24,8 @@ type DatabaseConfig struct {
 	Truth      bool // truths are told
 }
 
-// NewDatabase makes a sink over database/sql: all that a system needs which has no faster way of its own. Rows are written one
-// by one by prepared statements, in a transaction for each Write, which is durable when it returns.
+// NewDatabase makes a sink over database/sql: all that a system needs which has no faster way of its own. Rows are
+// written one by one by prepared statements, in a transaction for each Write, which is durable when it returns.
 func NewDatabase(c DatabaseConfig) *Sink {
 	d := &database{c: c, statements: c.Dialect.Statements(c.Table, c.Marks, c.Truth)}
 	return New(Config{System: d, Dialect: c.Dialect, Statements: d.statements, Where: c.Where, Table: c.Table, Marks: c.Marks, Truth: c.Truth,

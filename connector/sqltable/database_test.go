@@ -18,8 +18,8 @@ import (
 	"github.com/tidemill/tidemill/tidemilltest"
 )
 
-// replacing is a dialect as a new system would bring one: SQLite through database/sql, its upsert spelled as MySQL's REPLACE,
-// its parameters numbered.
+// replacing is a dialect as a new system would bring one: SQLite through database/sql, its upsert spelled as
+// MySQL's REPLACE, its parameters numbered.
 func replacing() sqltable.Dialect {
 	return sqltable.Dialect{
 		Types: sqltable.Types{Key: "TEXT", Text: "TEXT", Number: "REAL", JSON: "TEXT", Time: "TEXT", Count: "INTEGER"},
@@ -141,8 +141,8 @@ func TestDeletedMark(t *testing.T) {
 	}
 }
 
-// TestUnknownOutcome: when a Write ends without an answer, the next one looks at the mark: what was committed is not done twice,
-// and an older copy of the table is not written to.
+// TestUnknownOutcome: when a Write ends without an answer, the next one looks at the mark: what was committed is
+// not done twice, and an older copy of the table is not written to.
 func TestUnknownOutcome(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "p.db")
 	s := open(path, "predictions")

@@ -9,15 +9,16 @@ import (
 // MarksTable is the name of the table that holds how far each flow is in each table of predictions.
 const MarksTable = "tidemill_marks"
 
-// Dialect is how a SQL system spells what the sink says. The zero value is nearly the SQL standard; Types is always needed.
+// Dialect is how a SQL system spells what the sink says. The zero value is nearly the SQL standard; Types is always
+// needed.
 type Dialect struct {
 	Quoting Quoting
 	// Types are the columns' types.
 	Types Types
 	// Param is the i-th parameter of a statement, from 1. Default: ?
 	Param func(i int) string
-	// Upsert writes a row, or the columns set of the row that has its key already; it does nothing to such a row where set
-	// is empty. Default: INSERT … ON CONFLICT.
+	// Upsert writes a row, or the columns set of the row that has its key already; it does nothing to such a row where
+	// set is empty. Default: INSERT … ON CONFLICT.
 	Upsert func(table string, columns, values, key, set []string) string
 	// TableEnd comes after the parenthesis of CREATE TABLE.
 	TableEnd string
@@ -41,7 +42,8 @@ type Column struct {
 	Truth bool // filled in when the answer comes; absent where the sink does not tell truths
 }
 
-// Columns are the table's columns in the order in which statements name them: a table that the sink makes has them so.
+// Columns are the table's columns in the order in which statements name them: a table that the sink makes has them
+// so.
 func Columns() []Column {
 	return []Column{{"task", false}, {"id", false}, {"prediction", false}, {"score", false}, {"probabilities", false},
 		{"model_version", false}, {"asked_at", false}, {"position", false}, {"truth", true}, {"answered_at", true}}

@@ -8,8 +8,8 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// AppendProbabilities appends the prediction as JSON: an object by class for a classifier, else an array where there are
-// several numbers. Nothing where the score says it all. JSON has no NaN and no infinities: null.
+// AppendProbabilities appends the prediction as JSON: an object by class for a classifier, else an array where
+// there are several numbers. Nothing where the score says it all. JSON has no NaN and no infinities: null.
 func AppendProbabilities(b []byte, o *tidemill.Output) []byte {
 	open, end := byte('['), byte(']')
 	if o.Labels != nil {

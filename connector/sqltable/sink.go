@@ -43,8 +43,8 @@ type Config struct {
 // New makes a sink. Nothing is opened before Mark or Resume.
 func New(c Config) *Sink { return &Sink{c: c, statements: c.Statements} }
 
-// What of a Server's commits may not wait for its disk: a small write is visible as soon as ever, and a reader does not wait
-// for an fsync that only the next checkpoint needs. See docs/decisions/2026-11-23-sink-commits.md.
+// What of a Server's commits may not wait for its disk: a small write is visible as soon as ever, and a reader does
+// not wait for an fsync that only the next checkpoint needs. See docs/decisions/2026-11-23-sink-commits.md.
 const (
 	// looseOutputs is the most outputs of a write that does not wait; larger ones are worth their fsync.
 	looseOutputs = 256
@@ -128,8 +128,9 @@ func (s *Sink) take(ctx context.Context, r tidemill.Resumption) error {
 	return err
 }
 
-// Write commits the outputs with their mark. After an error it may be called again with the same outputs: if they were
-// committed after all, the mark says so. A Server's small write is visible at once but durable only with Flush.
+// Write commits the outputs with their mark. After an error it may be called again with the same outputs: if they
+// were committed after all, the mark says so. A Server's small write is visible at once but durable only with
+// Flush.
 func (s *Sink) Write(ctx context.Context, out []tidemill.Output) error {
 	if s.term == 0 {
 		return tidemill.Fatalf("%s: Write before Resume", s.c.Where)
@@ -216,8 +217,9 @@ func (s *Sink) fenced(m tidemill.Mark) error {
 	return fmt.Errorf("%s: flow %q has term %d, the table has seen term %d: %w", s.c.Where, s.flow, s.term, m.Term, tidemill.ErrFenced)
 }
 
-// committed notes what has been committed. What is not durable at a Server is kept until it is: a server that crashes loses
-// the newest writes, rows and marks together; the mark that it comes back with says which, and they are written again.
+// committed notes what has been committed. What is not durable at a Server is kept until it is: a server that
+// crashes loses the newest writes, rows and marks together; the mark that it comes back with says which, and they
+// are written again.
 func (s *Sink) committed(out []tidemill.Output, durable bool) {
 	s.seq, s.synced = out[len(out)-1].Seq, durable
 	if durable {
@@ -240,8 +242,8 @@ func (s *Sink) committed(out []tidemill.Output, durable bool) {
 	}
 }
 
-// ready makes sure of the connection and, where it is new or a commit's outcome is not known, of what the table holds: what
-// the server has lost is written again. held is the mark, if it was looked at.
+// ready makes sure of the connection and, where it is new or a commit's outcome is not known, of what the table
+// holds: what the server has lost is written again. held is the mark, if it was looked at.
 func (s *Sink) ready(ctx context.Context) (held tidemill.Mark, looked bool, err error) {
 	if !s.c.System.IsOpen() {
 		s.unsure = true

@@ -8,8 +8,8 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// System is a connection to one SQL database, as Sink uses it: from one goroutine, one call at a time. Its errors are ready for
-// people, and fatal where waiting does not mend them.
+// System is a connection to one SQL database, as Sink uses it: from one goroutine, one call at a time. Its errors
+// are ready for people, and fatal where waiting does not mend them.
 type System interface {
 	// Open connects; a connection that is open stays.
 	Open(ctx context.Context) error
@@ -21,14 +21,15 @@ type System interface {
 	Prepare(ctx context.Context) error
 	// HasMarks reports whether the table of the marks is there.
 	HasMarks(ctx context.Context) (bool, error)
-	// Transact runs f in a transaction that is durable when it returns, if a later one of Write is. An error of f undoes it,
-	// and f may run again.
+	// Transact runs f in a transaction that is durable when it returns, if a later one of Write is. An error of f
+	// undoes it, and f may run again.
 	Transact(ctx context.Context, f func() error) error
-	// Query runs one statement, calls row for each of its rows with the columns as text, and says how many rows it changed.
-	// Parameters are string or uint64.
+	// Query runs one statement, calls row for each of its rows with the columns as text, and says how many rows it
+	// changed. Parameters are string or uint64.
 	Query(ctx context.Context, statement string, row func(columns []string) error, params ...any) (changed int, err error)
 	// Write commits the batch's rows and its mark in one transaction, and says whether that is durable. The error is
-	// ErrMarkTaken where Statements.SetMark finds no mark, a Refusal where the table does not take a row; else it is tried again.
+	// ErrMarkTaken where Statements.SetMark finds no mark, a Refusal where the table does not take a row; else it is
+	// tried again.
 	Write(ctx context.Context, b *Batch) (durable bool, err error)
 	// Close drops the connection, if there is one.
 	Close() error
