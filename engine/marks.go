@@ -46,8 +46,9 @@ func checkMark(held tidemill.Mark, r tidemill.Resumption) error {
 		return tidemill.Fatalf("it holds nothing of the flow %q, but the checkpoint has seen output %d: another target? "+
 			"name the right one, or go on with this one with --adopt: %w", r.Flow, after.Seq, tidemill.ErrUnknownMark)
 	case held != none && (held.Term < after.Term || held.Seq < after.Seq):
-		return tidemill.Fatalf("its mark is term %d, output %d, but the checkpoint has seen term %d, output %d: it is an older copy; "+
-			"name the right one, or go on with this one with --adopt: %w", held.Term, held.Seq, after.Term, after.Seq, tidemill.ErrUnknownMark)
+		return tidemill.Fatalf("its mark is term %d, output %d, but the checkpoint has seen term %d, output %d: "+
+			"it is an older copy; name the right one, or go on with this one with --adopt: %w",
+			held.Term, held.Seq, after.Term, after.Seq, tidemill.ErrUnknownMark)
 	}
 	return nil
 }

@@ -86,7 +86,8 @@ func (d SQLDatabase) rows(t *testing.T, table string) map[string]SinkRow {
 		return at
 	}
 	for _, v := range d.Query(t, "SELECT "+sqlColumns+" FROM "+table) {
-		r := SinkRow{Prediction: text(v[2]), Score: math.NaN(), Version: text(v[5]), Asked: when(v[6]), Position: text(v[7]), Truth: text(v[8]), Answered: when(v[9])}
+		r := SinkRow{Prediction: text(v[2]), Score: math.NaN(), Version: text(v[5]), Asked: when(v[6]),
+			Position: text(v[7]), Truth: text(v[8]), Answered: when(v[9])}
 		if x, err := strconv.ParseFloat(text(v[3]), 64); err == nil {
 			r.Score = x
 		}
@@ -206,7 +207,8 @@ func sqlMarks(t *testing.T, h SQLHarness) {
 	for _, c := range []struct {
 		table, flow string
 		want        tidemill.Mark
-	}{{"predictions", "one", tidemill.Mark{Term: 5, Seq: 3}}, {"predictions", "two", tidemill.Mark{Term: 1}}, {"others", "one", tidemill.Mark{Term: 1, Seq: 1}},
+	}{{"predictions", "one", tidemill.Mark{Term: 5, Seq: 3}}, {"predictions", "two", tidemill.Mark{Term: 1}},
+		{"others", "one", tidemill.Mark{Term: 1, Seq: 1}},
 		{"others", "two", tidemill.Mark{}}} {
 		k := d.Open(t, c.table)
 		if m, err := k.Mark(t.Context(), c.flow); err != nil || m != c.want {
@@ -226,7 +228,8 @@ func sqlLook(t *testing.T, h SQLHarness) {
 	if m, err := k.Mark(t.Context(), "f"); err != nil || m != (tidemill.Mark{}) {
 		t.Errorf("the mark of an empty database is %+v, %v", m, err)
 	}
-	if err := engine.ResumeSink(t.Context(), k, tidemill.Resumption{Flow: "f", Term: 2, After: tidemill.Mark{Term: 1, Seq: 9}}); err == nil {
+	lost := tidemill.Resumption{Flow: "f", Term: 2, After: tidemill.Mark{Term: 1, Seq: 9}}
+	if err := engine.ResumeSink(t.Context(), k, lost); err == nil {
 		t.Error("a database that has lost its rows is gone on with")
 	}
 	if tables := d.Tables(t); len(tables) != 0 {
@@ -240,7 +243,8 @@ func sqlReset(t *testing.T, h SQLHarness) {
 	a, b := predicted(1, "a"), predicted(2, "b")
 	b.Task = "other"
 	put(t, k, a, b)
-	d.resumed(t, "predictions", tidemill.Resumption{Flow: "one", Term: 2, Adopt: true, Reset: true, Tasks: []string{"late"}})
+	d.resumed(t, "predictions", tidemill.Resumption{Flow: "one", Term: 2, Adopt: true, Reset: true,
+		Tasks: []string{"late"}})
 	same(t, d.rows(t, "predictions"), map[string]SinkRow{"other/b": row(b)})
 }
 

@@ -27,7 +27,8 @@ func (t *table) copyable(steps []sqltable.Step) bool {
 		t.pause--
 		return false
 	}
-	return predictions(steps) >= copyMin && !slices.ContainsFunc(steps, func(s sqltable.Step) bool { return s.Move != nil })
+	moves := func(s sqltable.Step) bool { return s.Move != nil }
+	return predictions(steps) >= copyMin && !slices.ContainsFunc(steps, moves)
 }
 
 // tryCopy writes the steps in one transaction with COPY, which costs the server half of what an upsert does. COPY

@@ -26,7 +26,8 @@ const (
 // Prepare implements sqltable.System.
 func (t *table) Prepare(ctx context.Context) error {
 	for _, s := range []struct{ name, sql string }{
-		{stmtMark, t.markSQL()}, {stmtUpsert, t.upsertSQL()}, {stmtTruth, t.truthSQL()}, {stmtCopy, t.copySQL()}, {stmtMove, t.moveSQL()},
+		{stmtMark, t.markSQL()}, {stmtUpsert, t.upsertSQL()}, {stmtTruth, t.truthSQL()}, {stmtCopy, t.copySQL()},
+		{stmtMove, t.moveSQL()},
 	} {
 		if _, err := t.conn.Prepare(ctx, s.name, s.sql, nil); err != nil {
 			return t.explain(ctx, err)
@@ -45,7 +46,8 @@ func onConflict() string {
 
 // markSQL writes the mark, and says whether the transaction's commit waits for the server's disk.
 func (t *table) markSQL() string {
-	return `WITH m AS (UPDATE ` + t.marks().sql() + ` SET term = $3, seq = $4 WHERE flow = $1 AND sink = $2 AND term <= $3 RETURNING 1)
+	return `WITH m AS (UPDATE ` + t.marks().sql() + ` SET term = $3, seq = $4
+			WHERE flow = $1 AND sink = $2 AND term <= $3 RETURNING 1)
 		SELECT 1 / count(*), set_config('synchronous_commit', $5, true) FROM m`
 }
 
@@ -54,20 +56,23 @@ func (t *table) markParams(b *sqltable.Batch) [][]byte {
 	if b.Wait {
 		wait = t.safe
 	}
-	return [][]byte{text(b.Flow), text(b.Table), strconv.AppendUint(nil, b.Mark.Term, 10), strconv.AppendUint(nil, b.Mark.Seq, 10), []byte(wait)}
+	term, seq := strconv.AppendUint(nil, b.Mark.Term, 10), strconv.AppendUint(nil, b.Mark.Seq, 10)
+	return [][]byte{text(b.Flow), text(b.Table), term, seq, []byte(wait)}
 }
 
 // upsertSQL takes one array per column; a row replaces what the key had, with the truth still open unless it is
 // known.
 func (t *table) upsertSQL() string {
 	return `INSERT INTO ` + t.name.sql() + ` (` + columns() + `) SELECT ` + columns() + `
-		FROM unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::json[], $6::text[], $7::timestamptz[], $8::text[], $9::text[], $10::timestamptz[])
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::json[], $6::text[], $7::timestamptz[], $8::text[],
+			$9::text[], $10::timestamptz[])
 		u(` + columns() + `) ` + onConflict()
 }
 
 func (t *table) truthSQL() string {
 	return `UPDATE ` + t.name.sql() + ` p SET truth = u.truth, answered_at = u.answered_at
-		FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) u(task, id, truth, answered_at) WHERE p.task = u.task AND p.id = u.id`
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) u(task, id, truth, answered_at)
+		WHERE p.task = u.task AND p.id = u.id`
 }
 
 // moveSQL takes the row at the new key away only if there is one to come: a replay must not lose a row that has
@@ -167,7 +172,8 @@ func upsertParams(steps []sqltable.Step) [][]byte {
 		return nil
 	}
 	var c [10]array
-	for i, oid := range []uint32{oidText, oidText, oidText, oidFloat8, oidJSON, oidText, oidTimestamptz, oidText, oidText, oidTimestamptz} {
+	for i, oid := range []uint32{oidText, oidText, oidText, oidFloat8, oidJSON, oidText, oidTimestamptz, oidText,
+		oidText, oidTimestamptz} {
 		c[i].begin(oid, n)
 	}
 	for i := range steps {

@@ -57,7 +57,8 @@ func (t *table) Open(ctx context.Context) error {
 		return connectError(ctx, err)
 	}
 	// What is called durable must be so, whatever the role's default is.
-	rows, err := ask(ctx, t.conn, "SELECT CASE setting WHEN 'off' THEN 'on' ELSE setting END FROM pg_settings WHERE name = 'synchronous_commit'")
+	rows, err := ask(ctx, t.conn,
+		"SELECT CASE setting WHEN 'off' THEN 'on' ELSE setting END FROM pg_settings WHERE name = 'synchronous_commit'")
 	if err != nil {
 		return t.explain(ctx, err)
 	}
@@ -75,7 +76,8 @@ func (t *table) HasMarks(ctx context.Context) (bool, error) {
 }
 
 // Query implements sqltable.System.
-func (t *table) Query(ctx context.Context, statement string, row func([]string) error, params ...any) (changed int, err error) {
+func (t *table) Query(ctx context.Context, statement string, row func([]string) error,
+	params ...any) (changed int, err error) {
 	values := make([][]byte, len(params))
 	for i, p := range params {
 		switch p := p.(type) {
@@ -123,7 +125,8 @@ func (t *table) Transact(ctx context.Context, f func() error) error {
 // second try finds it.
 func (t *table) CreateTables(ctx context.Context) error {
 	sql := t.statements.CreateTable + "; " + t.statements.CreateMarks
-	rows, err := ask(ctx, t.conn, `SELECT to_regclass(`+quoting.Text(t.name.sql())+`), to_regclass(`+quoting.Text(t.marks().sql())+`)`)
+	rows, err := ask(ctx, t.conn,
+		`SELECT to_regclass(`+quoting.Text(t.name.sql())+`), to_regclass(`+quoting.Text(t.marks().sql())+`)`)
 	if err != nil {
 		return t.explain(ctx, err)
 	}
@@ -145,7 +148,8 @@ func (t *table) CreateTables(ctx context.Context) error {
 		case "3F000":
 			return tidemill.Fatalf("%s: %w; run CREATE SCHEMA %s", t.where(), err, quoting.Name(t.name.schema))
 		case "42501":
-			return tidemill.Fatalf("%s: %w; run GRANT CREATE ON SCHEMA %s TO …, or create the tables: %s", t.where(), err, quoting.Name(t.name.schema), sql)
+			return tidemill.Fatalf("%s: %w; run GRANT CREATE ON SCHEMA %s TO …, or create the tables: %s", t.where(), err,
+				quoting.Name(t.name.schema), sql)
 		}
 		return t.explain(ctx, err)
 	}
@@ -161,9 +165,11 @@ func (t *table) explain(ctx context.Context, err error) error {
 	case c == "26000" || c[:2] == "57": // the statements are gone; the server ends
 		t.drop()
 	case c == "42501":
-		return tidemill.Fatalf("%s: %w; run GRANT SELECT, INSERT, UPDATE, DELETE ON %s, %s TO …", t.where(), err, t.name.sql(), t.marks().sql())
+		return tidemill.Fatalf("%s: %w; run GRANT SELECT, INSERT, UPDATE, DELETE ON %s, %s TO …", t.where(), err,
+			t.name.sql(), t.marks().sql())
 	case c[:2] == "42":
-		return tidemill.Fatalf("%s: %w; the table has another shape than predictions are written in: rename it, or name another", t.where(), err)
+		return tidemill.Fatalf("%s: %w; the table has another shape than predictions are written in: "+
+			"rename it, or name another", t.where(), err)
 	}
 	return fmt.Errorf("%s: %w", t.where(), err)
 }

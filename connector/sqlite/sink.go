@@ -41,7 +41,8 @@ func (p *Predictions) make() {
 	t := p.table
 	d := dialect()
 	t.statements = d.Statements("main."+quoting.Name(t.name), "main."+sqltable.MarksTable, t.truth)
-	p.Sink = sqltable.New(sqltable.Config{System: t, Dialect: d, Statements: t.statements, Where: fmt.Sprintf("sqlite: %s: table %s", t.path, t.name),
+	p.Sink = sqltable.New(sqltable.Config{System: t, Dialect: d, Statements: t.statements,
+		Where: fmt.Sprintf("sqlite: %s: table %s", t.path, t.name),
 		// SQLite folds the case of a table's name.
 		Table: strings.ToLower(t.name), Marks: sqltable.MarksTable, Truth: t.truth, Chunk: writeChunk})
 }
@@ -96,7 +97,8 @@ func (p *Predictions) Mark(ctx context.Context, flow string) (tidemill.Mark, err
 func (p *Predictions) Flush(ctx context.Context) (tidemill.Mark, error) {
 	// The connection would go on writing to a file that another one was moved over.
 	if now, err := os.Stat(p.table.path); p.table.d != nil && (err != nil || !os.SameFile(now, p.table.file)) {
-		return tidemill.Mark{}, tidemill.Fatalf("sqlite: %s: the file was replaced or removed while the flow wrote to it", p.table.path)
+		err = tidemill.Fatalf("sqlite: %s: the file was replaced or removed while the flow wrote to it", p.table.path)
+		return tidemill.Mark{}, err
 	}
 	return p.Sink.Flush(ctx)
 }

@@ -89,7 +89,8 @@ func (t *table) synchronous() string {
 // HasMarks implements sqltable.System.
 func (t *table) HasMarks(ctx context.Context) (bool, error) {
 	n := 0
-	_, err := t.Query(ctx, "SELECT 1 FROM main.sqlite_schema WHERE type='table' AND name=?", func([]string) error { n++; return nil }, sqltable.MarksTable)
+	_, err := t.Query(ctx, "SELECT 1 FROM main.sqlite_schema WHERE type='table' AND name=?",
+		func([]string) error { n++; return nil }, sqltable.MarksTable)
 	return n > 0, err
 }
 
@@ -100,7 +101,8 @@ func (t *table) Transact(ctx context.Context, f func() error) error {
 }
 
 // Query implements sqltable.System.
-func (t *table) Query(ctx context.Context, statement string, row func([]string) error, params ...any) (changed int, err error) {
+func (t *table) Query(ctx context.Context, statement string, row func([]string) error,
+	params ...any) (changed int, err error) {
 	args := make([]any, len(params))
 	for i, p := range params {
 		if n, ok := p.(uint64); ok {
@@ -153,7 +155,8 @@ func (t *table) fitTable() error {
 	}
 	d := dialect()
 	for _, name := range missing {
-		if err := t.d.exec(fmt.Sprintf("ALTER TABLE main.%s ADD COLUMN %s %s", quoting.Name(t.name), name, d.Type(name))); err != nil {
+		sql := fmt.Sprintf("ALTER TABLE main.%s ADD COLUMN %s %s", quoting.Name(t.name), name, d.Type(name))
+		if err := t.d.exec(sql); err != nil {
 			return err
 		}
 	}
@@ -182,11 +185,13 @@ func (t *table) missing(d *db) (missing []string, have bool, err error) {
 		case c.Truth:
 			missing = append(missing, c.Name)
 		default:
-			return nil, true, tidemill.Fatalf("sqlite: %s: table %q has no column %s: it is not a table of predictions; name another one", t.path, t.name, c.Name)
+			return nil, true, tidemill.Fatalf("sqlite: %s: table %q has no column %s: it is not a table of predictions; "+
+				"name another one", t.path, t.name, c.Name)
 		}
 	}
 	if strings.Join(key, ",") != strings.Join(sqltable.Key(), ",") {
-		return nil, true, tidemill.Fatalf("sqlite: %s: the primary key of table %q is not (task, id): it is not a table of predictions; name another one", t.path, t.name)
+		return nil, true, tidemill.Fatalf("sqlite: %s: the primary key of table %q is not (task, id): "+
+			"it is not a table of predictions; name another one", t.path, t.name)
 	}
 	return missing, true, nil
 }

@@ -129,8 +129,8 @@ func (t *table) explain(err error) error {
 		return err
 	}
 	if codeOf(err) == sqlite3.SQLITE_ERROR && !tidemill.IsFatal(err) {
-		return tidemill.Fatalf("sqlite: %s: table %s: %w; it, its triggers or %s have another shape than predictions are written in: mend it, then start again",
-			t.path, t.name, err, sqltable.MarksTable)
+		return tidemill.Fatalf("sqlite: %s: table %s: %w; it, its triggers or %s have another shape "+
+			"than predictions are written in: mend it, then start again", t.path, t.name, err, sqltable.MarksTable)
 	}
 	return explain(t.path, err)
 }
@@ -234,5 +234,6 @@ func appendTime(b []byte, t time.Time) []byte {
 	two(minute, ':')
 	two(second, '.')
 	n := t.Nanosecond() / 1000
-	return append(b, byte('0'+n/100000), byte('0'+n/10000%10), byte('0'+n/1000%10), byte('0'+n/100%10), byte('0'+n/10%10), byte('0'+n%10), 'Z')
+	return append(b, byte('0'+n/100000), byte('0'+n/10000%10), byte('0'+n/1000%10), byte('0'+n/100%10),
+		byte('0'+n/10%10), byte('0'+n%10), 'Z')
 }

@@ -28,7 +28,8 @@ type DatabaseConfig struct {
 // written one by one by prepared statements, in a transaction for each Write, which is durable when it returns.
 func NewDatabase(c DatabaseConfig) *Sink {
 	d := &database{c: c, statements: c.Dialect.Statements(c.Table, c.Marks, c.Truth)}
-	return New(Config{System: d, Dialect: c.Dialect, Statements: d.statements, Where: c.Where, Table: c.Table, Marks: c.Marks, Truth: c.Truth,
+	return New(Config{System: d, Dialect: c.Dialect, Statements: d.statements, Where: c.Where, Table: c.Table,
+		Marks: c.Marks, Truth: c.Truth,
 		Chunk: databaseChunk})
 }
 
@@ -115,7 +116,8 @@ func (d *database) Transact(ctx context.Context, f func() error) (err error) {
 }
 
 // Query implements System.
-func (d *database) Query(ctx context.Context, statement string, row func([]string) error, params ...any) (changed int, err error) {
+func (d *database) Query(ctx context.Context, statement string, row func([]string) error,
+	params ...any) (changed int, err error) {
 	for i, p := range params {
 		if n, ok := p.(uint64); ok {
 			params[i] = int64(n)

@@ -29,7 +29,8 @@ func replacing() sqltable.Dialect {
 			if len(set) == 0 {
 				verb = "INSERT OR IGNORE"
 			}
-			return fmt.Sprintf("%s INTO %s (%s) VALUES (%s)", verb, table, strings.Join(columns, ", "), strings.Join(values, ", "))
+			return fmt.Sprintf("%s INTO %s (%s) VALUES (%s)", verb, table, strings.Join(columns, ", "),
+				strings.Join(values, ", "))
 		},
 		Server: true,
 		Refuses: func(err error) bool {
@@ -46,7 +47,8 @@ func address(path string) string {
 }
 
 func open(path, table string) *sqltable.Sink {
-	return sqltable.NewDatabase(sqltable.DatabaseConfig{Driver: "sqlite", URL: address(path), Dialect: replacing(), Where: "test: sink " + table,
+	return sqltable.NewDatabase(sqltable.DatabaseConfig{Driver: "sqlite", URL: address(path), Dialect: replacing(),
+		Where: "test: sink " + table,
 		Table: sqltable.Standard.Name(table), Marks: sqltable.MarksTable, Truth: true,
 		MarksExist: "SELECT 1 FROM sqlite_schema WHERE name = " + sqltable.Standard.Text(sqltable.MarksTable)})
 }
@@ -105,21 +107,24 @@ func TestDialect(t *testing.T) {
 }
 
 func predicted(seq uint64, id string) tidemill.Output {
-	return tidemill.Output{Kind: tidemill.Predicted, Seq: seq, Task: "late", ID: id, Label: "no", Score: 0.5, Asked: time.Unix(1e9, 0)}
+	return tidemill.Output{Kind: tidemill.Predicted, Seq: seq, Task: "late", ID: id, Label: "no", Score: 0.5,
+		Asked: time.Unix(1e9, 0)}
 }
 
 // TestRefusedRow: a row that the table does not take stops the flow with its name.
 func TestRefusedRow(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "p.db")
-	query(t, path, "CREATE TABLE predictions (task, id, prediction, score, probabilities, model_version, asked_at, position, truth, answered_at, "+
-		"PRIMARY KEY (task, id), CHECK (id <> 'bad'))")
+	query(t, path,
+		"CREATE TABLE predictions ("+strings.Join(sqltable.ColumnNames(true), ", ")+", "+
+			"PRIMARY KEY (task, id), CHECK (id <> 'bad'))")
 	s := open(path, "predictions")
 	defer s.Close()
 	if err := s.Resume(t.Context(), tidemill.Resumption{Flow: "f", Term: 1}); err != nil {
 		t.Fatal(err)
 	}
 	err := s.Write(t.Context(), []tidemill.Output{predicted(1, "a"), predicted(2, "bad")})
-	if !tidemill.IsFatal(err) || !strings.Contains(err.Error(), "test: sink predictions: the table does not take the row of task late, id bad: ") {
+	const says = "test: sink predictions: the table does not take the row of task late, id bad: "
+	if !tidemill.IsFatal(err) || !strings.Contains(err.Error(), says) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -154,7 +159,8 @@ func TestUnknownOutcome(t *testing.T) {
 	if err := write(t.Context(), predicted(1, "a"), predicted(2, "b")); err != nil {
 		t.Fatal(err)
 	}
-	swap := []tidemill.Output{{Kind: tidemill.Retracted, Seq: 3, Task: "late", ID: "a", NewID: "c"}, {Kind: tidemill.Retracted, Seq: 4, Task: "late", ID: "b", NewID: "a"}}
+	swap := []tidemill.Output{{Kind: tidemill.Retracted, Seq: 3, Task: "late", ID: "a", NewID: "c"},
+		{Kind: tidemill.Retracted, Seq: 4, Task: "late", ID: "b", NewID: "a"}}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := write(gone, swap...); !errors.Is(err, context.Canceled) {
@@ -172,7 +178,8 @@ func TestUnknownOutcome(t *testing.T) {
 		t.Fatal(err)
 	}
 	query(t, path, "UPDATE tidemill_marks SET seq = 1")
-	if err := write(t.Context(), predicted(5, "e")); !errors.Is(err, tidemill.ErrUnknownMark) || !strings.Contains(err.Error(), "older copy") {
+	if err := write(t.Context(), predicted(5, "e")); !errors.Is(err, tidemill.ErrUnknownMark) ||
+		!strings.Contains(err.Error(), "older copy") {
 		t.Errorf("an older copy: %v", err)
 	}
 }

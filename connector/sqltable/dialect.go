@@ -101,7 +101,8 @@ func (d *Dialect) upsert(table string, columns, values, key, set []string) strin
 	if d.Upsert != nil {
 		return d.Upsert(table, columns, values, key, set)
 	}
-	return fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s) %s", table, strings.Join(columns, ", "), strings.Join(values, ", "), OnConflict(key, set))
+	return fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s) %s", table, strings.Join(columns, ", "),
+		strings.Join(values, ", "), OnConflict(key, set))
 }
 
 // OnConflict is the clause that has an INSERT replace the columns set of the row that is there.
@@ -146,24 +147,40 @@ func (d *Dialect) Statements(table, marks string, truth bool) Statements {
 		defs = append(defs, c+" "+d.Type(c))
 	}
 	target, count := d.marksColumn(), d.Types.Count+" NOT NULL"
-	row := fmt.Sprintf("task = %s AND id = %s", d.param(1), d.param(2))
-	mark := fmt.Sprintf("SELECT term, seq FROM %s WHERE flow = %s AND %s = %s", marks, d.param(1), target, d.param(2))
-	take := fmt.Sprintf("UPDATE %s SET term = %s, seq = %s WHERE flow = %s AND %s = %s", marks, d.param(1), d.param(2), d.param(3), target, d.param(4))
-	marksKey := []string{"flow", target}
+	key, marksKey := strings.Join(Key(), ", "), []string{"flow", target}
+	// say gives the statement the dialect's parameters: a name may hold a question mark, so names come after.
+	say := func(format string, names ...any) string { return fmt.Sprintf(d.number(format), names...) }
+	take := "UPDATE %s SET term = ?, seq = ? WHERE flow = ? AND %s = ?"
 	return Statements{
-		CreateTable: fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (%s, PRIMARY KEY (%s))%s", table, strings.Join(defs, ", "), strings.Join(Key(), ", "), d.TableEnd),
-		CreateMarks: fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (flow %s NOT NULL, %s %s NOT NULL, term %s, seq %s, PRIMARY KEY (%s))%s",
-			marks, d.Types.Key, target, d.Types.Key, count, count, strings.Join(marksKey, ", "), d.TableEnd),
+		CreateTable: say("CREATE TABLE IF NOT EXISTS %s (%s, PRIMARY KEY (%s))%s",
+			table, strings.Join(defs, ", "), key, d.TableEnd),
+		CreateMarks: say("CREATE TABLE IF NOT EXISTS %s (flow %s NOT NULL, %s %[2]s NOT NULL, "+
+			"term %[4]s, seq %[4]s, PRIMARY KEY (%[5]s))%s",
+			marks, d.Types.Key, target, count, strings.Join(marksKey, ", "), d.TableEnd),
 		Upsert:     d.upsert(table, names, d.params(len(names)), Key(), set),
-		Truth:      fmt.Sprintf("UPDATE %s SET truth = %s, answered_at = %s WHERE task = %s AND id = %s", table, d.param(1), d.param(2), d.param(3), d.param(4)),
-		Move:       fmt.Sprintf("UPDATE %s SET id = %s WHERE task = %s AND id = %s", table, d.param(1), d.param(2), d.param(3)),
-		Delete:     "DELETE FROM " + table + " WHERE " + row,
-		DeleteTask: "DELETE FROM " + table + " WHERE task = " + d.param(1),
-		Exists:     "SELECT id FROM " + table + " WHERE " + row,
-		NewMark:    d.upsert(marks, []string{"flow", target, "term", "seq"}, []string{d.param(1), d.param(2), "0", "0"}, marksKey, nil),
-		LockMark:   mark + d.Lock,
-		ReadMark:   mark,
-		TakeMark:   take,
-		SetMark:    take + " AND term <= " + d.param(5),
+		Truth:      say("UPDATE %s SET truth = ?, answered_at = ? WHERE task = ? AND id = ?", table),
+		Move:       say("UPDATE %s SET id = ? WHERE task = ? AND id = ?", table),
+		Delete:     say("DELETE FROM %s WHERE task = ? AND id = ?", table),
+		DeleteTask: say("DELETE FROM %s WHERE task = ?", table),
+		Exists:     say("SELECT id FROM %s WHERE task = ? AND id = ?", table),
+		NewMark:    d.upsert(marks, append(marksKey, "term", "seq"), append(d.params(2), "0", "0"), marksKey, nil),
+		LockMark:   say("SELECT term, seq FROM %s WHERE flow = ? AND %s = ?", marks, target) + d.Lock,
+		ReadMark:   say("SELECT term, seq FROM %s WHERE flow = ? AND %s = ?", marks, target),
+		TakeMark:   say(take, marks, target),
+		SetMark:    say(take+" AND term <= ?", marks, target),
+	}
+}
+
+// number spells the parameters of a statement, which are question marks.
+func (d *Dialect) number(statement string) string {
+	var b strings.Builder
+	for i := 1; ; i++ {
+		before, after, more := strings.Cut(statement, "?")
+		b.WriteString(before)
+		if !more {
+			return b.String()
+		}
+		b.WriteString(d.param(i))
+		statement = after
 	}
 }

@@ -70,7 +70,8 @@ func (s *Sink) readMark(ctx context.Context, statement, flow string) (m tidemill
 		m.Term, err1 = strconv.ParseUint(columns[0], 10, 64)
 		m.Seq, err2 = strconv.ParseUint(columns[1], 10, 64)
 		if err1 != nil || err2 != nil {
-			return tidemill.Fatalf("%s: table %s holds a mark (%s, %s) that is none", s.c.Where, s.c.Marks, columns[0], columns[1])
+			return tidemill.Fatalf("%s: table %s holds a mark (%s, %s) that is none", s.c.Where, s.c.Marks, columns[0],
+				columns[1])
 		}
 		return nil
 	}, flow, s.c.Table)
@@ -111,7 +112,8 @@ func (s *Sink) take(ctx context.Context, r tidemill.Resumption) error {
 		return err
 	}
 	if m.Term > r.Term && !r.Adopt {
-		return fmt.Errorf("%s: flow %q has term %d, the table has seen term %d: %w", s.c.Where, r.Flow, r.Term, m.Term, tidemill.ErrFenced)
+		return fmt.Errorf("%s: flow %q has term %d, the table has seen term %d: %w", s.c.Where, r.Flow, r.Term, m.Term,
+			tidemill.ErrFenced)
 	}
 	s.held, s.replay = m.Seq, 0
 	if r.Replay {
@@ -214,7 +216,8 @@ func (s *Sink) fenced(m tidemill.Mark) error {
 		return tidemill.Fatalf("%s: the mark of flow %q in %s was deleted; stop, and start again with --adopt: %w",
 			s.c.Where, s.flow, s.c.Marks, tidemill.ErrUnknownMark)
 	}
-	return fmt.Errorf("%s: flow %q has term %d, the table has seen term %d: %w", s.c.Where, s.flow, s.term, m.Term, tidemill.ErrFenced)
+	return fmt.Errorf("%s: flow %q has term %d, the table has seen term %d: %w", s.c.Where, s.flow, s.term, m.Term,
+		tidemill.ErrFenced)
 }
 
 // committed notes what has been committed. What is not durable at a Server is kept until it is: a server that
@@ -234,7 +237,8 @@ func (s *Sink) committed(out []tidemill.Output, durable bool) {
 		case tidemill.Predicted, tidemill.Truth, tidemill.Retracted:
 			// Neither the change nor its memory is held on to.
 			o.Change = nil
-			o.Task, o.ID, o.NewID, o.Label = strings.Clone(o.Task), strings.Clone(o.ID), strings.Clone(o.NewID), strings.Clone(o.Label)
+			o.Task, o.ID, o.NewID, o.Label = strings.Clone(o.Task), strings.Clone(o.ID), strings.Clone(o.NewID),
+				strings.Clone(o.Label)
 			o.Position, o.Truth, o.Reason = strings.Clone(o.Position), strings.Clone(o.Truth), ""
 			o.Prediction = slices.Clone(o.Prediction)
 			s.kept = append(s.kept, o)
@@ -264,8 +268,10 @@ func (s *Sink) ready(ctx context.Context) (held tidemill.Mark, looked bool, err 
 		return held, false, s.fenced(held)
 	}
 	if held.Term < s.term || held.Seq < s.durable {
-		return held, false, fmt.Errorf("%s: its mark is term %d, output %d, but the server had called term %d, output %d durable: "+
-			"the table is an older copy; stop, and start again with --adopt: %w", s.c.Where, held.Term, held.Seq, s.term, s.durable, tidemill.ErrUnknownMark)
+		return held, false,
+			fmt.Errorf("%s: its mark is term %d, output %d, but the server had called term %d, output %d durable: "+
+				"the table is an older copy; stop, and start again with --adopt: %w", s.c.Where, held.Term, held.Seq, s.term,
+				s.durable, tidemill.ErrUnknownMark)
 	}
 	lost := slices.IndexFunc(s.kept, func(o tidemill.Output) bool { return o.Seq > held.Seq })
 	if lost >= 0 {

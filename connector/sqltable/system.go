@@ -61,5 +61,6 @@ func refused(where string, o *tidemill.Output, err error) error {
 			what = fmt.Sprintf("the row of task %s, id %s, as id %s", o.Task, o.ID, o.NewID)
 		}
 	}
-	return tidemill.Fatalf("%s: the table does not take %s: %w; change the column, constraint or trigger that refuses it, then start again", where, what, err)
+	return tidemill.Fatalf("%s: the table does not take %s: %w; "+
+		"change the column, constraint or trigger that refuses it, then start again", where, what, err)
 }
