@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // saved is what a checkpoint under way reports.
@@ -221,15 +222,15 @@ func (m *Mill) capture() (*captured, error) {
 		c.head.Segments = append(c.head.Segments, m.journal.names...)
 	}
 	for _, t := range m.tasks {
-		if t.started {
-			c.head.Clock = max(c.head.Clock, t.clock)
+		if t.clock.started {
+			c.head.Clock = max(c.head.Clock, t.clock.now)
 		}
 		sections, err := t.capture()
 		if err != nil {
 			return nil, err
 		}
 		c.sections = append(c.sections, sections...)
-		c.head.Segments = append(c.head.Segments, t.questions.segments()...)
+		c.head.Segments = append(c.head.Segments, t.ledger.questions.segments()...)
 	}
 	return c, nil
 }
@@ -243,28 +244,28 @@ func (m *Mill) decides() string {
 	for _, t := range m.tasks {
 		s := t.spec
 		fmt.Fprintf(&b, "task %s: wait %s, then %q, keep first %t, classes %q, positive %q, threshold %g, balanced %t, rejects %t\n",
-			s.Name, s.Wait, s.Then, s.KeepFirst, s.Classes, s.Positive, t.threshold, s.Balanced, !t.halt)
+			s.Name, s.Wait, s.Then, s.KeepFirst, s.Classes, s.Positive, t.learner.threshold, s.Balanced, !t.halt)
 	}
 	return b.String()
 }
 
 func (m *Mill) appendFlow(b []byte) []byte {
-	b = putUvarint(b, m.seq)
-	b = putUvarint(b, uint64(m.starts))
-	b = putBool(b, m.live)
-	b = putUvarint(b, uint64(m.passNo))
-	b = putUvarint(b, uint64(m.passAt))
-	b = putUvarint(b, uint64(len(m.boxes)))
+	b = statebytes.AppendUvarint(b, m.seq)
+	b = statebytes.AppendUvarint(b, uint64(m.starts))
+	b = statebytes.AppendBool(b, m.live)
+	b = statebytes.AppendUvarint(b, uint64(m.passNo))
+	b = statebytes.AppendUvarint(b, uint64(m.passAt))
+	b = statebytes.AppendUvarint(b, uint64(len(m.boxes)))
 	for _, x := range m.boxes {
-		b = putString(b, x.name)
+		b = statebytes.AppendText(b, x.name)
 	}
 	m.sm.Lock()
-	b = putUvarint(b, m.stats.rejected)
-	b = putUvarint(b, m.stats.snapshot.Rows)
-	b = putF64(b, m.stats.snapshot.Seconds)
-	b = putUvarint(b, m.stats.stream.Rows)
+	b = statebytes.AppendUvarint(b, m.stats.rejected)
+	b = statebytes.AppendUvarint(b, m.stats.snapshot.Rows)
+	b = statebytes.AppendFloat(b, m.stats.snapshot.Seconds)
+	b = statebytes.AppendUvarint(b, m.stats.stream.Rows)
 	m.sm.Unlock()
-	b = putBool(b, m.begun)
+	b = statebytes.AppendBool(b, m.begun)
 	return b
 }
 
@@ -290,8 +291,8 @@ func (t *taskState) capture() ([]section, error) {
 		add(name, kindWord(s), describe(s), b)
 		return nil
 	}
-	add("life", "life", t.fingerprint(), t.appendLife(nil))
-	add("questions", "questions", "", t.questions.appendTo(nil))
+	add("life", "life", t.triggers.fingerprint(), t.appendLife(nil))
+	add("questions", "questions", "", t.ledger.questions.appendTo(nil))
 	for i, f := range t.spec.Features {
 		if err := state(fmt.Sprintf("feature/%d", i), f); err != nil {
 			return nil, err
@@ -301,13 +302,13 @@ func (t *taskState) capture() ([]section, error) {
 		prefix   string
 		model    tidemill.Model
 		encoders []tidemill.Encoder
-	}{{"", t.model, t.encoders}}
-	if t.frozen != nil {
+	}{{"", t.learner.model, t.learner.encoders}}
+	if t.board.frozen != nil {
 		models = append(models, struct {
 			prefix   string
 			model    tidemill.Model
 			encoders []tidemill.Encoder
-		}{"frozen/", t.frozen.model, t.frozen.encoders})
+		}{"frozen/", t.board.frozen.model, t.board.frozen.encoders})
 	}
 	for _, m := range models {
 		for i, e := range m.encoders {
@@ -319,7 +320,7 @@ func (t *taskState) capture() ([]section, error) {
 			return nil, err
 		}
 	}
-	for _, ty := range t.tallies {
+	for _, ty := range t.board.tallies {
 		write, err := ty.capture()
 		if err != nil {
 			return nil, fmt.Errorf("task %s: save scores: %w", t.spec.Name, err)
@@ -342,43 +343,25 @@ func kindWord(v any) string {
 }
 
 func (t *taskState) appendLife(b []byte) []byte {
-	b = t.classes.appendTo(b)
-	b = t.base.appendTo(b)
-	b = t.answered.appendTo(b)
-	b = t.delays.appendTo(b)
+	b = t.learner.classes.appendTo(b)
+	b = t.board.base.appendTo(b)
+	b = t.ledger.answered.appendTo(b)
+	b = t.board.delays.appendTo(b)
 	for _, n := range t.counts.list() {
-		b = putUvarint(b, *n)
+		b = statebytes.AppendUvarint(b, *n)
 	}
 	b = append(b, byte(t.phase))
-	b = putBool(b, t.started)
-	b = putVarint(b, t.clock)
-	b = putVarint(b, t.startAt)
-	for p := range t.nulls {
-		b = putUvarint(b, t.nullsOf[p])
-		for _, n := range t.nulls[p] {
-			b = putUvarint(b, n)
-		}
-	}
-	b = t.names.appendTo(b)
-	tables := t.asked()
-	b = putUvarint(b, uint64(len(tables)))
+	b = statebytes.AppendBool(b, t.clock.started)
+	b = statebytes.AppendVarint(b, t.clock.now)
+	b = statebytes.AppendVarint(b, t.clock.start)
+	b = t.nulls.appendTo(b)
+	b = t.display.names.appendTo(b)
+	tables := t.triggers.asked()
+	b = statebytes.AppendUvarint(b, uint64(len(tables)))
 	for _, table := range tables {
-		b = putTable(b, table)
+		b = statebytes.AppendTable(b, table)
 	}
 	return b
-}
-
-// asked are the newest shapes of the tables that the task's triggers name, in the order of the triggers.
-func (t *taskState) asked() []*tidemill.Table {
-	var out []*tidemill.Table
-	for _, list := range [][]*trigger{t.predict, t.eval, t.learn} {
-		for _, tr := range list {
-			if table := t.shapes[tr.on.Table]; table != nil && !containsTable(out, table) {
-				out = append(out, table)
-			}
-		}
-	}
-	return out
 }
 
 func containsTable(list []*tidemill.Table, t *tidemill.Table) bool {

@@ -25,8 +25,8 @@ func (m *Mill) rest(now time.Time) {
 			t.run = run{}
 			t.run.reset()
 		}
-		if len(t.outs) == 0 {
-			t.outs = nil
+		if len(t.out.list) == 0 {
+			t.out.list = nil
 		}
 		if c := t.shown.copy.Load(); c != nil && now.Sub(c.at) > shownAge {
 			t.shown.copy.Store(nil)

@@ -183,10 +183,10 @@ func (m *Mill) buildTasks() error {
 			return fmt.Errorf("two tasks are called %q", t.spec.Name)
 		}
 		seen[t.spec.Name] = true
-		if err := t.checkSnapshot(); err != nil {
+		if err := t.triggers.checkSnapshot(); err != nil {
 			return err
 		}
-		t.locate = m.locate
+		t.out.locate = m.locate
 		t.version = func() tidemill.Version { return tidemill.Version{Start: m.starts, Learned: t.counts.Learned} }
 		m.tasks = append(m.tasks, t)
 		states := make([][]byte, len(t.spec.Features))
@@ -215,36 +215,6 @@ func (m *Mill) checkCapture() error {
 			for _, name := range n.TableNames() {
 				if reads[name] {
 					return fmt.Errorf("the sink writes the table %s, which the source captures: give the sink another table", name)
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// checkSnapshot refuses what cannot be done with the rows that are there.
-func (t *taskState) checkSnapshot() error {
-	switch t.spec.Snapshot {
-	case tidemill.SnapshotLearn:
-		for _, tr := range t.learn {
-			if tr.joins && !t.asksOf(tr.on.Table) {
-				return fmt.Errorf("task %s: answers come from table %s: the snapshot cannot join them; use `snapshot: replay` or `skip`", t.spec.Name, tr.on.Table)
-			}
-		}
-		if len(t.learn) == 0 {
-			return nil
-		}
-		for _, f := range t.spec.Features {
-			if _, ok := f.(tidemill.Timed); ok {
-				return fmt.Errorf("task %s: feature %s: the snapshot's rows say nothing of how its window stood, learning from them would leak; use `snapshot: replay` (with `at:`) or `skip`",
-					t.spec.Name, describe(f))
-			}
-		}
-	case tidemill.SnapshotReplay:
-		for _, list := range [][]*trigger{t.predict, t.learn, t.eval} {
-			for _, tr := range list {
-				if tr.on.At == "" {
-					return fmt.Errorf("task %s: `snapshot: replay` needs `at:` everywhere: table %s has none", t.spec.Name, tr.on.Table)
 				}
 			}
 		}

@@ -16,7 +16,7 @@ func (m *Mill) runPasses(ctx context.Context) error {
 		m.mu.Lock()
 		for _, table := range m.journal.tables {
 			for _, t := range m.tasks {
-				if _, err := t.look(table); err != nil {
+				if _, err := t.triggers.look(table); err != nil {
 					m.free()
 					return err
 				}
@@ -99,13 +99,13 @@ func (m *Mill) pause(ctx context.Context) error {
 func (m *Mill) epoch(ctx context.Context, t *taskState, epoch int) error {
 	var rows []place
 	err := m.journal.scan(func(p place, c *tidemill.Change) error {
-		tt, err := t.look(c.Table)
+		tt, err := t.triggers.look(c.Table)
 		if err != nil {
 			return err
 		}
-		b := matchRow(tt.learn, c)
-		if b == nil {
-			return nil
+		b, err := match(tt.learn, c)
+		if err != nil || b == nil {
+			return err
 		}
 		if _, _, has, err := t.snapshotLabel(b, c); err == nil && (has || b.label == nil) {
 			rows = append(rows, p)
@@ -142,19 +142,23 @@ func (m *Mill) epoch(ctx context.Context, t *taskState, epoch int) error {
 		}
 	}
 	m.mu.Lock()
-	t.endEpoch(epoch < t.spec.Epochs)
+	t.learner.endEpoch(epoch < t.spec.Epochs)
 	m.free()
 	return nil
 }
 
 // again puts a journal row into the run; rows that the first epoch refused are left out again.
 func (t *taskState) again(c *tidemill.Change) error {
-	tt, err := t.look(c.Table)
+	tt, err := t.triggers.look(c.Table)
 	if err != nil {
 		return err
 	}
-	b := matchRow(tt.learn, c)
-	if _, err := t.snapshotTime(c, tt, b); err != nil {
+	s, err := tt.see(c)
+	if err != nil {
+		return err
+	}
+	b := s.learn
+	if _, err := t.snapshotTime(c, &s); err != nil {
 		return nil
 	}
 	y, _, has, err := t.snapshotLabel(b, c)
@@ -164,7 +168,7 @@ func (t *taskState) again(c *tidemill.Change) error {
 	x := t.run.slot()
 	w, err := t.rowWeight(tt, c)
 	if err == nil {
-		err = t.vector(x, c, t.clock)
+		err = appendFeatures(x, t.spec.Features, c, t.clock.now)
 	}
 	var re *tidemill.RowError
 	if errors.As(err, &re) {

@@ -64,7 +64,7 @@ func (m *Mill) replay(ctx context.Context, t *taskState) error {
 		}
 		m.mu.Lock()
 		for k := range n {
-			tt, err := t.look(rows[k].Table)
+			tt, err := t.triggers.look(rows[k].Table)
 			if err == nil {
 				err = t.replayed(plan, &rows[k], tt, moments[m.passAt+k].answer, k)
 			}
@@ -79,7 +79,7 @@ func (m *Mill) replay(ctx context.Context, t *taskState) error {
 			return err
 		}
 		m.passAt += n
-		if err := t.questions.spill(); err != nil {
+		if err := t.ledger.questions.spill(); err != nil {
 			return err
 		}
 		if err := m.pause(ctx); err != nil {
@@ -87,7 +87,7 @@ func (m *Mill) replay(ctx context.Context, t *taskState) error {
 		}
 	}
 	m.mu.Lock()
-	t.endEpoch(false)
+	t.learner.endEpoch(false)
 	m.free()
 	return nil
 }
@@ -99,17 +99,17 @@ func (m *Mill) moments(t *taskState) (*replayPlan, error) {
 	n := uint32(0)
 	err := m.journal.scan(func(p place, c *tidemill.Change) error {
 		n++
-		tt, err := t.look(c.Table)
+		tt, err := t.triggers.look(c.Table)
 		if err != nil {
 			return err
 		}
-		asks, ln, ev := matchRow(tt.predict, c), matchRow(tt.learn, c), matchRow(tt.eval, c)
-		if asks == nil {
-			asks = ev
+		s, err := tt.see(c)
+		if err != nil {
+			return err
 		}
-		by := ln
+		asks, by := s.asks(), s.learn
 		if by == nil {
-			by = ev
+			by = s.eval
 		}
 		var asked int64
 		if asks != nil {
@@ -165,7 +165,7 @@ func (m *Mill) moments(t *taskState) (*replayPlan, error) {
 
 // replayed is one event of a replay as the stream would have brought it: the INSERT without what was filled in later,
 // then the UPDATE with it.
-func (t *taskState) replayed(plan *replayPlan, c *tidemill.Change, tt *taskTable, answer bool, i int) error {
+func (t *taskState) replayed(plan *replayPlan, c *tidemill.Change, tt *boundTable, answer bool, i int) error {
 	full := c.After
 	var blank []int
 	known, atOnce := len(tt.learn)+len(tt.eval) > 0, false
@@ -195,13 +195,17 @@ func (t *taskState) replayed(plan *replayPlan, c *tidemill.Change, tt *taskTable
 	for _, k := range blank {
 		first[k] = tidemill.Null()
 	}
-	t.mute = known
-	if asks := matchRow(append(slices.Clone(tt.predict), tt.eval...), c); asks != nil && !known && asks.at >= 0 {
+	t.out.mute = known
+	s, err := tt.see(c)
+	if err != nil {
+		return err
+	}
+	if asks := s.asks(); asks != nil && !known && asks.at >= 0 {
 		if asked, ok := expr.Micros(full[asks.at], asks.on.Unix); ok {
-			t.mute = plan.over(t, asks, c, asked)
+			t.out.mute = plan.over(t, asks, c, asked)
 		}
 	}
-	defer func() { t.mute = false }()
+	defer func() { t.out.mute = false }()
 	if !answer || len(tt.predict)+len(tt.eval) == 0 {
 		in := *c
 		in.Op = tidemill.Insert
@@ -224,15 +228,4 @@ func (t *taskState) replayed(plan *replayPlan, c *tidemill.Change, tt *taskTable
 		return t.reject(err, &up, tt, i)
 	}
 	return nil
-}
-
-// askTimes are the columns that tell when rows of the table are asked about.
-func (tt *taskTable) askTimes() []int {
-	var out []int
-	for _, b := range append(slices.Clone(tt.predict), tt.eval...) {
-		if b.at >= 0 {
-			out = append(out, b.at)
-		}
-	}
-	return out
 }

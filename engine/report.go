@@ -46,8 +46,8 @@ func (m *Mill) Status() *Status {
 	clock := int64(math.MinInt64)
 	for _, t := range m.tasks {
 		m.mu.RLock() // a task at a time: the flow must not wait for all of them
-		if t.started {
-			clock = max(clock, t.clock)
+		if t.clock.started {
+			clock = max(clock, t.clock.now)
 		}
 		one, later := t.status()
 		m.mu.RUnlock()
@@ -70,22 +70,12 @@ func (m *Mill) Status() *Status {
 
 // status is the task as it is now; what takes longer is done by later, without the lock.
 func (t *taskState) status() (_ TaskStatus, later []func(*TaskStatus)) {
-	s := TaskStatus{Name: t.spec.Name, Kind: t.kind.String(), Model: describe(t.model), Version: t.version().String(),
-		Counts: t.counts, Classes: slices.Clone(t.classes.labels), Latest: slices.Clone(t.latest), Warnings: t.leaks()}
-	if w := t.divergence(); w != "" {
+	s := TaskStatus{Name: t.spec.Name, Kind: t.kind.String(), Model: describe(t.learner.model), Version: t.version().String(),
+		Counts: t.counts, Classes: slices.Clone(t.learner.classes.labels), Latest: slices.Clone(t.display.latest), Warnings: t.nulls.leaks()}
+	if w := t.board.divergence(); w != "" {
 		s.Warnings = append(s.Warnings, w)
 	}
-	if w, ok := t.model.(tidemill.Warner); ok {
-		s.Warnings = append(s.Warnings, w.Warnings()...)
-	}
-	for _, e := range t.encoders {
-		if w, ok := e.(tidemill.Warner); ok {
-			s.Warnings = append(s.Warnings, w.Warnings()...)
-		}
-		if r, ok := e.(tidemill.Refuser); ok && r.Refused() > 0 {
-			s.Warnings = append(s.Warnings, fmt.Sprintf("encoder %s: %d values left out, its bound of categories is reached", describe(e), r.Refused()))
-		}
-	}
+	s.Warnings = append(s.Warnings, t.learner.warnings()...)
 	for _, f := range t.spec.Features {
 		if f, ok := f.(tidemill.Misser); ok && f.Missed() > 0 {
 			s.Warnings = append(s.Warnings, fmt.Sprintf("feature %s: %d values came too late for any window", describe(f), f.Missed()))
@@ -95,18 +85,18 @@ func (t *taskState) status() (_ TaskStatus, later []func(*TaskStatus)) {
 		}
 	}
 	slices.Reverse(s.Latest)
-	s.Counts.Open = uint64(t.questions.len())
+	s.Counts.Open = uint64(t.ledger.questions.len())
 	if s.Counts.Asked > 0 {
 		s.Coverage = float64(s.Counts.Answered) / float64(s.Counts.Asked)
 	}
-	if d, ok := t.delays.median(); ok {
+	if d, ok := t.board.delays.median(); ok {
 		s.LabelDelay = &d
 	}
-	if tables := t.asked(); len(tables) > 0 {
+	if tables := t.triggers.asked(); len(tables) > 0 {
 		s.Table = tables[0].String()
-		for _, name := range t.featureColumns(tables[0]) {
+		for _, name := range t.triggers.featureColumns(tables[0]) {
 			c := tables[0].Columns[tables[0].Col(name)]
-			s.Columns = append(s.Columns, ColumnStatus{Name: name, Kind: c.Kind.String(), Native: c.Native, Sample: t.example.first(name, t.names.samples(name))})
+			s.Columns = append(s.Columns, ColumnStatus{Name: name, Kind: c.Kind.String(), Native: c.Native, Sample: t.display.example.first(name, t.display.names.samples(name))})
 		}
 	}
 	for _, f := range t.spec.Features {
@@ -114,9 +104,9 @@ func (t *taskState) status() (_ TaskStatus, later []func(*TaskStatus)) {
 			break
 		}
 	}
-	like := &tidemill.Answer{Kind: t.kind, Positive: t.positiveIndex(), Labels: t.classes.labels, Weight: 1}
+	like := &tidemill.Answer{Kind: t.kind, Positive: t.learner.positiveIndex(), Labels: t.learner.classes.labels, Weight: 1}
 	streamed := false // the confusion shown is the stream's
-	for _, ty := range t.tallies {
+	for _, ty := range t.board.tallies {
 		if ty.n == 0 {
 			continue
 		}
@@ -151,7 +141,7 @@ func (t *taskState) status() (_ TaskStatus, later []func(*TaskStatus)) {
 				x.Fading = figure(ty.fading[i].Value())
 			}
 			if d, ok := sc.(tidemill.Detailed); ok {
-				x.Details = d.Details(t.classes.labels)
+				x.Details = d.Details(t.learner.classes.labels)
 			}
 			if cf, ok := sc.(tidemill.Confuser); ok && (ty.phase != tidemill.Snapshot && !streamed || s.Confusion == nil) {
 				streamed = ty.phase == tidemill.Stream
@@ -161,10 +151,10 @@ func (t *taskState) status() (_ TaskStatus, later []func(*TaskStatus)) {
 		}
 		s.Curve = append(s.Curve, ty.curve...)
 	}
-	if w, ok := t.model.(tidemill.Weighted); ok {
+	if w, ok := t.learner.model.(tidemill.Weighted); ok {
 		s.Weights = t.weights(w)
 	}
-	if c, ok := t.model.(tidemill.Centred); ok {
+	if c, ok := t.learner.model.(tidemill.Centred); ok {
 		for _, x := range c.Centres() {
 			s.Centres = append(s.Centres, slices.Clone(x))
 		}
@@ -204,14 +194,14 @@ func (t *taskState) weights(w tidemill.Weighted) []WeightStatus {
 	var out []WeightStatus
 	for _, x := range best {
 		name := fmt.Sprintf("#%016x", x.hash)
-		if x.column >= 0 && x.column < len(t.encoded) {
-			name = t.encoded[x.column].Name
-		} else if s, ok := t.names.text[x.hash]; ok {
+		if x.column >= 0 && x.column < len(t.learner.columns) {
+			name = t.learner.columns[x.column].Name
+		} else if s, ok := t.display.names.text[x.hash]; ok {
 			name = s
 		}
 		class := ""
-		if t.kind == tidemill.Classify && len(t.classes.labels) > 2 && x.output < len(t.classes.labels) {
-			class = t.classes.labels[x.output]
+		if t.kind == tidemill.Classify && len(t.learner.classes.labels) > 2 && x.output < len(t.learner.classes.labels) {
+			class = t.learner.classes.labels[x.output]
 		}
 		out = append(out, WeightStatus{name, class, x.v})
 	}

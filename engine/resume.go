@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // open takes the lock, restores the newest whole checkpoint or begins a history, and takes the sinks over.
@@ -21,7 +22,7 @@ func (m *Mill) open(ctx context.Context) error {
 		}
 		m.term, m.unlock = term, unlock
 		for _, t := range m.tasks {
-			t.term, t.questions.term = term, term
+			t.term, t.ledger.questions.term = term, term
 		}
 		if c, err = m.newest(ctx); err != nil {
 			return err
@@ -216,12 +217,12 @@ func loadNewest(ctx context.Context, s tidemill.Store) (c *tidemill.Checkpoint, 
 func startsOf(c *tidemill.Checkpoint) (uint32, error) {
 	s := c.Section("flow")
 	if s == nil {
-		return 0, errShort
+		return 0, statebytes.ErrShort
 	}
-	d := decoder{b: s.Data}
-	d.uvarint()
-	n := d.uvarint()
-	return uint32(n), d.err
+	d := statebytes.Read(s.Data)
+	d.Uvarint()
+	n := d.Uvarint()
+	return uint32(n), d.Err()
 }
 
 // restore puts every state back, and matches marks with sinks by their description: a new sink starts without one.
@@ -239,18 +240,18 @@ func (m *Mill) restore(c *tidemill.Checkpoint) ([]tidemill.Mark, error) {
 	if now := describe(m.flow.Source); s.Fingerprint != now {
 		return nil, changed("source", s.Fingerprint, now)
 	}
-	d := decoder{b: s.Data}
-	m.seq, m.starts, m.live = d.uvarint(), uint32(d.uvarint()), d.bool()
-	m.passNo, m.passAt = int(d.uvarint()), int(d.uvarint())
-	names := make([]string, d.count(1))
+	d := statebytes.Read(s.Data)
+	m.seq, m.starts, m.live = d.Uvarint(), uint32(d.Uvarint()), d.Bool()
+	m.passNo, m.passAt = int(d.Uvarint()), int(d.Uvarint())
+	names := make([]string, d.Count(1))
 	for i := range names {
-		names[i] = d.string()
+		names[i] = d.Text()
 	}
-	m.stats.rejected = d.uvarint()
-	m.stats.snapshot.Rows, m.stats.snapshot.Seconds = d.uvarint(), d.f64()
-	m.stats.stream.Rows = d.uvarint()
-	m.begun = d.bool()
-	if err := d.done(); err != nil {
+	m.stats.rejected = d.Uvarint()
+	m.stats.snapshot.Rows, m.stats.snapshot.Seconds = d.Uvarint(), d.Float()
+	m.stats.stream.Rows = d.Uvarint()
+	m.begun = d.Bool()
+	if err := d.End(); err != nil {
 		return nil, tidemill.Fatalf("checkpoint %v, flow: %w", c.ID, err)
 	}
 	m.upto, m.clean = c.Position, true
@@ -260,9 +261,9 @@ func (m *Mill) restore(c *tidemill.Checkpoint) ([]tidemill.Mark, error) {
 	m.kept = []tidemill.Position{c.Position}
 	if j := c.Section("journal"); j != nil {
 		m.journal = newJournal(m.flow.Store, m.term)
-		d := decoder{b: j.Data}
-		m.journal.read(&d)
-		if err := d.done(); err != nil {
+		d := statebytes.Read(j.Data)
+		m.journal.read(d)
+		if err := d.End(); err != nil {
 			return nil, tidemill.Fatalf("checkpoint %v, journal: %w", c.ID, err)
 		}
 	}
@@ -351,7 +352,7 @@ func (t *taskState) restore(c *tidemill.Checkpoint) (bool, error) {
 	if life == nil {
 		return false, nil
 	}
-	if now := t.fingerprint(); life.Fingerprint != now {
+	if now := t.triggers.fingerprint(); life.Fingerprint != now {
 		a, b := diffLine(life.Fingerprint, now), diffLine(now, life.Fingerprint)
 		key, _, ok := strings.Cut(b, ":")
 		if !ok {
@@ -378,8 +379,8 @@ func (t *taskState) restore(c *tidemill.Checkpoint) (bool, error) {
 	if sec := c.Section(fmt.Sprintf("%sfeature/%d", prefix, len(t.spec.Features))); sec != nil {
 		return true, changed(path+".features", "also "+sec.Fingerprint, "without it")
 	}
-	d := decoder{b: life.Data}
-	if err := t.readLife(&d); err != nil {
+	d := statebytes.Read(life.Data)
+	if err := t.readLife(d); err != nil {
 		var edited *classesChanged
 		if errors.As(err, &edited) {
 			return true, changed(path+".classes", edited.was, edited.now)
@@ -387,8 +388,8 @@ func (t *taskState) restore(c *tidemill.Checkpoint) (bool, error) {
 		return true, fail("life", err)
 	}
 	if q := c.Section(prefix + "questions"); q != nil {
-		t.questions = newQuestions(t.spec.Name, t.spec.Memory, t.store, t.term)
-		if err := t.questions.read(q.Data); err != nil {
+		t.ledger.questions = newQuestions(t.spec.Name, t.spec.Memory, t.store, t.term)
+		if err := t.ledger.questions.read(q.Data); err != nil {
 			return true, fail("open questions", err)
 		}
 	}
@@ -410,33 +411,33 @@ func (t *taskState) restore(c *tidemill.Checkpoint) (bool, error) {
 			return true, err
 		}
 	}
-	for i, e := range t.encoders {
+	for i, e := range t.learner.encoders {
 		if err := state(fmt.Sprintf("encoder/%d", i), path+".encoders", e); err != nil {
 			return true, err
 		}
 	}
-	if sec := c.Section(fmt.Sprintf("%sencoder/%d", prefix, len(t.encoders))); sec != nil {
+	if sec := c.Section(fmt.Sprintf("%sencoder/%d", prefix, len(t.learner.encoders))); sec != nil {
 		return true, changed(path+".encoders", "also "+sec.Fingerprint, "without it")
 	}
-	if err := state("model", path+".model", t.model); err != nil {
+	if err := state("model", path+".model", t.learner.model); err != nil {
 		return true, err
 	}
 	if t.spec.Frozen > 0 && c.Section(prefix+"frozen/model") != nil {
-		m, es, _, err := t.fresh()
+		frozen, err := newLearner(t.spec, t.raw, t.learner.classes)
 		if err != nil {
 			return true, err
 		}
-		t.frozen = &frozenCopy{model: m, encoders: es}
-		for i, e := range es {
+		t.board.frozen = frozen
+		for i, e := range frozen.encoders {
 			if err := state(fmt.Sprintf("frozen/encoder/%d", i), path+".encoders", e); err != nil {
 				return true, err
 			}
 		}
-		if err := state("frozen/model", path+".model", m); err != nil {
+		if err := state("frozen/model", path+".model", frozen.model); err != nil {
 			return true, err
 		}
 	}
-	for _, ty := range t.tallies {
+	for _, ty := range t.board.tallies {
 		if sec := c.Section(prefix + "scores/" + ty.phase.String()); sec != nil {
 			if err := ty.read(sec.Data); err != nil {
 				return true, fail("scores", err)
@@ -456,31 +457,26 @@ func diffLine(a, b string) string {
 	return "without it"
 }
 
-func (t *taskState) readLife(d *decoder) error {
-	if err := t.classes.read(d); err != nil {
+func (t *taskState) readLife(d *statebytes.Reader) error {
+	if err := t.learner.classes.read(d); err != nil {
 		return err
 	}
-	t.base.read(d)
-	t.answered.read(d)
-	t.delays.read(d)
+	t.board.base.read(d)
+	t.ledger.answered.read(d)
+	t.board.delays.read(d)
 	for _, n := range t.counts.list() {
-		*n = d.uvarint()
+		*n = d.Uvarint()
 	}
-	t.phase = tidemill.Phase(d.byte() & 1)
-	t.started, t.clock, t.startAt = d.bool(), d.varint(), d.varint()
-	for p := range t.nulls {
-		t.nullsOf[p] = d.uvarint()
-		for i := range t.nulls[p] {
-			t.nulls[p][i] = d.uvarint()
-		}
-	}
-	t.names.read(d)
-	for n := d.count(4); n > 0 && d.err == nil; n-- {
-		if table := d.table(); table != nil {
-			if _, err := t.look(table); err != nil {
+	t.phase = tidemill.Phase(d.Byte() & 1)
+	t.clock.started, t.clock.now, t.clock.start = d.Bool(), d.Varint(), d.Varint()
+	t.nulls.read(d)
+	t.display.names.read(d)
+	for n := d.Count(4); n > 0 && d.Err() == nil; n-- {
+		if table := d.Table(); table != nil {
+			if _, err := t.triggers.look(table); err != nil {
 				return err
 			}
 		}
 	}
-	return d.done()
+	return d.End()
 }

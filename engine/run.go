@@ -361,7 +361,7 @@ func (m *Mill) stream(ctx context.Context, cs []tidemill.Change) error {
 		m.show()
 		m.gather()
 		for _, t := range m.tasks {
-			if err := t.questions.spill(); err != nil {
+			if err := t.ledger.questions.spill(); err != nil {
 				return err
 			}
 		}
@@ -401,7 +401,7 @@ func (m *Mill) locked(f func() error, n int) error {
 func (m *Mill) free() {
 	n := m.seq
 	for _, t := range m.tasks {
-		n += uint64(len(t.outs))
+		n += uint64(len(t.out.list))
 	}
 	m.made.Store(n)
 	m.mu.Unlock()
@@ -411,19 +411,19 @@ func (m *Mill) free() {
 func (m *Mill) gather() {
 	first, n := len(m.held), 0
 	for _, t := range m.tasks {
-		n += len(t.outs)
+		n += len(t.out.list)
 	}
 	m.held = slices.Grow(m.held, n)
 	if len(m.tasks) == 1 {
-		for i := range m.tasks[0].outs {
-			m.held = append(m.held, m.tasks[0].outs[i].o)
+		for i := range m.tasks[0].out.list {
+			m.held = append(m.held, m.tasks[0].out.list[i].o)
 		}
 	} else {
 		m.merge(n)
 	}
 	for _, t := range m.tasks {
-		clear(t.outs)
-		t.outs = t.outs[:0]
+		clear(t.out.list)
+		t.out.list = t.out.list[:0]
 	}
 	for i := first; i < len(m.held); i++ {
 		m.seq++
@@ -439,18 +439,18 @@ func (m *Mill) merge(n int) {
 	m.heads = slices.Grow(m.heads[:0], len(m.tasks))[:len(m.tasks)]
 	clear(m.heads)
 	for _, t := range m.tasks { // nearly always sorted: an expiry may be told before the asks that wait to be computed
-		if !slices.IsSortedFunc(t.outs, byChange) {
-			slices.SortStableFunc(t.outs, byChange)
+		if !slices.IsSortedFunc(t.out.list, byChange) {
+			slices.SortStableFunc(t.out.list, byChange)
 		}
 	}
 	for ; n > 0; n-- {
 		best, at := -1, 0
 		for k, t := range m.tasks {
-			if h := m.heads[k]; h < len(t.outs) && (best < 0 || t.outs[h].at < at) {
-				best, at = k, t.outs[h].at
+			if h := m.heads[k]; h < len(t.out.list) && (best < 0 || t.out.list[h].at < at) {
+				best, at = k, t.out.list[h].at
 			}
 		}
-		m.held = append(m.held, m.tasks[best].outs[m.heads[best]].o)
+		m.held = append(m.held, m.tasks[best].out.list[m.heads[best]].o)
 		m.heads[best]++
 	}
 }

@@ -8,14 +8,10 @@ import (
 )
 
 // touch is the part of a change's life in which it answers and asks.
-func (t *taskState) touch(c *tidemill.Change, tt *taskTable, pr, ln, ev *boundOn, at int64, timed bool, i int) error {
-	by, lab, known := labelled(ln, ev, c.Row())
-	asks := pr
-	if asks == nil && ev != nil {
-		asks = ev
-	}
+func (t *taskState) touch(c *tidemill.Change, tt *boundTable, s *sight, at int64, timed bool, i int) error {
+	asks, by, known := s.asks(), s.by, s.known
 	if (asks != nil || known) && !timed {
-		return errNoTime(timedBy(c, pr, ln, ev), c.Row())
+		return errNoTime(s.timedBy(c), c.Row())
 	}
 	if err := t.tick(c, at, i); err != nil {
 		return err
@@ -23,9 +19,9 @@ func (t *taskState) touch(c *tidemill.Change, tt *taskTable, pr, ln, ev *boundOn
 	if !known && by != nil {
 		return t.unsent(by, asks, c)
 	}
-	if ln != nil && ln.label == nil { // a model that needs no answer
+	if s.learn != nil && s.learn.label == nil { // a model that needs no answer
 		if asks != nil {
-			if err := t.askNow(c, tt, asks, at, i, lab, known); err != nil {
+			if err := t.askNow(c, tt, asks, at, i, s.label, known); err != nil {
 				return err
 			}
 		}
@@ -43,12 +39,12 @@ func (t *taskState) touch(c *tidemill.Change, tt *taskTable, pr, ln, ev *boundOn
 	}
 	if !by.joins {
 		if asks != nil && !by.teaches {
-			return t.askNow(c, tt, asks, at, i, lab, true)
+			return t.askNow(c, tt, asks, at, i, s.label, true)
 		}
 		if !by.teaches {
 			return nil
 		}
-		y, _, err := t.truth(lab)
+		y, _, err := t.truth(s.label)
 		if err != nil {
 			return err
 		}
@@ -65,7 +61,7 @@ func (t *taskState) touch(c *tidemill.Change, tt *taskTable, pr, ln, ev *boundOn
 		}
 	}
 	both := asks != nil && own == id
-	if done, err := t.settle(c, tt, by, id, lab, at, i, both); err != nil {
+	if done, err := t.settle(c, tt, by, id, s.label, at, i, both); err != nil {
 		return err
 	} else if both && !done {
 		// One change asks and answers: ask, score, learn.
@@ -73,7 +69,7 @@ func (t *taskState) touch(c *tidemill.Change, tt *taskTable, pr, ln, ev *boundOn
 		if by.teaches {
 			how = teachIt
 		}
-		y, text, err := t.truth(lab)
+		y, text, err := t.truth(s.label)
 		if err != nil {
 			return err
 		}
@@ -83,24 +79,6 @@ func (t *taskState) touch(c *tidemill.Change, tt *taskTable, pr, ln, ev *boundOn
 		return t.askHeld(c, tt, asks, at, i)
 	}
 	return nil
-}
-
-// labelled is the trigger that carries the truth about a row, if there is one: what teaches goes before what evaluates.
-// known is false where it is NULL, then by is nil, and where the source did not send what it hangs on.
-func labelled(ln, ev *boundOn, row []tidemill.Value) (by *boundOn, lab tidemill.Value, known bool) {
-	for _, b := range [2]*boundOn{ln, ev} {
-		if b == nil || b.label == nil {
-			continue
-		}
-		v := b.label.Eval(row)
-		if v.Known() && !v.IsNull() {
-			return b, v, true
-		}
-		if !v.Known() && by == nil {
-			by = b
-		}
-	}
-	return by, tidemill.Value{}, false
 }
 
 // unsent is the life of an update whose label was not sent, because it did not change: it is not NULL, and it is nothing
@@ -116,11 +94,11 @@ func (t *taskState) unsent(by, asks *boundOn, c *tidemill.Change) error {
 	if !ok {
 		return errNoID(by, c)
 	}
-	open, err := t.questions.has(id)
+	open, err := t.ledger.questions.has(id)
 	if err != nil {
 		return err
 	}
-	if _, again := t.answered.find(id); again && !open {
+	if _, again := t.ledger.answered.find(id); again && !open {
 		return nil
 	}
 	if open || asks != nil {
@@ -166,7 +144,7 @@ func errNoID(b *boundOn, c *tidemill.Change) error {
 
 // settle lets a change answer the question of id: the first answer scores and teaches, another one corrects. Where there
 // is no such question it is unasked, unless the same change asks it (both); then done is false.
-func (t *taskState) settle(c *tidemill.Change, tt *taskTable, by *boundOn, id string, lab tidemill.Value, at int64, i int, both bool) (done bool, err error) {
+func (t *taskState) settle(c *tidemill.Change, tt *boundTable, by *boundOn, id string, lab tidemill.Value, at int64, i int, both bool) (done bool, err error) {
 	if err := t.flush(); err != nil {
 		return false, err
 	}
@@ -174,22 +152,22 @@ func (t *taskState) settle(c *tidemill.Change, tt *taskTable, by *boundOn, id st
 	if err != nil {
 		return false, err
 	}
-	found, err := t.questions.take(id, &t.q)
+	found, err := t.ledger.questions.take(id, &t.q)
 	if err != nil {
 		return false, err
 	}
 	if found {
 		return true, t.answer(&t.q, y, text, at, by.teaches, c, i)
 	}
-	if old, again := t.answered.find(id); again {
+	if old, again := t.ledger.answered.find(id); again {
 		now := noteOf(0, text)
 		if old.sameLabel(now) {
 			return true, nil
 		}
 		t.counts.Corrected++
-		t.answered.set(id, old.corrected(now))
-		t.emit(i, tidemill.Output{Kind: tidemill.Truth, Change: c, Task: t.spec.Name, ID: id, Model: t.kind, Truth: text, Answered: clockTime(at),
-			Corrected: true, Position: t.locate(c)})
+		t.ledger.answered.set(id, old.corrected(now))
+		t.out.emit(i, tidemill.Output{Kind: tidemill.Truth, Change: c, Task: t.spec.Name, ID: id, Model: t.kind, Truth: text, Answered: clockTime(at),
+			Corrected: true, Position: t.out.locate(c)})
 		return true, nil
 	}
 	if both && !oldNews(by, c) {
@@ -209,7 +187,7 @@ func oldNews(by *boundOn, c *tidemill.Change) bool {
 }
 
 // askHeld asks about a row whose answer is still to come.
-func (t *taskState) askHeld(c *tidemill.Change, tt *taskTable, asks *boundOn, at int64, i int) error {
+func (t *taskState) askHeld(c *tidemill.Change, tt *boundTable, asks *boundOn, at int64, i int) error {
 	id, ok := asks.idOf(c.Row())
 	if !ok {
 		return errNoID(asks, c)
@@ -218,19 +196,19 @@ func (t *taskState) askHeld(c *tidemill.Change, tt *taskTable, asks *boundOn, at
 		if err := t.flush(); err != nil {
 			return err
 		}
-		if open, err := t.questions.has(id); open || err != nil {
+		if open, err := t.ledger.questions.has(id); open || err != nil {
 			return err // it is no new question: what is told stays what will be scored
 		}
 	}
 	how := holdIt
-	if !t.answerable() {
+	if !t.triggers.answerable() {
 		how = tellIt
 	}
 	return t.ask(c, tt, id, at, i, how, math.NaN(), "")
 }
 
 // askNow asks and scores in one go, when the truth is there already, and holds the question otherwise.
-func (t *taskState) askNow(c *tidemill.Change, tt *taskTable, asks *boundOn, at int64, i int, lab tidemill.Value, known bool) error {
+func (t *taskState) askNow(c *tidemill.Change, tt *boundTable, asks *boundOn, at int64, i int, lab tidemill.Value, known bool) error {
 	if !known {
 		return t.askHeld(c, tt, asks, at, i)
 	}
@@ -245,26 +223,14 @@ func (t *taskState) askNow(c *tidemill.Change, tt *taskTable, asks *boundOn, at 
 	return t.ask(c, tt, id, at, i, scoreIt, y, text)
 }
 
-// answerable reports whether answers can come to held questions at all.
-func (t *taskState) answerable() bool {
-	for _, l := range [][]*trigger{t.learn, t.eval} {
-		for _, tr := range l {
-			if tr.joins {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // answer scores a held question and teaches its row.
 func (t *taskState) answer(q *question, y float64, text string, at int64, teach bool, c *tidemill.Change, i int) error {
 	t.counts.Answered++
-	t.delays.add(at - q.asked)
-	t.scoreAnswer(q.pred, q.class, y, q.weight, &q.x, &others{q.base, q.last, q.frozen}, teach)
-	t.answered.set(q.id, noteOf(q.table, text))
-	t.tellTruth(q.id, text)
-	t.emit(i, tidemill.Output{Kind: tidemill.Truth, Change: c, Task: t.spec.Name, ID: q.id, Model: t.kind, Truth: text, Answered: clockTime(at), Position: t.locate(c)})
+	t.board.delays.add(at - q.asked)
+	t.board.update(t.phase, t.learner, q.pred, q.class, y, q.weight, &q.x, &others{q.base, q.last, q.frozen}, teach)
+	t.ledger.answered.set(q.id, noteOf(q.table, text))
+	t.display.tellTruth(q.id, text)
+	t.out.emit(i, tidemill.Output{Kind: tidemill.Truth, Change: c, Task: t.spec.Name, ID: q.id, Model: t.kind, Truth: text, Answered: clockTime(at), Position: t.out.locate(c)})
 	if !teach {
 		t.counts.Evaluated++
 		return nil
