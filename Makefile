@@ -7,11 +7,17 @@ help: ## say what the targets do
 build: ## build the binary ./tidemill
 	go build -trimpath -ldflags "-s -w" -o tidemill ./cmd/tidemill
 
-test: ## run every test, with the race detector where cgo's linker is at hand; sets up what it needs
+test: ## check and test everything, with the race detector where goroutines meet; sets up what it needs
 	@./tools/test.sh
 
-quick: ## run the tests of the packages without servers, without the race detector
-	go test -short ./matrix/ ./encode/ ./feature/ ./model/ ./score/ ./store/ ./config/
+quick: ## format, vet, other systems, flows and the packages without servers: what takes minutes
+	@./tools/test.sh format types vet flows pure
+
+stress: ## run tests again and again beside a load, to find what fails by luck: make stress PACKAGES=./store/
+	@./tools/stress.sh $(PACKAGES)
+
+soak: ## the long run: race detector everywhere, a thousand kills, real builds, live clients, a reproducible release
+	@./tools/soak.sh
 
 fuzz: ## fuzz every decoder for ten seconds each
 	@./tools/fuzz.sh 10s

@@ -7,9 +7,9 @@ import (
 	"math"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"testing"
 
+	"github.com/tidemill/tidemill/tidemilltest/binarytest"
 	"github.com/tidemill/tidemill/tidemilltest/postgrestest"
 )
 
@@ -19,18 +19,13 @@ func TestFlights(t *testing.T) {
 	checkFlights(t, r, 20000, 19758)
 }
 
-// TestFlightsYear runs the whole year. The race detector would take ten times as long to see what it sees in the first
-// weeks: under it the year runs in the program as it is built for use.
+// TestFlightsYear runs the whole year in the program as it is built for use: the race detector would take ten times as long to see
+// what it sees in the first weeks.
 func TestFlightsYear(t *testing.T) {
-	if testing.Short() {
-		return // TestFlights has its first weeks
+	if os.Getenv("TIDEMILL_SOAK") == "" {
+		t.Skip("TestFlights has its first weeks; make soak runs the year")
 	}
-	var r Result
-	if raceDetector {
-		r = builtDemo(t, "flights")
-	} else {
-		r = runDemo(t, "flights", Options{})
-	}
+	r := builtDemo(t, "flights")
 	checkFlights(t, r, 336776, 327346)
 	// River 0.26.1, LogisticRegression behind StandardScaler and OneHotEncoder, over the same events in the same order.
 	for name, want := range map[string]float64{"accuracy": .78010, "logloss": .492140, "auc": .72867} {
@@ -44,15 +39,13 @@ func TestFlightsYear(t *testing.T) {
 	}
 }
 
-// builtDemo is runDemo by the program itself, built without the race detector.
+// builtDemo is runDemo by the program itself.
 func builtDemo(t *testing.T, name string) Result {
 	t.Helper()
 	dir := t.TempDir()
-	bin := filepath.Join(dir, "tidemill")
-	build := exec.Command("go", "build", "-o", bin, "../cmd/tidemill")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	bin, err := binarytest.Path(dir)
+	if err != nil {
+		t.Fatal(err)
 	}
 	var errs bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), bin, "demo", name, "--once", "--json")

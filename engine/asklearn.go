@@ -13,17 +13,17 @@ const runMax = 256
 type askHow uint8
 
 const (
-	holdIt  askHow = iota // hold the question until its answer comes
-	scoreIt               // the truth is known: score at once
-	judgeIt               // the same, and another answer may come
-	teachIt               // the truth is known: score, then learn
-	tellIt                // nothing can answer it: predict only
+	holdQuestion askHow = iota // hold the question until its answer comes
+	scoreNow                   // the truth is known: score at once
+	evaluateNow                // the same, and another answer may come
+	learnNow                   // the truth is known: score, then learn
+	predictOnly                // nothing can answer it: predict only
 )
 
 // runRow is one ask or learn of a run.
 type runRow struct {
 	c      *tidemill.Change
-	tt     *boundTable
+	table  *boundTable
 	i      int
 	id     string
 	at     int64
@@ -71,50 +71,50 @@ func (r *run) lessons() []lesson {
 }
 
 // ask adds a question to the run.
-func (t *taskState) ask(c *tidemill.Change, tt *boundTable, id string, at int64, i int, how askHow, y float64, truth string) error {
+func (t *task) ask(r *row, id string, how askHow, y float64, truth string) error {
 	if len(t.run.rows) > 0 && (t.run.learn || len(t.run.rows) >= runMax) {
 		if err := t.flush(); err != nil {
 			return err
 		}
 	}
 	x := t.run.slot()
-	if err := appendFeatures(x, t.spec.Features, c, at); err != nil {
+	if err := appendFeatures(x, t.spec.Features, r.c, r.at); err != nil {
 		return err
 	}
-	w, err := t.rowWeight(tt, c)
+	w, err := r.weight()
 	if err != nil {
 		return err
 	}
-	t.run.learn, t.run.first = false, min(t.run.first, at)
-	t.run.rows = append(t.run.rows, runRow{c: c, tt: tt, i: i, id: id, at: at, how: how, y: y, truth: truth, weight: w, mute: t.out.mute})
-	if how == teachIt {
+	t.run.learn, t.run.first = false, min(t.run.first, r.at)
+	t.run.rows = append(t.run.rows, runRow{c: r.c, table: r.table, i: r.i, id: id, at: r.at, how: how, y: y, truth: truth, weight: w, mute: t.out.mute})
+	if how == learnNow {
 		return t.flush()
 	}
 	return nil
 }
 
 // learnRow adds a row that is learned as it is to the run.
-func (t *taskState) learnRow(c *tidemill.Change, tt *boundTable, at int64, y float64, has bool, i int) error {
+func (t *task) learnRow(r *row, y float64, has bool) error {
 	if len(t.run.rows) > 0 && (!t.run.learn || len(t.run.rows) >= runMax) {
 		if err := t.flush(); err != nil {
 			return err
 		}
 	}
 	x := t.run.slot()
-	if err := appendFeatures(x, t.spec.Features, c, at); err != nil {
+	if err := appendFeatures(x, t.spec.Features, r.c, r.at); err != nil {
 		return err
 	}
-	w, err := t.rowWeight(tt, c)
+	w, err := r.weight()
 	if err != nil {
 		return err
 	}
 	t.run.learn = true
-	t.run.rows = append(t.run.rows, runRow{c: c, tt: tt, i: i, at: at, y: y, has: has, weight: w})
+	t.run.rows = append(t.run.rows, runRow{c: r.c, table: r.table, i: r.i, at: r.at, y: y, has: has, weight: w})
 	return nil
 }
 
 // flush computes the run.
-func (t *taskState) flush() error {
+func (t *task) flush() error {
 	if len(t.run.rows) == 0 {
 		return nil
 	}
@@ -129,7 +129,7 @@ func (t *taskState) flush() error {
 }
 
 // flushAsks predicts, tells, and holds or scores.
-func (t *taskState) flushAsks() error {
+func (t *task) flushAsks() error {
 	r := &t.run
 	var width int
 	r.preds, width = t.learner.predictAll(r.preds[:0], r.xs[:len(r.rows)], &r.enc)
@@ -164,28 +164,28 @@ func (t *taskState) flushAsks() error {
 			t.display.remember(&o, row, t.spec.Features)
 		}
 		switch row.how {
-		case holdIt:
+		case holdQuestion:
 			t.out.emit(row.i, o)
-			err := t.ledger.hold(&question{id: row.id, table: row.tt.name, asked: row.at, weight: row.weight, class: class, pred: pred,
+			err := t.ledger.hold(&question{id: row.id, table: row.table.name, asked: row.at, weight: row.weight, class: class, pred: pred,
 				base: r.base, last: last, frozen: frozen, x: r.xs[n]})
 			if err != nil {
 				return err
 			}
-		case tellIt:
+		case predictOnly:
 			t.out.emit(row.i, o)
 			if t.scoresGroups() {
 				t.board.update(t.phase, t.learner, pred, class, math.NaN(), row.weight, &r.xs[n], &others{nil, math.NaN(), nil}, true)
 			}
-		case scoreIt, judgeIt, teachIt:
+		case scoreNow, evaluateNow, learnNow:
 			o.Truth, o.Answered = row.truth, o.Asked
 			t.out.emit(row.i, o)
 			t.counts.Answered++
 			t.board.delays.add(0)
-			t.board.update(t.phase, t.learner, pred, class, row.y, row.weight, &r.xs[n], &others{r.base, last, frozen}, row.how == teachIt)
-			if row.how != scoreIt {
-				t.ledger.answered.set(row.id, noteOf(row.tt.name, row.truth))
+			t.board.update(t.phase, t.learner, pred, class, row.y, row.weight, &r.xs[n], &others{r.base, last, frozen}, row.how == learnNow)
+			if row.how != scoreNow {
+				t.ledger.answered.set(row.id, noteOf(row.table.name, row.truth))
 			}
-			if row.how == teachIt {
+			if row.how == learnNow {
 				t.teach(&r.xs[n], row.y, true, row.weight)
 			} else {
 				t.counts.Evaluated++
@@ -197,7 +197,7 @@ func (t *taskState) flushAsks() error {
 }
 
 // flushLearns teaches rows as they are. In the snapshot, and in tasks that never ask, each is first predicted and scored.
-func (t *taskState) flushLearns() {
+func (t *task) flushLearns() {
 	r := &t.run
 	score := (r.rows[0].has || t.scoresGroups()) && (t.phase == tidemill.Snapshot || !t.triggers.asks())
 	for i := range r.rows {
@@ -231,7 +231,7 @@ func (t *taskState) flushLearns() {
 }
 
 // scoreLearned scores a row by what it would have been predicted just before it was learned.
-func (t *taskState) scoreLearned(pred []float64, row *runRow, x *tidemill.Vector) {
+func (t *task) scoreLearned(pred []float64, row *runRow, x *tidemill.Vector) {
 	r := &t.run
 	r.base = t.board.base.predict(r.base[:0])
 	var frozen []float64
@@ -242,7 +242,7 @@ func (t *taskState) scoreLearned(pred []float64, row *runRow, x *tidemill.Vector
 }
 
 // relearn teaches the run again in a later epoch: encoders only apply, nothing is counted or scored.
-func (t *taskState) relearn() {
+func (t *task) relearn() {
 	r := &t.run
 	if len(r.rows) == 0 {
 		return

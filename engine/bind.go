@@ -29,50 +29,16 @@ func (w *triggers) bind(table *tidemill.Table) (*boundTable, error) {
 			if !table.Is(tr.on.Table) {
 				continue
 			}
-			b := &boundOn{trigger: tr, key: table.Key, at: -1}
-			for _, e := range []struct {
-				x   *expr.Expr
-				dst **expr.Bound
-				key string
-			}{{tr.label, &b.label, "label"}, {tr.where, &b.where, "where"}, {tr.id, &b.id, "id"}} {
-				if e.x == nil {
-					continue
-				}
-				bind := e.x.Bind
-				if e.key == "where" {
-					bind = e.x.BindCondition
-				}
-				bound, err := bind(table)
-				if err != nil {
-					return nil, fail(list.what+": "+e.key, err)
-				}
-				*e.dst = bound
-			}
-			if tr.on.At != "" {
-				if b.at = table.Col(tr.on.At); b.at < 0 {
-					return nil, fail(list.what+": at", unknownColumn(table, tr.on.At))
-				}
-				if err := expr.CheckTime(&table.Columns[b.at], tr.on.Unix); err != nil {
-					return nil, fail(list.what+": at", err)
-				}
+			b, what, err := tr.bind(table)
+			if err != nil {
+				return nil, fail(list.what+": "+what, err)
 			}
 			if b.id == nil && len(table.Key) == 0 && (list.asks || tr.joins) {
-				return nil, fail(list.what, fmt.Errorf("it has no primary key: name the column that joins question and answer with `id:`"))
+				return nil, fail(list.what, errors.New("it has no primary key: name the column that joins question and answer with `id:`"))
 			}
-			for bit := range tt.times {
-				tc := &tt.times[bit]
-				switch {
-				case tr.on.Op&(1<<bit) == 0:
-				case !tc.used:
-					*tc = timeColumn{col: b.at, unix: tr.on.Unix, used: true}
-				case tc.col != b.at || tc.unix != tr.on.Unix:
-					tc.mixed = true
-				}
-			}
+			tt.addTime(b)
 			*list.to = append(*list.to, b)
-			if list.asks || !tr.joins {
-				tt.asks = true
-			}
+			tt.asks = tt.asks || list.asks || !tr.joins
 		}
 	}
 	if w.weight != nil && len(tt.predict)+len(tt.learn)+len(tt.eval) > 0 {
@@ -107,6 +73,48 @@ func (w *triggers) bind(table *tidemill.Table) (*boundTable, error) {
 		}
 	}
 	return tt, nil
+}
+
+// bind resolves a trigger's columns in a table; an error comes with the key that is wrong.
+func (tr *trigger) bind(table *tidemill.Table) (b *boundOn, what string, err error) {
+	b = &boundOn{trigger: tr, key: table.Key, at: -1}
+	for _, e := range []struct {
+		x   *expr.Expr
+		dst **expr.Bound
+		key string
+	}{{tr.label, &b.label, "label"}, {tr.where, &b.where, "where"}, {tr.id, &b.id, "id"}} {
+		if e.x == nil {
+			continue
+		}
+		bind := e.x.Bind
+		if e.key == "where" {
+			bind = e.x.BindCondition
+		}
+		if *e.dst, err = bind(table); err != nil {
+			return nil, e.key, err
+		}
+	}
+	if tr.on.At == "" {
+		return b, "", nil
+	}
+	if b.at = table.Col(tr.on.At); b.at < 0 {
+		return nil, "at", unknownColumn(table, tr.on.At)
+	}
+	return b, "at", expr.CheckTime(&table.Columns[b.at], tr.on.Unix)
+}
+
+// addTime notes where a trigger's operations have their time.
+func (tt *boundTable) addTime(b *boundOn) {
+	for bit := range tt.times {
+		tc := &tt.times[bit]
+		switch {
+		case b.on.Op&(1<<bit) == 0:
+		case !tc.used:
+			*tc = timeColumn{col: b.at, unix: b.on.Unix, used: true}
+		case tc.col != b.at || tc.unix != b.on.Unix:
+			tc.mixed = true
+		}
+	}
 }
 
 // needWhole notes a feature that must have the rows of the table as they were before an UPDATE, and of which columns.

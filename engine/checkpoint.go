@@ -56,9 +56,6 @@ func (m *Mill) begin(ctx context.Context) error {
 		}
 	}
 	go func() {
-		if m.flow.Serves {
-			behind()
-		}
 		r := saved{pause: pause}
 		defer func() { m.saving <- r }()
 		c, err := fixed.complete()
@@ -269,68 +266,6 @@ func (m *Mill) appendFlow(b []byte) []byte {
 	return b
 }
 
-// capture is a task's sections. Feature, encoder and model states carry the description of their kind, so that a
-// changed flow is noticed.
-func (t *taskState) capture() ([]section, error) {
-	var out []section
-	prefix := "task/" + t.spec.Name + "/"
-	add := func(name, kind, fingerprint string, data []byte) {
-		out = append(out, section{Section: tidemill.Section{Name: prefix + name, Kind: kind, Version: sectionVersion,
-			Fingerprint: fingerprint, Data: data}})
-	}
-	state := func(name string, s tidemill.State) error {
-		if c, ok := s.(tidemill.Capturer); ok {
-			add(name, kindWord(s), describe(s), nil)
-			out[len(out)-1].write = c.Capture()
-			return nil
-		}
-		b, err := s.AppendBinary(nil)
-		if err != nil {
-			return fmt.Errorf("task %s: save %s: %w", t.spec.Name, name, err)
-		}
-		add(name, kindWord(s), describe(s), b)
-		return nil
-	}
-	add("life", "life", t.triggers.fingerprint(), t.appendLife(nil))
-	add("questions", "questions", "", t.ledger.questions.appendTo(nil))
-	for i, f := range t.spec.Features {
-		if err := state(fmt.Sprintf("feature/%d", i), f); err != nil {
-			return nil, err
-		}
-	}
-	models := []struct {
-		prefix   string
-		model    tidemill.Model
-		encoders []tidemill.Encoder
-	}{{"", t.learner.model, t.learner.encoders}}
-	if t.board.frozen != nil {
-		models = append(models, struct {
-			prefix   string
-			model    tidemill.Model
-			encoders []tidemill.Encoder
-		}{"frozen/", t.board.frozen.model, t.board.frozen.encoders})
-	}
-	for _, m := range models {
-		for i, e := range m.encoders {
-			if err := state(fmt.Sprintf("%sencoder/%d", m.prefix, i), e); err != nil {
-				return nil, err
-			}
-		}
-		if err := state(m.prefix+"model", m.model); err != nil {
-			return nil, err
-		}
-	}
-	for _, ty := range t.board.tallies {
-		write, err := ty.capture()
-		if err != nil {
-			return nil, fmt.Errorf("task %s: save scores: %w", t.spec.Name, err)
-		}
-		add("scores/"+ty.phase.String(), "scores", "", nil)
-		out[len(out)-1].write = write
-	}
-	return out, nil
-}
-
 // kindWord is the first word of a kind's description.
 func kindWord(v any) string {
 	d := describe(v)
@@ -340,28 +275,6 @@ func kindWord(v any) string {
 		}
 	}
 	return d
-}
-
-func (t *taskState) appendLife(b []byte) []byte {
-	b = t.learner.classes.appendTo(b)
-	b = t.board.base.appendTo(b)
-	b = t.ledger.answered.appendTo(b)
-	b = t.board.delays.appendTo(b)
-	for _, n := range t.counts.list() {
-		b = statebytes.AppendUvarint(b, *n)
-	}
-	b = append(b, byte(t.phase))
-	b = statebytes.AppendBool(b, t.clock.started)
-	b = statebytes.AppendVarint(b, t.clock.now)
-	b = statebytes.AppendVarint(b, t.clock.start)
-	b = t.nulls.appendTo(b)
-	b = t.display.names.appendTo(b)
-	tables := t.triggers.asked()
-	b = statebytes.AppendUvarint(b, uint64(len(tables)))
-	for _, table := range tables {
-		b = statebytes.AppendTable(b, table)
-	}
-	return b
 }
 
 func containsTable(list []*tidemill.Table, t *tidemill.Table) bool {

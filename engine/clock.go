@@ -19,7 +19,7 @@ type clock struct {
 // timeFor is the change's own time on the task's clock: the column that `at:` names for what the change does, else the
 // commit time. ok is false where the column is NULL
 // or unreadable; then at is the clock as it stands.
-func (t *taskState) timeFor(tt *boundTable, c *tidemill.Change, s *sight) (at int64, ok bool) {
+func (t *task) timeFor(tt *boundTable, c *tidemill.Change, s *sight) (at int64, ok bool) {
 	tc := &tt.times[bits.TrailingZeros16(uint16(c.Op))]
 	if tc.mixed {
 		if b := s.timedBy(c); b != nil {
@@ -62,7 +62,7 @@ func commitMicros(c *tidemill.Change) int64 {
 
 // tick moves the clock to the time of a row that the task looks at, and lets questions expire. It never moves back: a
 // late row is counted. A row more than a day beyond its commit time, or the time of reading where there is none, is refused.
-func (t *taskState) tick(c *tidemill.Change, at int64, i int) error {
+func (t *task) tick(c *tidemill.Change, at int64, i int) error {
 	if err := tooFar(c, at); err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func tooFar(c *tidemill.Change, at int64) error {
 }
 
 // expire answers or forgets the questions whose wait is over.
-func (t *taskState) expire(c *tidemill.Change, i int) error {
+func (t *task) expire(c *tidemill.Change, i int) error {
 	if t.spec.Wait <= 0 {
 		return nil
 	}
@@ -140,7 +140,7 @@ func (t *taskState) expire(c *tidemill.Change, i int) error {
 }
 
 // freeze makes the baseline that has stopped learning.
-func (t *taskState) freeze() (err error) {
+func (t *task) freeze() (err error) {
 	t.board.frozen, err = t.learner.frozen()
 	return err
 }

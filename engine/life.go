@@ -9,7 +9,7 @@ import (
 
 // apply takes one slice of changes: answer, ask, fold in, for each in turn; of the snapshot's rows those that have their
 // answer are learned. Asks and learns that follow one another are computed together; the result is that of one at a time.
-func (t *taskState) apply(cs []tidemill.Change) error {
+func (t *task) apply(cs []tidemill.Change) error {
 	for i := range cs {
 		c := &cs[i]
 		if c.Table == nil {
@@ -23,7 +23,7 @@ func (t *taskState) apply(cs []tidemill.Change) error {
 }
 
 // applyOne lets a change live its life; where its row cannot be used it is rejected. i is its index in the slice.
-func (t *taskState) applyOne(c *tidemill.Change, i int, life func(*tidemill.Change, *boundTable, int) error) error {
+func (t *task) applyOne(c *tidemill.Change, i int, life func(*tidemill.Change, *boundTable, int) error) error {
 	tt, err := t.triggers.look(c.Table)
 	if err != nil {
 		return err
@@ -35,7 +35,7 @@ func (t *taskState) applyOne(c *tidemill.Change, i int, life func(*tidemill.Chan
 }
 
 // reject turns a row's error into an output for the rejects, or into the end of the flow; other errors pass through.
-func (t *taskState) reject(err error, c *tidemill.Change, tt *boundTable, i int) error {
+func (t *task) reject(err error, c *tidemill.Change, tt *boundTable, i int) error {
 	var re *tidemill.RowError
 	if tidemill.IsFatal(err) || !errors.As(err, &re) {
 		return err
@@ -60,7 +60,7 @@ func (t *taskState) reject(err error, c *tidemill.Change, tt *boundTable, i int)
 }
 
 // step is one change's life.
-func (t *taskState) step(c *tidemill.Change, tt *boundTable, i int) error {
+func (t *task) step(c *tidemill.Change, tt *boundTable, i int) error {
 	switch c.Op {
 	case tidemill.Insert, tidemill.Update, tidemill.Delete:
 	case tidemill.Read:
@@ -87,16 +87,18 @@ func (t *taskState) step(c *tidemill.Change, tt *boundTable, i int) error {
 	if err != nil {
 		return err
 	}
+	r := row{c: c, table: tt, i: i, sight: s}
 	if c.Op == tidemill.Delete && !s.none() {
 		if err := t.ledger.swapInForDelete(c, tt, i); err != nil {
 			return err
 		}
 	}
-	at, ok := t.timeFor(tt, c, &s)
+	r.at, r.timed = t.timeFor(tt, c, &s)
 	if !s.none() {
-		err = t.touch(c, tt, &s, at, ok, i)
+		err = t.answerAndAsk(&r)
 	}
-	if !ok {
+	at := r.at
+	if !r.timed {
 		at = t.clock.now
 	}
 	if c.Op == tidemill.Delete {
@@ -114,10 +116,10 @@ func (t *taskState) step(c *tidemill.Change, tt *boundTable, i int) error {
 
 // scoresGroups reports whether rows without an answer are scored: how well each lies in its cluster is known at once, when
 // it is asked about or, as with answers, before it is learned.
-func (t *taskState) scoresGroups() bool { return t.kind == tidemill.Cluster && len(t.spec.Scores) > 0 }
+func (t *task) scoresGroups() bool { return t.kind == tidemill.Cluster && len(t.spec.Scores) > 0 }
 
 // fold lets the features remember the change, as of its time.
-func (t *taskState) fold(c *tidemill.Change, at int64) {
+func (t *task) fold(c *tidemill.Change, at int64) {
 	for _, f := range t.spec.Features {
 		if tf, ok := f.(tidemill.Timed); ok {
 			tf.UpdateAt(c, at)
@@ -127,11 +129,12 @@ func (t *taskState) fold(c *tidemill.Change, at int64) {
 	}
 }
 
-func (t *taskState) rowWeight(tt *boundTable, c *tidemill.Change) (float64, error) {
-	if tt.weight == nil {
+// weight is what the row counts for.
+func (r *row) weight() (float64, error) {
+	if r.table.weight == nil {
 		return 1, nil
 	}
-	w, ok := tt.weight.Eval(c.Row()).Number()
+	w, ok := r.table.weight.Eval(r.c.Row()).Number()
 	if !ok || w < 0 || math.IsInf(w, 0) || w != w {
 		return 0, &tidemill.RowError{Reason: "its weight is NULL, negative or not a finite number"}
 	}
@@ -139,7 +142,7 @@ func (t *taskState) rowWeight(tt *boundTable, c *tidemill.Change) (float64, erro
 }
 
 // teach is one row learned: encoders, model, baseline.
-func (t *taskState) teach(x *tidemill.Vector, y float64, has bool, weight float64) {
+func (t *task) teach(x *tidemill.Vector, y float64, has bool, weight float64) {
 	var yv [1]float64
 	ys := yv[:0]
 	if has {
@@ -153,7 +156,7 @@ func (t *taskState) teach(x *tidemill.Vector, y float64, has bool, weight float6
 }
 
 // rarity is what a row's weight is multiplied by where classes are balanced.
-func (t *taskState) rarity(y float64, has bool) float64 {
+func (t *task) rarity(y float64, has bool) float64 {
 	if !has || !t.spec.Balanced || t.kind != tidemill.Classify {
 		return 1
 	}

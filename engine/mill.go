@@ -24,7 +24,7 @@ type Mill struct {
 	mu      sync.RWMutex  // held by the engine for a slice of changes, a millisecond at most; readers share it
 	pressed atomic.Bool   // somebody waited for it
 	made    atomic.Uint64 // ordinal of the last output that was made, handed on or not
-	tasks   []*taskState
+	tasks   []*task
 
 	// The engine's goroutine alone:
 	seq     uint64 // of the last output

@@ -65,9 +65,6 @@ func newOutbox(m *Mill, s tidemill.Sink, rejects bool) *outbox {
 }
 
 func (b *outbox) run() {
-	if b.mill.flow.Serves {
-		behind()
-	}
 	defer close(b.done)
 	var pending []tidemill.Output
 	for item := range b.in {

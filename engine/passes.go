@@ -96,7 +96,7 @@ func (m *Mill) pause(ctx context.Context) error {
 }
 
 // epoch learns the journal's rows again in an order that the seed decides.
-func (m *Mill) epoch(ctx context.Context, t *taskState, epoch int) error {
+func (m *Mill) epoch(ctx context.Context, t *task, epoch int) error {
 	var rows []place
 	err := m.journal.scan(func(p place, c *tidemill.Change) error {
 		tt, err := t.triggers.look(c.Table)
@@ -148,7 +148,7 @@ func (m *Mill) epoch(ctx context.Context, t *taskState, epoch int) error {
 }
 
 // again puts a journal row into the run; rows that the first epoch refused are left out again.
-func (t *taskState) again(c *tidemill.Change) error {
+func (t *task) again(c *tidemill.Change) error {
 	tt, err := t.triggers.look(c.Table)
 	if err != nil {
 		return err
@@ -166,7 +166,7 @@ func (t *taskState) again(c *tidemill.Change) error {
 		return nil
 	}
 	x := t.run.slot()
-	w, err := t.rowWeight(tt, c)
+	w, err := (&row{c: c, table: tt}).weight()
 	if err == nil {
 		err = appendFeatures(x, t.spec.Features, c, t.clock.now)
 	}

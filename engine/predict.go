@@ -43,7 +43,7 @@ func (m *Mill) PredictBatch(task string, rows []tidemill.Row) ([]Prediction, err
 }
 
 // predictTurn answers rows by one model; an error is that of the row that it names.
-func (m *Mill) predictTurn(t *taskState, out []Prediction, rows []tidemill.Row, s *scratch) (int, error) {
+func (m *Mill) predictTurn(t *task, out []Prediction, rows []tidemill.Row, s *scratch) (int, error) {
 	if !m.mu.TryRLock() {
 		if c := t.shown.look(); c != nil {
 			defer c.done()
@@ -57,7 +57,7 @@ func (m *Mill) predictTurn(t *taskState, out []Prediction, rows []tidemill.Row, 
 	return p.predictRows(out, rows, s, m.stats.through())
 }
 
-func (m *Mill) task(name string) (*taskState, error) {
+func (m *Mill) task(name string) (*task, error) {
 	for _, t := range m.tasks {
 		if t.spec.Name == name {
 			return t, nil

@@ -28,7 +28,7 @@ type predictor struct {
 }
 
 // predictor is t as predictions read it.
-func (t *taskState) predictor() predictor {
+func (t *task) predictor() predictor {
 	return predictor{task: t.spec.Name, features: t.spec.Features, learner: t.learner, triggers: t.triggers, clock: &t.clock, version: t.version()}
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // learnRead is the life of a snapshot row as it is read: where it has its answer it is learned.
-func (t *taskState) learnRead(c *tidemill.Change, tt *boundTable, i int) error {
+func (t *task) learnRead(c *tidemill.Change, tt *boundTable, i int) error {
 	s, err := tt.see(c)
 	if err != nil {
 		return err
@@ -25,7 +25,7 @@ func (t *taskState) learnRead(c *tidemill.Change, tt *boundTable, i int) error {
 	if err != nil || (b.label != nil && !has) {
 		return err
 	}
-	if err := t.learnRow(c, tt, at, y, has, i); err != nil || !b.joins {
+	if err := t.learnRow(&row{c: c, table: tt, i: i, at: at}, y, has); err != nil || !b.joins {
 		return err
 	}
 	if id, ok := b.idOf(c.After); ok { // a change of its label will be a correction
@@ -36,7 +36,7 @@ func (t *taskState) learnRead(c *tidemill.Change, tt *boundTable, i int) error {
 
 // snapshotTime is the time of a snapshot row that is learned, and moves the clock to the latest of the row's times: a row
 // that waits for its answer tells how late it is as well as one that has it.
-func (t *taskState) snapshotTime(c *tidemill.Change, s *sight) (at int64, err error) {
+func (t *task) snapshotTime(c *tidemill.Change, s *sight) (at int64, err error) {
 	at = commitMicros(c)
 	for _, h := range []*boundOn{s.asks(), s.learn} {
 		if h == nil {
@@ -65,7 +65,7 @@ func (t *taskState) snapshotTime(c *tidemill.Change, s *sight) (at int64, err er
 }
 
 // snapshotLabel is the label of a row under one trigger, and its text; has is false while it is NULL.
-func (t *taskState) snapshotLabel(b *boundOn, c *tidemill.Change) (y float64, text string, has bool, err error) {
+func (t *task) snapshotLabel(b *boundOn, c *tidemill.Change) (y float64, text string, has bool, err error) {
 	if b.label == nil {
 		return math.NaN(), "", false, nil
 	}
@@ -79,7 +79,7 @@ func (t *taskState) snapshotLabel(b *boundOn, c *tidemill.Change) (y float64, te
 
 // askRead is the life of a snapshot row when all are read: one that only evaluates is asked about and scored, one whose answer
 // is still to come is asked about and held.
-func (t *taskState) askRead(c *tidemill.Change, tt *boundTable, i int) error {
+func (t *task) askRead(c *tidemill.Change, tt *boundTable, i int) error {
 	s, err := tt.see(c)
 	asks := s.asks()
 	if err != nil || asks == nil {
@@ -115,7 +115,7 @@ func (t *taskState) askRead(c *tidemill.Change, tt *boundTable, i int) error {
 		y, text, err := t.truth(lab)
 		if err == nil {
 			t.out.mute = true
-			err = t.ask(c, tt, id, at, i, scoreIt, y, text)
+			err = t.ask(&row{c: c, table: tt, i: i, at: at}, id, scoreNow, y, text)
 			t.out.mute = false
 		}
 		return err
@@ -125,7 +125,7 @@ func (t *taskState) askRead(c *tidemill.Change, tt *boundTable, i int) error {
 	}
 	id, err := usable(asks, c, timed)
 	if err == nil {
-		err = t.ask(c, tt, id, at, i, holdIt, math.NaN(), "")
+		err = t.ask(&row{c: c, table: tt, i: i, at: at}, id, holdQuestion, math.NaN(), "")
 	}
 	return err
 }

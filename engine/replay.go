@@ -33,7 +33,7 @@ func (p *replayPlan) reach(at int64) {
 }
 
 // over reports whether the question of a row is over when the replay is: then nothing of it is told.
-func (p *replayPlan) over(t *taskState, asks *boundOn, c *tidemill.Change, asked int64) bool {
+func (p *replayPlan) over(t *task, asks *boundOn, c *tidemill.Change, asked int64) bool {
 	if t.spec.Wait > 0 && asked < p.end-t.spec.Wait.Microseconds() {
 		return true
 	}
@@ -46,7 +46,7 @@ func (p *replayPlan) over(t *taskState, asks *boundOn, c *tidemill.Change, asked
 }
 
 // replay asks and answers the snapshot's rows in the order of the flow's clock, each at its own time.
-func (m *Mill) replay(ctx context.Context, t *taskState) error {
+func (m *Mill) replay(ctx context.Context, t *task) error {
 	plan, err := m.moments(t)
 	if err != nil {
 		return err
@@ -93,7 +93,7 @@ func (m *Mill) replay(ctx context.Context, t *taskState) error {
 }
 
 // moments are the replay's events: by time, answers before asks of the same time, then in the order of reading.
-func (m *Mill) moments(t *taskState) (*replayPlan, error) {
+func (m *Mill) moments(t *task) (*replayPlan, error) {
 	var out []moment
 	plan := &replayPlan{answered: map[uint64]int64{}, end: math.MinInt64, last: (&tidemill.Change{Tx: m.journal.tx()}).Latest()}
 	n := uint32(0)
@@ -165,7 +165,7 @@ func (m *Mill) moments(t *taskState) (*replayPlan, error) {
 
 // replayed is one event of a replay as the stream would have brought it: the INSERT without what was filled in later,
 // then the UPDATE with it.
-func (t *taskState) replayed(plan *replayPlan, c *tidemill.Change, tt *boundTable, answer bool, i int) error {
+func (t *task) replayed(plan *replayPlan, c *tidemill.Change, tt *boundTable, answer bool, i int) error {
 	full := c.After
 	var blank []int
 	known, atOnce := len(tt.learn)+len(tt.eval) > 0, false

@@ -24,9 +24,6 @@ var errEnded = errors.New("the source has ended")
 // read runs the source for the engine: reconnects with growing patience, and skips what was read already.
 func (m *Mill) read(ctx context.Context, after tidemill.Position, live bool, out chan<- reading) {
 	defer close(out)
-	if m.flow.Serves {
-		behind()
-	}
 	tell := func(r reading) bool {
 		select {
 		case out <- r:
@@ -123,9 +120,6 @@ func (id identity) skip(cs []tidemill.Change) []tidemill.Change {
 
 // run is the engine's goroutine: batches in, slices applied, outputs out, checkpoints between batches.
 func (m *Mill) run(ctx context.Context) error {
-	if m.flow.Serves {
-		behind()
-	}
 	for _, b := range m.boxes {
 		b.started = true
 		go b.run()
@@ -380,9 +374,6 @@ func (m *Mill) locked(f func() error, n int) error {
 	err := f()
 	took := time.Since(began)
 	m.free()
-	if m.flow.Serves {
-		giveWay()
-	}
 	target := sliceTarget
 	if m.pressed.Swap(false) {
 		target = pressedTarget

@@ -109,7 +109,7 @@ func (m *Mill) show() {
 var errNotCopied = errors.New("a feature's memory is not copied")
 
 // copyTo makes c the task as predictions see it, in the memory of the copy that c was.
-func (t *taskState) copyTo(c *shownCopy) error {
+func (t *task) copyTo(c *shownCopy) error {
 	old := c.predictor
 	features := make([]tidemill.Feature, len(t.spec.Features))
 	room := shownMost

@@ -129,7 +129,7 @@ func (m *Mill) plan() []pass {
 }
 
 // closing scores the snapshot's rows that evaluate, and asks about those whose answer is still to come.
-func (m *Mill) closing(ctx context.Context, t *taskState) error {
+func (m *Mill) closing(ctx context.Context, t *task) error {
 	n := 0
 	err := m.journal.scan(func(_ place, c *tidemill.Change) error {
 		n++

@@ -8,9 +8,9 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// taskState is a Task at work. The engine's goroutine owns it; readers use learner, features and triggers under the mill's
+// task is a Task at work. The engine's goroutine owns it; readers use learner, features and triggers under the mill's
 // lock, or a copy of them.
-type taskState struct {
+type task struct {
 	spec     *tidemill.Task
 	no       int
 	store    tidemill.Store
@@ -35,7 +35,7 @@ type taskState struct {
 	halt     bool     // a row that cannot be used stops the flow
 }
 
-func newTask(f *tidemill.Flow, no int, term uint64) (*taskState, error) {
+func newTask(f *tidemill.Flow, no int, term uint64) (*task, error) {
 	spec := &f.Tasks[no]
 	if spec.Name == "" {
 		return nil, fmt.Errorf("task %d has no name", no+1)
@@ -46,7 +46,7 @@ func newTask(f *tidemill.Flow, no int, term uint64) (*taskState, error) {
 	if len(spec.Features) == 0 {
 		return nil, fmt.Errorf("task %s has no features", spec.Name)
 	}
-	t := &taskState{spec: spec, no: no, store: f.Store, term: term, kind: spec.Model.Kind(), halt: f.Rejects == nil}
+	t := &task{spec: spec, no: no, store: f.Store, term: term, kind: spec.Model.Kind(), halt: f.Rejects == nil}
 	for _, s := range spec.Scores {
 		if x, ok := s.(tidemill.Suited); ok && !x.Suits(t.kind) {
 			return nil, fmt.Errorf("task %s: score %s has no figure for a model that is to %s", spec.Name, s.Name(), t.kind)
@@ -83,7 +83,7 @@ func newTask(f *tidemill.Flow, no int, term uint64) (*taskState, error) {
 }
 
 // build makes what learns, empty: classes, encoders, model, scores.
-func (t *taskState) build() error {
+func (t *task) build() error {
 	spec := t.spec
 	fixed := spec.Classes
 	if len(fixed) == 0 && t.kind == tidemill.Classify && t.triggers.booleanLabels() {

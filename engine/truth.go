@@ -10,7 +10,7 @@ import (
 
 // truth reads a label: the class's index or the value, and its text. A label that an open set of classes does not have is
 // added to it, also where the answer only evaluates.
-func (t *taskState) truth(lab tidemill.Value) (y float64, text string, err error) {
+func (t *task) truth(lab tidemill.Value) (y float64, text string, err error) {
 	if t.kind == tidemill.Regress || t.kind == tidemill.Anomaly && lab.Kind() != tidemill.KindText {
 		f, ok := lab.Number()
 		if !ok || math.IsNaN(f) || math.IsInf(f, 0) {

@@ -122,6 +122,9 @@ func TestHugeBody(t *testing.T) {
 
 // Idle connections beyond the bound push the longest idle out, and never the one who asks.
 func TestIdleConnections(t *testing.T) {
+	if !Alone(t) {
+		return
+	}
 	url := hurried(t, fakeFlights(), Config{MaxConns: 200})
 	var before, after runtime.MemStats
 	runtime.GC()
@@ -214,7 +217,7 @@ func TestOpenFiles(t *testing.T) {
 		t.Errorf("%d", n)
 	}
 	for _, c := range [][3]int{{4096, 1024, 768}, {4096, 20000, 4096}, {4096, 1 << 30, 4096}, {10, 1024, 10}, {10, 0, 1}} {
-		if n := roomFor(c[0], c[1]); n != c[2] {
+		if n := connsFor(c[0], c[1]); n != c[2] {
 			t.Errorf("max_conns %d and %d files: %d connections, want %d", c[0], c[1], n, c[2])
 		}
 	}

@@ -199,8 +199,8 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) error {
 		delete(h.watchers, me)
 		h.mu.Unlock()
 	}()
-	if stay, ok := r.Context().Value(staying{}).(func()); ok {
-		stay()
+	if pin, ok := r.Context().Value(pinned{}).(func()); ok {
+		pin()
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")

@@ -23,11 +23,14 @@ var long = flag.Bool("long", false, "watch the server's memory for ten minutes, 
 // stays what it is. What a task remembers is bounded, but takes a while to reach its bounds (a million answered ids, a
 // million distinct scores): a short run allows for that.
 func TestMemoryFlat(t *testing.T) {
+	if !serve.Alone(t) {
+		return
+	}
 	warm, total, every, grows := 3*time.Second, 8*time.Second, 500*time.Millisecond, int64(96<<20)
 	if *long {
 		warm, total, every, grows = 3*time.Minute, 10*time.Minute, 5*time.Second, 32<<20
 	}
-	mill := learner(t)
+	mill := learner(t, 0)
 	ctx, cancel := context.WithCancel(context.Background())
 	url, wait, err := serve.Listen(ctx, mill, serve.Config{Listen: "localhost:0"})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,11 +21,15 @@ import (
 	"github.com/tidemill/tidemill/serve"
 )
 
-// departures is a source without end: flights that are inserted, and updated with their delay 1,000 flights later.
-type departures struct{ table *tidemill.Table }
+// departures is a source of flights that are inserted, and updated with their delay 1,000 flights later. It is at rest after
+// most of them; 0 is without end.
+type departures struct {
+	table *tidemill.Table
+	most  uint64
+}
 
-func newDepartures() *departures {
-	return &departures{tidemill.NewTable("", "flights", []tidemill.Column{
+func newDepartures(most uint64) *departures {
+	return &departures{most: most, table: tidemill.NewTable("", "flights", []tidemill.Column{
 		{Name: "id", Kind: tidemill.KindInt}, {Name: "carrier", Kind: tidemill.KindText}, {Name: "origin", Kind: tidemill.KindText}, {Name: "dest", Kind: tidemill.KindText},
 		{Name: "distance", Kind: tidemill.KindInt}, {Name: "month", Kind: tidemill.KindInt}, {Name: "hour", Kind: tidemill.KindInt}, {Name: "arr_delay", Kind: tidemill.KindInt, Nullable: true},
 	}, []int{0})}
@@ -64,15 +69,18 @@ func (d *departures) Changes(ctx context.Context, after tidemill.Position) iter.
 			if !yield(b, nil) {
 				return
 			}
+			if n == d.most {
+				<-ctx.Done()
+			}
 		}
 	}
 }
 
-// learner starts a flow that learns departures as fast as it can.
-func learner(t testing.TB) *engine.Mill {
+// learner starts a flow that learns most departures as fast as it can, and has learned 2,000; 0 is departures without end.
+func learner(t testing.TB, most uint64) *engine.Mill {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	mill, err := engine.Start(ctx, tidemill.Flow{Name: "late-flights", Source: newDepartures(), Tasks: []tidemill.Task{{
+	mill, err := engine.Start(ctx, tidemill.Flow{Name: "late-flights", Source: newDepartures(most), Tasks: []tidemill.Task{{
 		Name: "late", Predict: tidemill.On{Op: tidemill.Insert, Table: "flights"}, Learn: tidemill.On{Op: tidemill.Update, Table: "flights", Label: "arr_delay > 15"},
 		Features: []tidemill.Feature{feature.Numeric("distance", "month", "hour"), feature.OneHot("carrier", "origin", "dest")},
 		Model:    model.Logistic(model.SGD(0.01)), Scores: []tidemill.Score{score.AUC(), score.Accuracy()},
@@ -96,7 +104,7 @@ const flightRow = `{"carrier":"UA","origin":"EWR","dest":"D17","distance":1400,"
 
 // A real flow answers over REST while it learns.
 func TestRealFlow(t *testing.T) {
-	mill := learner(t)
+	mill := learner(t, 0)
 	ctx, cancel := context.WithCancel(context.Background())
 	url, wait, err := serve.Listen(ctx, mill, serve.Config{Listen: "localhost:0"})
 	if err != nil {
@@ -143,7 +151,7 @@ func TestRealFlow(t *testing.T) {
 
 // Predictions over REST while the flow learns at full speed in the same process.
 func BenchmarkPredictWhileLearning(b *testing.B) {
-	mill := learner(b)
+	mill := learner(b, 0)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	url, _, err := serve.Listen(ctx, mill, serve.Config{Listen: "localhost:0"})
@@ -187,18 +195,32 @@ func (n nowhere) Header() http.Header         { return n.h }
 func (n nowhere) Write(b []byte) (int, error) { return len(b), nil }
 func (n nowhere) WriteHeader(int)             {}
 
-// One prediction without the network: what this package and the engine cost.
-func BenchmarkHandler(b *testing.B) {
-	h := serve.Handler(learner(b), serve.Config{})
+// One prediction without the network while the flow learns: what this package and the engine cost.
+func BenchmarkHandler(b *testing.B) { benchmarkHandler(b, learner(b, 0), flightRow) }
+
+// Predictions without the network from a flow at rest: a single one, and requests of 100 rows.
+func BenchmarkHandlerAtRest(b *testing.B) {
+	mill := learner(b, 5000)
+	b.Run("one", func(b *testing.B) { benchmarkHandler(b, mill, flightRow) })
+	b.Run("hundred", func(b *testing.B) {
+		benchmarkHandler(b, mill, "["+strings.Repeat(flightRow+",", 99)+flightRow+"]")
+		b.ReportMetric(100*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+	})
+}
+
+func benchmarkHandler(b *testing.B, mill *engine.Mill, text string) {
+	h := serve.Handler(mill, serve.Config{})
 	r, err := http.NewRequest("POST", "/predict/late", nil)
 	if err != nil {
 		b.Fatal(err)
 	}
 	body := bytes.NewReader(nil)
 	r.Body = io.NopCloser(body)
+	w := nowhere{http.Header{}}
 	b.ReportAllocs()
 	for b.Loop() {
-		body.Reset([]byte(flightRow))
-		h.ServeHTTP(nowhere{http.Header{}}, r)
+		body.Reset([]byte(text))
+		clear(w.h)
+		h.ServeHTTP(w, r)
 	}
 }

@@ -346,17 +346,20 @@ func TestInFlight(t *testing.T) {
 		return delayed(ts, r)
 	}
 	s := newServer(f, Config{InFlight: 1})
-	done := make(chan bool)
+	done := make(chan int)
 	go func() {
-		ask(t, s, "POST", "/predict/late", `{}`, 200)
-		done <- true
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, httptest.NewRequest("POST", "/predict/late", strings.NewReader(`{}`)))
+		done <- w.Code
 	}()
 	<-enter
 	if got := ask(t, s, "POST", "/predict/late", `{}`, 429); !strings.Contains(got, "try again") {
 		t.Error(got)
 	}
 	leave <- true
-	<-done
+	if code := <-done; code != 200 {
+		t.Errorf("the first request: %d", code)
+	}
 	if len(s.slots) != 0 || s.memory.Load() != 0 || s.heavy.Load() != 0 {
 		t.Error("a place or memory was not given back")
 	}

@@ -17,18 +17,19 @@ import (
 
 // server is what the paths share.
 type server struct {
-	mill   Mill
-	cfg    Config
-	token  [sha256.Size]byte // of the bearer token; compared instead of the token, so that its length does not show
-	slots  chan struct{}     // predictions in work
-	memory atomic.Int64      // bytes of large bodies in memory
-	heavy  atomic.Int64      // bytes that large bodies may become as rows
-	bodies sync.Pool         // of *[]byte: small bodies' and answers' buffers
-	view   atomic.Pointer[view]
-	look   sync.Mutex // held while a view is made
-	hub    *hub
-	tally  *tally
-	local  atomic.Bool // reached over this machine's own address only: the Host header must say so
+	mill       Mill
+	cfg        Config
+	token      [sha256.Size]byte // of the bearer token; compared instead of the token, so that its length does not show
+	slots      chan struct{}     // predictions in work
+	memory     atomic.Int64      // bytes of large bodies in memory
+	heavy      atomic.Int64      // bytes that large bodies may become as rows
+	bodies     sync.Pool         // of *[]byte: small bodies' and answers' buffers
+	rowBuffers sync.Pool         // of *rowBuffer
+	view       atomic.Pointer[view]
+	look       sync.Mutex // held while a view is made
+	hub        *hub
+	tally      *tally
+	local      atomic.Bool // reached over this machine's own address only: the Host header must say so
 }
 
 // Handler serves a flow. Mount it at the root of a host: its paths are absolute.
@@ -38,6 +39,7 @@ func newServer(mill Mill, cfg Config) *server {
 	cfg = cfg.filled()
 	s := &server{mill: mill, cfg: cfg, slots: make(chan struct{}, cfg.InFlight)}
 	s.bodies.New = func() any { return new(make([]byte, 0, 4096)) }
+	s.rowBuffers.New = func() any { return &rowBuffer{} }
 	s.token = sha256.Sum256([]byte(cfg.Token))
 	s.tally = newTally(s)
 	s.hub = newHub(s)

@@ -29,6 +29,9 @@ func inUse() int64 {
 // Ten thousand connections that say nothing, or stop in the middle of a header: 4,096 of them are kept, and whoever asks
 // for a prediction meanwhile gets it.
 func TestTenThousandConnections(t *testing.T) {
+	if !Alone(t) {
+		return
+	}
 	n := 10000
 	if most := descriptors() - 6000; most < n {
 		t.Logf("no more than %d connections: the limit of open files is low", most)
@@ -87,6 +90,9 @@ func TestTenThousandConnections(t *testing.T) {
 
 // As many watchers as may watch, none of whom reads: each is let go, holds up nobody, and frees its place.
 func TestDeafWatchers(t *testing.T) {
+	if !Alone(t) {
+		return
+	}
 	big := strings.Repeat("x", 24<<20) // more than the sockets' buffers take
 	f := &fake{now: func() *engine.Status {
 		st := flights(time.Now(), 5000)
@@ -189,6 +195,9 @@ func TestManyWatchers(t *testing.T) {
 // A hundred thousand rows in one request: refused by default, answered where the settings allow them, and nobody else
 // waits for them.
 func TestHundredThousandRows(t *testing.T) {
+	if !Alone(t) {
+		return
+	}
 	st := flights(time.Now(), 5000)
 	f := &fake{now: func() *engine.Status { return st }, predict: delayed}
 	body := "[" + strings.Repeat(`{"distance":1400,"carrier":"UA"},`, 99999) + `{"distance":1}]`

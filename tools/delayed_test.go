@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tidemill/tidemill/tidemilltest/binarytest"
 	"github.com/tidemill/tidemill/tidemilltest/postgrestest"
 )
 
@@ -53,8 +54,8 @@ func exactly(said, printed string) error {
 // TestDelayedLabels types what docs/guides/delayed-labels.md says, the year of flights included, and holds what is printed to it,
 // figures too: they are the same on every machine.
 func TestDelayedLabels(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes a year of flights, three times")
+	if os.Getenv("TIDEMILL_SOAK") == "" {
+		t.Skip("it takes a year of flights, three times: make soak runs it")
 	}
 	bin, err := postgrestest.Bin()
 	if err != nil {
@@ -74,11 +75,12 @@ func guide(t *testing.T, name string, least int, env ...string) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	if out, err := exec.Command("go", "build", "-o", filepath.Join(dir, "bin", "tidemill"), "../cmd/tidemill").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	program, err := binarytest.Path(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
 	}
 	var all []typed
-	script := "exec 2>&1\nPATH=" + filepath.Join(dir, "bin") + ":$PATH\n"
+	script := "exec 2>&1\nPATH=" + filepath.Dir(program) + ":$PATH\n"
 	for _, c := range commands(string(text)) {
 		if c.command != "" {
 			script += fmt.Sprintf("printf '\\n@@%d\\n'\n%s\n", len(all), c.command)

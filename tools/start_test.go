@@ -5,7 +5,6 @@ package tools_test
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -18,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tidemill/tidemill/tidemilltest/binarytest"
 	"github.com/tidemill/tidemill/tidemilltest/postgrestest"
 )
 
@@ -105,12 +105,11 @@ func (t *tail) String() string {
 
 func port(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "localhost:0")
+	port, err := postgrestest.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	return strconv.Itoa(port)
 }
 
 // TestStart types what docs/start.md says, from a database that is started by hand to the last line, and compares what is printed.
@@ -128,8 +127,9 @@ func TestStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	if out, err := exec.Command("go", "build", "-o", filepath.Join(dir, "bin", "tidemill"), "../cmd/tidemill").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	program, err := binarytest.Path(dir)
+	if err != nil {
+		t.Fatal(err)
 	}
 	work := filepath.Join(dir, "shop")
 	if err := os.Mkdir(work, 0o755); err != nil {
@@ -150,7 +150,7 @@ func TestStart(t *testing.T) {
 			}
 		}
 	}
-	env := []string{"PATH=" + filepath.Join(dir, "bin") + ":" + bin + ":/usr/bin:/bin", "HOME=" + work, "LC_ALL=C.UTF-8"}
+	env := []string{"PATH=" + filepath.Dir(program) + ":" + bin + ":/usr/bin:/bin", "HOME=" + work, "LC_ALL=C.UTF-8"}
 	shell := func(script string) *exec.Cmd {
 		c := exec.Command("bash", "-c", script)
 		c.Dir, c.Env, c.SysProcAttr, c.WaitDelay = work, env, attr, time.Second

@@ -72,11 +72,6 @@ func (a *app) runFlow(ctx context.Context, path string, o runOptions) error {
 			return usage("--listen: %v", err)
 		}
 	}
-	if served != nil {
-		flow.Serves = true
-		serve.Room()
-		serve.CollectLess()
-	}
 	if err := reachable(ctx, flow); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -149,7 +150,7 @@ func (s *Server) create(base string, set settings) error {
 	}
 	for try := 0; ; try++ {
 		// Another program can take the port between the look and the start.
-		if s.Port, err = freePort(); err == nil {
+		if s.Port, err = FreePort(); err == nil {
 			err = s.start()
 		}
 		if err == nil || try == 4 {
@@ -158,13 +159,19 @@ func (s *Server) create(base string, set settings) error {
 	}
 }
 
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("postgrestest: %w", err)
+// FreePort is a port of this machine that nobody listens on at the moment, for a program that must be told one. It lies below those that
+// the system gives to connections, so that only another program that is told a port can take it before it is used, or while its server is
+// down.
+func FreePort() (int, error) {
+	var err error
+	for range 100 {
+		port := 15000 + rand.IntN(15000)
+		var l net.Listener
+		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			return port, l.Close()
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return 0, fmt.Errorf("postgrestest: no free port: %w", err)
 }
 
 // start starts the server and waits until it answers.

@@ -2,6 +2,9 @@
 set -eu
 HOST=${HOST:-/host}
 deb=$(ls "$HOST"/tidemill_*.deb)
+for port in $(shuf -i 15000-29999 -n 100); do # one that nobody listens on
+  (exec 3<> "/dev/tcp/localhost/$port") 2>/dev/null || break
+done
 unit=/usr/lib/systemd/system/tidemill@.service
 fail() { echo "FAIL: $*"; systemctl status --no-pager tidemill@selftest 2>/dev/null || true; exit 1; }
 step() { echo "== $*"; }
@@ -23,7 +26,7 @@ await() { # await WHAT COMMAND...
   for _ in $(seq 200); do "$@" >/dev/null 2>&1 && return; sleep 0.1; done
   fail "$what"
 }
-answers() { tidemill predict /etc/tidemill/selftest.yaml "$HOST/row.json" --url http://localhost:18473 | grep -q '^prediction true'; }
+answers() { tidemill predict /etc/tidemill/selftest.yaml "$HOST/row.json" --url "http://localhost:$port" | grep -q '^prediction true'; }
 lines() { [ "$(grep -c '"kind":"prediction"' /var/lib/tidemill/selftest/out.jsonl)" = "$1" ]; }
 
 step install
@@ -39,7 +42,7 @@ DATABASE_URL=postgres://localhost/shop tidemill check /usr/share/doc/tidemill/ex
 
 step start
 cp "$HOST/rows.csv" /etc/tidemill/selftest.csv
-cat > /etc/tidemill/selftest.yaml <<'FLOW'
+cat > /etc/tidemill/selftest.yaml <<FLOW
 name: selftest
 source: {file: {path: /etc/tidemill/selftest.csv, follow: true}}
 tasks:
@@ -49,7 +52,7 @@ tasks:
     features: [numeric: [amount]]
     model: logistic
 sinks: [file: out.jsonl]
-serve: localhost:18473
+serve: localhost:$port
 FLOW
 start
 await "no answer over HTTP" answers

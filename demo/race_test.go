@@ -1,6 +1,0 @@
-//go:build race
-
-package demo
-
-// raceDetector says that the tests were built with it.
-const raceDetector = true
