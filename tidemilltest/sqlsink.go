@@ -53,6 +53,7 @@ func SQLSink(t *testing.T, h SQLHarness) {
 		{"a look makes nothing", sqlLook},
 		{"reset removes the flow's tasks only", sqlReset},
 		{"how writes are cut is not visible", sqlCuts},
+		{"recall", sqlRecall},
 	} {
 		t.Run(law.name, func(t *testing.T) { law.test(t, h) })
 	}
@@ -246,6 +247,36 @@ func sqlReset(t *testing.T, h SQLHarness) {
 	d.resumed(t, "predictions", tidemill.Resumption{Flow: "one", Term: 2, Adopt: true, Reset: true,
 		Tasks: []string{"late"}})
 	same(t, d.rows(t, "predictions"), map[string]SinkRow{"other/b": row(b)})
+}
+
+// sqlRecall: what has its truth is read back beside a writer, the newest answer first.
+func sqlRecall(t *testing.T, h SQLHarness) {
+	d := h.New(t)
+	k := d.resumed(t, "predictions", tidemill.Resumption{Flow: "f", Term: 1})
+	a, b, c, odd := predicted(1, "a"), predicted(2, "b"), predicted(3, "c"), predicted(4, "d")
+	odd.Task = "other"
+	ta, tb, todd := truthOf(6, "a", "false"), truthOf(5, "b", "true"), truthOf(7, "d", "true")
+	todd.Task = "other"
+	timeless := predicted(8, "e") // its row brought a truth without a time
+	timeless.Truth = "true"
+	put(t, k, a, b, c, odd, ta, tb, todd, timeless)
+	reader, ok := d.Open(t, "predictions").(tidemill.Recaller)
+	if !ok {
+		t.Fatal("the sink recalls nothing")
+	}
+	got, err := reader.Recall(t.Context(), "late", 10)
+	if err != nil || len(got) != 3 || got[0].ID != "a" || got[1].ID != "b" || got[2].ID != "e" {
+		t.Fatalf("recalled %+v, %v", got, err)
+	}
+	r := got[0]
+	if r.Label != a.Label || r.Truth != ta.Truth || r.Score != a.Score || !reflect.DeepEqual(r.Probabilities,
+		row(a).Probabilities) ||
+		!r.Asked.Equal(a.Asked) || !r.Answered.Equal(ta.Answered) || !got[2].Answered.IsZero() {
+		t.Errorf("recalled %+v", got)
+	}
+	if got, err := reader.Recall(t.Context(), "late", 1); err != nil || len(got) != 1 || got[0].ID != "a" {
+		t.Errorf("the newest: %+v, %v", got, err)
+	}
 }
 
 // sqlCuts: the rows after a history do not hang on how it was cut into writes, whatever way the system writes many.

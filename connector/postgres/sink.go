@@ -54,7 +54,8 @@ func (w *Predictions) make() {
 	d := dialect()
 	// The columns of the truth are always there: a table is never altered.
 	t.statements = d.Statements(t.name.sql(), t.marks().sql(), true)
-	w.Sink = sqltable.New(sqltable.Config{System: t, Dialect: d, Statements: t.statements, Where: t.where(),
+	w.Sink = sqltable.New(sqltable.Config{System: t, Reader: t.reader, Dialect: d, Statements: t.statements,
+		Where: t.where(),
 		Table: t.name.String(),
 		Marks: t.marks().String(), Truth: t.truth})
 }
@@ -62,7 +63,8 @@ func (w *Predictions) make() {
 // dialect is PostgreSQL's.
 func dialect() sqltable.Dialect {
 	return sqltable.Dialect{Quoting: quoting, Server: true, Lock: " FOR UPDATE",
-		Param: func(i int) string { return fmt.Sprintf("$%d", i) },
+		Param:    func(i int) string { return fmt.Sprintf("$%d", i) },
+		ReadTime: readTime, ParseTime: parseTime,
 		Types: sqltable.Types{Key: "text", Text: "text", Number: "double precision", JSON: "json", Time: "timestamptz",
 			Count: "numeric"}}
 }

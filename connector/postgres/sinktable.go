@@ -37,6 +37,11 @@ func (t *table) marks() tableName { return tableName{t.name.schema, sqltable.Mar
 // where begins messages.
 func (t *table) where() string { return "postgres: sink " + t.name.String() }
 
+// reader is another connection to the same table.
+func (t *table) reader() sqltable.System {
+	return &table{url: t.url, name: t.name, truth: t.truth, problem: t.problem, statements: t.statements}
+}
+
 // IsOpen implements sqltable.System.
 func (t *table) IsOpen() bool { return t.conn != nil && !t.conn.IsClosed() }
 

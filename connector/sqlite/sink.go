@@ -41,7 +41,7 @@ func (p *Predictions) make() {
 	t := p.table
 	d := dialect()
 	t.statements = d.Statements("main."+quoting.Name(t.name), "main."+sqltable.MarksTable, t.truth)
-	p.Sink = sqltable.New(sqltable.Config{System: t, Dialect: d, Statements: t.statements,
+	p.Sink = sqltable.New(sqltable.Config{System: t, Reader: t.reader, Dialect: d, Statements: t.statements,
 		Where: fmt.Sprintf("sqlite: %s: table %s", t.path, t.name),
 		// SQLite folds the case of a table's name.
 		Table: strings.ToLower(t.name), Marks: sqltable.MarksTable, Truth: t.truth, Chunk: writeChunk})

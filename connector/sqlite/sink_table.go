@@ -14,6 +14,7 @@ import (
 type table struct {
 	path, name string
 	truth      bool
+	reads      bool // nothing is made or changed
 	statements sqltable.Statements
 
 	d       *db
@@ -39,6 +40,11 @@ func (t *table) settings() error {
 	return nil
 }
 
+// reader is another connection to the same table, which reads.
+func (t *table) reader() sqltable.System {
+	return &table{path: t.path, name: t.name, truth: t.truth, reads: true, statements: t.statements}
+}
+
 // IsOpen implements sqltable.System.
 func (t *table) IsOpen() bool { return t.d != nil }
 
@@ -48,6 +54,11 @@ func (t *table) Open(ctx context.Context) error {
 		return nil
 	}
 	if err := t.settings(); err != nil {
+		return err
+	}
+	if t.reads {
+		d, err := look(t.path)
+		t.d = d
 		return err
 	}
 	_, err := os.Stat(t.path)
@@ -110,13 +121,16 @@ func (t *table) Query(ctx context.Context, statement string, row func([]string) 
 		}
 		args[i] = p
 	}
+	var rows [][]string
 	run := func() error {
+		rows = nil
 		return t.d.query(statement, func(s *stmt) error {
 			columns := make([]string, s.columns())
 			for i := range columns {
 				columns[i] = s.text(i)
 			}
-			return row(columns)
+			rows = append(rows, columns)
+			return nil
 		}, args...)
 	}
 	if t.d.inTransaction() { // which explains what went wrong
@@ -125,6 +139,9 @@ func (t *table) Query(ctx context.Context, statement string, row func([]string) 
 		release := t.d.guard(ctx)
 		err = explain(t.path, t.d.retry(ctx, run))
 		release()
+	}
+	for i := 0; err == nil && i < len(rows); i++ {
+		err = row(rows[i])
 	}
 	return int(t.d.changes()), err
 }

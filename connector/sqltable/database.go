@@ -28,7 +28,9 @@ type DatabaseConfig struct {
 // written one by one by prepared statements, in a transaction for each Write, which is durable when it returns.
 func NewDatabase(c DatabaseConfig) *Sink {
 	d := &database{c: c, statements: c.Dialect.Statements(c.Table, c.Marks, c.Truth)}
-	return New(Config{System: d, Dialect: c.Dialect, Statements: d.statements, Where: c.Where, Table: c.Table,
+	reader := func() System { return &database{c: d.c, statements: d.statements} }
+	return New(Config{System: d, Reader: reader, Dialect: c.Dialect, Statements: d.statements, Where: c.Where,
+		Table: c.Table,
 		Marks: c.Marks, Truth: c.Truth,
 		Chunk: databaseChunk})
 }
@@ -44,6 +46,7 @@ type database struct {
 	db       *sql.DB
 	conn     *sql.Conn
 	tx       *sql.Tx              // the open transaction
+	broken   bool                 // the connection broke, or nobody knows how a call ended: another one is opened
 	prepared map[string]*sql.Stmt // by their text
 	args     []any                // scratch
 }
@@ -52,9 +55,10 @@ var _ System = (*database)(nil)
 
 // Open implements System.
 func (d *database) Open(ctx context.Context) (err error) {
-	if d.conn != nil {
+	if d.IsOpen() {
 		return nil
 	}
+	_ = d.Close() // what is broken has nothing to say any more
 	if d.db, err = sql.Open(d.c.Driver, d.c.URL); err != nil {
 		d.db = nil
 		return tidemill.Fatalf("%s: %w", d.c.Where, err)
@@ -66,7 +70,7 @@ func (d *database) Open(ctx context.Context) (err error) {
 }
 
 // IsOpen implements System.
-func (d *database) IsOpen() bool { return d.conn != nil }
+func (d *database) IsOpen() bool { return d.conn != nil && !d.broken }
 
 // HasMarks implements System.
 func (d *database) HasMarks(ctx context.Context) (there bool, err error) {
@@ -109,10 +113,13 @@ func (d *database) Transact(ctx context.Context, f func() error) (err error) {
 	err = f()
 	d.tx = nil
 	if err != nil {
-		_ = tx.Rollback() // the error is told
+		d.broken = tx.Rollback() != nil || d.broken // err is told
 		return err
 	}
-	return d.explain(ctx, tx.Commit())
+	if err = tx.Commit(); err != nil {
+		d.broken = true
+	}
+	return d.explain(ctx, err)
 }
 
 // Query implements System.
@@ -257,15 +264,16 @@ func at(t time.Time) any {
 	return t.UTC()
 }
 
-// explain says where an error was met, and closes a connection that broke.
+// explain says where an error was met.
 func (d *database) explain(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
+		d.broken = true // a BEGIN that was cancelled may have begun
 		return ctx.Err()
 	case errors.Is(err, sql.ErrConnDone), errors.Is(err, driver.ErrBadConn):
-		err = errors.Join(err, d.Close())
+		d.broken = true
 	}
 	return fmt.Errorf("%s: %w", d.c.Where, err)
 }
@@ -273,7 +281,7 @@ func (d *database) explain(ctx context.Context, err error) error {
 // Close implements System.
 func (d *database) Close() error {
 	conn, db := d.conn, d.db
-	d.conn, d.db, d.tx, d.prepared = nil, nil, nil, nil
+	d.conn, d.db, d.tx, d.prepared, d.broken = nil, nil, nil, nil, false
 	var err error
 	if conn != nil {
 		err = conn.Close()

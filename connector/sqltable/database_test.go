@@ -32,6 +32,13 @@ func replacing() sqltable.Dialect {
 			return fmt.Sprintf("%s INTO %s (%s) VALUES (%s)", verb, table, strings.Join(columns, ", "),
 				strings.Join(values, ", "))
 		},
+		ParseTime: func(text string) time.Time {
+			at, err := time.Parse(timeLayout, text)
+			if err != nil {
+				return time.Time{}
+			}
+			return at
+		},
 		Server: true,
 		Refuses: func(err error) bool {
 			e := (*sqlite.Error)(nil)

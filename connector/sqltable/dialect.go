@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // MarksTable is the name of the table that holds how far each flow is in each table of predictions.
@@ -26,6 +27,10 @@ type Dialect struct {
 	Lock string
 	// MarksColumn is the column of the marks that names the table of predictions. Default: sink.
 	MarksColumn string
+	// ReadTime is an expression that gives a column of times as a text, which ParseTime reads. Default: the column itself,
+	// in the form of RFC 3339.
+	ReadTime  func(column string) string
+	ParseTime func(text string) time.Time
 	// Server says that the database is another process, which may die with commits that did not wait for its disk: the
 	// sink keeps what such commits wrote, and writes it again.
 	Server bool
@@ -130,6 +135,7 @@ type Statements struct {
 	Delete      string // a row. Parameters: task, id
 	DeleteTask  string // all of a task. Parameter: task
 	Exists      string // a row. Parameters: task, id
+	Recall      string // rows that have their truth, the newest first: see Sink.Recall. Parameter: task
 
 	NewMark  string // makes the mark where it is missing. Parameters: flow, table
 	LockMark string // gives term and seq, and holds the mark. Parameters: flow, table
@@ -148,6 +154,12 @@ func (d *Dialect) Statements(table, marks string, truth bool) Statements {
 	}
 	target, count := d.marksColumn(), d.Types.Count+" NOT NULL"
 	key, marksKey := strings.Join(Key(), ", "), []string{"flow", target}
+	readTime := func(column string) string {
+		if d.ReadTime == nil {
+			return column
+		}
+		return d.ReadTime(column)
+	}
 	// say gives the statement the dialect's parameters: a name may hold a question mark, so names come after.
 	say := func(format string, names ...any) string { return fmt.Sprintf(d.number(format), names...) }
 	take := "UPDATE %s SET term = ?, seq = ? WHERE flow = ? AND %s = ?"
@@ -163,11 +175,13 @@ func (d *Dialect) Statements(table, marks string, truth bool) Statements {
 		Delete:     say("DELETE FROM %s WHERE task = ? AND id = ?", table),
 		DeleteTask: say("DELETE FROM %s WHERE task = ?", table),
 		Exists:     say("SELECT id FROM %s WHERE task = ? AND id = ?", table),
-		NewMark:    d.upsert(marks, append(marksKey, "term", "seq"), append(d.params(2), "0", "0"), marksKey, nil),
-		LockMark:   say("SELECT term, seq FROM %s WHERE flow = ? AND %s = ?", marks, target) + d.Lock,
-		ReadMark:   say("SELECT term, seq FROM %s WHERE flow = ? AND %s = ?", marks, target),
-		TakeMark:   say(take, marks, target),
-		SetMark:    say(take+" AND term <= ?", marks, target),
+		Recall: say("SELECT id, prediction, truth, score, probabilities, %s, %s FROM %s WHERE task = ? AND truth IS NOT NULL "+
+			"ORDER BY answered_at IS NULL, answered_at DESC", readTime("asked_at"), readTime("answered_at"), table),
+		NewMark:  d.upsert(marks, append(marksKey, "term", "seq"), append(d.params(2), "0", "0"), marksKey, nil),
+		LockMark: say("SELECT term, seq FROM %s WHERE flow = ? AND %s = ?", marks, target) + d.Lock,
+		ReadMark: say("SELECT term, seq FROM %s WHERE flow = ? AND %s = ?", marks, target),
+		TakeMark: say(take, marks, target),
+		SetMark:  say(take+" AND term <= ?", marks, target),
 	}
 }
 

@@ -31,6 +31,7 @@ type Sink struct {
 // Config is what a Sink is made of.
 type Config struct {
 	System     System
+	Reader     func() System // another connection, which only reads
 	Dialect    Dialect
 	Statements Statements
 	Where      string // begins messages: "postgres: sink public.predictions"
