@@ -32,8 +32,11 @@ type Version struct {
 }
 
 // String is "3.60000".
-func (v Version) String() string {
-	return strconv.FormatUint(uint64(v.Start), 10) + "." + strconv.FormatUint(v.Learned, 10)
+func (v Version) String() string { return string(v.Append(nil)) }
+
+// Append appends the version's text.
+func (v Version) Append(dst []byte) []byte {
+	return strconv.AppendUint(append(strconv.AppendUint(dst, uint64(v.Start), 10), '.'), v.Learned, 10)
 }
 
 // Output is one thing that a flow says. It shares memory with the batch it came from and must not be changed; a sink

@@ -26,6 +26,8 @@ type Locator interface{ Locate(c *Change) string }
 // Dropper is an upgrade of Source: remove all that the source made at the server (slot, publication, triggers).
 type Dropper interface {
 	Drop(ctx context.Context) (done []string, err error)
+	// Left says what stays there after a stop, and what that costs: a sentence without its point.
+	Left() string
 }
 
 // Checker is an upgrade of Source, Sink and Store: look at the outside world without changing it.

@@ -45,7 +45,7 @@ func (s *source) TableNames() []string {
 }
 
 type fileConfig struct {
-	Path   string        `yaml:"path" required:"true" short:"true" doc:"The file."`
+	Path   string        `yaml:"path" like:"rows.csv" required:"true" short:"true" doc:"The file."`
 	Follow time.Duration `yaml:"follow" doc:"How often a growing file is looked at. Default 0s."`
 }
 
@@ -249,7 +249,7 @@ func (*score) Update(*tidemill.Answer) {}
 func (*score) Value() float64          { return 0 }
 
 type dirConfig struct {
-	Path string `yaml:"path" required:"true" short:"true" doc:"The folder."`
+	Path string `yaml:"path" like:"state" required:"true" short:"true" doc:"The folder."`
 }
 
 func newDir() *dirConfig { return &dirConfig{} }

@@ -49,7 +49,7 @@ func kindPage(kinds *Kinds, r room, name string) Page {
 // Example is a piece of a flow file that names the kind with its required keys and its defaults.
 func Example(word, name string, cfg any) string {
 	v := reflect.ValueOf(cfg).Elem()
-	fillRequired(v, map[string]string{"file": "rows.csv", "sqlite": "shop.db", "dir": "state"}[name])
+	fillRequired(v)
 	shown := showConfig(filled(cfg), reflect.Value{})
 	item := any(pairs{{name, shown}})
 	if shown == nil {
@@ -59,6 +59,8 @@ func Example(word, name string, cfg any) string {
 	switch word {
 	case "feature", "encoder", "score", "sink", "transform":
 		printYAML(&b, pairs{{word + "s", []any{item}}}, "")
+	case "format":
+		printYAML(&b, pairs{{"sinks", []any{pairs{{"stdout", pairs{{"format", item}}}}}}}, "")
 	case "store":
 		if shown == nil {
 			item = pairs{{name, pairs{}}}
@@ -70,8 +72,15 @@ func Example(word, name string, cfg any) string {
 	return b.String()
 }
 
-// fillRequired puts words where a value must be given or an example gives one; path stands for a path.
-func fillRequired(v reflect.Value, path string) {
+// ExampleOf makes a thing of a kind's example: the required keys, and the defaults.
+func ExampleOf[T any](kind New[T]) (T, error) {
+	cfg := kind()
+	fillRequired(reflect.ValueOf(cfg).Elem())
+	return cfg.Build("example")
+}
+
+// fillRequired puts words where a value must be given or an example gives one.
+func fillRequired(v reflect.Value) {
 	for _, f := range fieldsOf(v.Type()) {
 		x := v.FieldByIndex(f.index)
 		if !f.required && f.like == "" || !x.IsZero() {
@@ -87,8 +96,6 @@ func fillRequired(v reflect.Value, path string) {
 			x.Set(reflect.ValueOf(strings.Split(f.like, ",")))
 		case x.Kind() == reflect.String && len(f.enum) > 0:
 			x.SetString(f.enum[0])
-		case x.Kind() == reflect.String && f.key == "path" && path != "":
-			x.SetString(path)
 		case x.Kind() == reflect.String:
 			x.SetString(f.key)
 		case x.Type() == durationType:
@@ -107,11 +114,11 @@ func fillRequired(v reflect.Value, path string) {
 			case item.Kind() == reflect.String:
 				item.SetString("a")
 			case item.Kind() == reflect.Struct:
-				fillRequired(item, path)
+				fillRequired(item)
 			}
 			x.Set(reflect.Append(x, item))
 		case x.Kind() == reflect.Struct:
-			fillRequired(x, path)
+			fillRequired(x)
 		}
 	}
 }
@@ -169,6 +176,8 @@ func shapedName(f field) string {
 	switch f.key {
 	case "source", "model":
 		return "a [" + f.key + "](README.md#" + f.key + "s)"
+	case "format":
+		return "a [format](README.md#formats)"
 	case "transforms": // there is no kind to link to yet
 		return "list of transforms"
 	case "classes":

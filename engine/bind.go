@@ -152,8 +152,16 @@ func (w *triggers) wholeBefore(tt *boundTable, c *tidemill.Change) error {
 }
 
 func (w *triggers) notWhole(tt *boundTable) error {
-	return tidemill.Fatalf("task %s: feature %s: an UPDATE of table %s does not bring the row as it was, and a value that has left the window would be taken for a new one: "+
-		"run ALTER TABLE %s REPLICA IDENTITY FULL (SQLite: before: full in the source), then start anew with run --fresh", w.spec.Name, tt.whole, tt.table, tt.table)
+	mend := "let the source bring whole rows"
+	if m, ok := w.source.(tidemill.Mender); ok {
+		if statement, setting := m.MendBefore(tt.table); statement != "" {
+			mend = "run " + statement
+		} else if setting != "" {
+			mend = "set " + setting + " in the source"
+		}
+	}
+	return tidemill.Fatalf("task %s: feature %s: an UPDATE of table %s does not bring the row as it was, and a value that has left "+
+		"the window would be taken for a new one: %s, then start anew with run --fresh", w.spec.Name, tt.whole, tt.table, mend)
 }
 
 // checkLeak refuses a feature that reads what the label reads from the same row.

@@ -19,7 +19,7 @@ type Mill struct {
 	start time.Time
 	term  uint64
 
-	patience time.Duration // the reader's, when it has given up a snapshot that failed
+	waits backoff // the reader's, when it has given up a snapshot that failed
 
 	mu      sync.RWMutex  // held by the engine for a slice of changes, a millisecond at most; readers share it
 	pressed atomic.Bool   // somebody waited for it

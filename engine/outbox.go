@@ -171,13 +171,14 @@ func (b *outbox) flush() (mk tidemill.Mark, err error) {
 	return mk, err
 }
 
-// retry tries again, with growing patience, until it works, the error is fatal, or the flow ends.
+// retry tries again, by the back-off, until it works, the error is fatal, or the flow ends.
 func (b *outbox) retry(what string, f func() error) error {
-	wait := 50 * time.Millisecond
-	for n := 0; ; n++ {
+	var waits backoff
+	alarmed := false
+	for {
 		err := f()
 		if err == nil {
-			if n > 0 {
+			if alarmed {
 				b.mill.event("sink", "sink "+b.name+" is back")
 			}
 			return nil
@@ -185,16 +186,16 @@ func (b *outbox) retry(what string, f func() error) error {
 		if tidemill.IsFatal(err) || b.ctx.Err() != nil {
 			return err
 		}
-		if n == 0 {
-			b.mill.alarm("sink", what+" sink "+b.name+" failed, trying again: "+err.Error())
+		if !quiet(err) {
+			if !alarmed {
+				b.mill.alarm("sink", what+" sink "+b.name+" failed, trying again: "+err.Error())
+			}
+			alarmed = true
+			b.mill.trouble(err)
 		}
-		b.mill.trouble(err)
-		select {
-		case <-time.After(wait):
-		case <-b.ctx.Done():
+		if !pause(b.ctx, waits.next(err)) {
 			return err
 		}
-		wait = min(wait*2, 5*time.Second)
 	}
 }
 

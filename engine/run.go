@@ -21,7 +21,7 @@ type reading struct {
 // errEnded says that the source has no more to give, ever: a file that is not followed.
 var errEnded = errors.New("the source has ended")
 
-// read runs the source for the engine: reconnects with growing patience, and skips what was read already.
+// read runs the source for the engine: reconnects by the back-off, and skips what was read already.
 func (m *Mill) read(ctx context.Context, after tidemill.Position, live bool, out chan<- reading) {
 	defer close(out)
 	tell := func(r reading) bool {
@@ -34,7 +34,7 @@ func (m *Mill) read(ctx context.Context, after tidemill.Position, live bool, out
 	}
 	var last identity
 	again := false
-	wait := max(m.patience, 100*time.Millisecond)
+	waits := m.waits
 	for {
 		var failure error
 		for b, err := range m.flow.Source.Changes(ctx, after) {
@@ -48,7 +48,7 @@ func (m *Mill) read(ctx context.Context, after tidemill.Position, live bool, out
 			if n := len(b.Changes); n > 0 {
 				last = identityOf(&b.Changes[n-1])
 			}
-			wait = 100 * time.Millisecond
+			waits.reset()
 			m.alive(b.CaughtUp)
 			if !tell(reading{batch: b}) {
 				return
@@ -72,16 +72,16 @@ func (m *Mill) read(ctx context.Context, after tidemill.Position, live bool, out
 		m.sm.Lock()
 		m.stats.connected, m.stats.caughtUp = false, false
 		m.sm.Unlock()
-		m.trouble(failure)
-		m.alarm("source", "the source failed, connecting again in "+wait.String()+": "+failure.Error())
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
+		wait := waits.next(failure)
+		if !quiet(failure) {
+			m.trouble(failure)
+			m.alarm("source", "the source failed, connecting again in "+wait.Round(time.Millisecond).String()+": "+failure.Error())
+		}
+		if !pause(ctx, wait) {
 			return
 		}
-		wait = min(wait*2, 15*time.Second)
 		if !live {
-			m.patience = wait // of the next reader, which takes the snapshot anew
+			m.waits = waits // of the next reader, which takes the snapshot anew
 			tell(reading{err: errSnapshotBroken})
 			return
 		}

@@ -53,7 +53,7 @@ func newTask(f *tidemill.Flow, no int, term uint64) (*task, error) {
 		}
 	}
 	var err error
-	if t.triggers, err = newTriggers(spec); err != nil {
+	if t.triggers, err = newTriggers(spec, f.Source); err != nil {
 		return nil, err
 	}
 	names := map[string]bool{}

@@ -49,6 +49,7 @@ type boundOn struct {
 // triggers are a task's words for what it looks at, resolved per table. The engine's goroutine owns them; a copy serves readers.
 type triggers struct {
 	spec                 *tidemill.Task
+	source               tidemill.Source // for how it mends a table
 	predict, learn, eval []*trigger
 	weight               *expr.Expr
 	tables               map[*tidemill.Table]*boundTable
@@ -59,8 +60,8 @@ type triggers struct {
 }
 
 // newTriggers reads the expressions of a task and says what is wrong with them.
-func newTriggers(spec *tidemill.Task) (w *triggers, err error) {
-	w = &triggers{spec: spec, shapes: map[string]*tidemill.Table{}, reads: map[*tidemill.Table][]string{}}
+func newTriggers(spec *tidemill.Task, source tidemill.Source) (w *triggers, err error) {
+	w = &triggers{spec: spec, source: source, shapes: map[string]*tidemill.Table{}, reads: map[*tidemill.Table][]string{}}
 	w.forget()
 	for _, list := range []struct {
 		what string

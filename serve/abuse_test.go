@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill/engine"
+	"github.com/tidemill/tidemill/tidemilltest/statustest"
 )
 
 // hurried is listen with time limits that a test can wait for.
@@ -225,7 +226,7 @@ func TestOpenFiles(t *testing.T) {
 
 // Who does not read is let go and holds up nobody; one watcher too many is refused.
 func TestWatchers(t *testing.T) {
-	f := &fake{now: moving(1000, 5000, flights), predict: delayed}
+	f := &fake{now: moving(1000, 5000, statustest.Flights), predict: delayed}
 	s := newServer(f, Config{Watchers: 2})
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

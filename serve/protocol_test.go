@@ -13,6 +13,7 @@ import (
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/engine"
+	"github.com/tidemill/tidemill/tidemilltest/statustest"
 )
 
 // The request and the answers of the protocol's own page, with our columns.
@@ -185,7 +186,7 @@ func FuzzInfer(f *testing.F) {
 	f.Add(`{"inputs":[{"name":"carrier","shape":[1],"datatype":"BYTES","parameters":{"binary_data_size":6}}]}`, []byte("\x02\x00\x00\x00UA"))
 	f.Add(`{"inputs":[{"name":"x","shape":[2147483647,2147483647],"datatype":"FP16","data":[]}]}`, []byte{})
 	s := newServer(fakeFlights(), Config{})
-	late := &flights(began(), 100).Tasks[0]
+	late := &statustest.Flights(statustest.Began(), 100).Tasks[0]
 	late.Picture = &engine.PictureStatus{Column: "pixels", Width: 28, Height: 28}
 	f.Fuzz(func(t *testing.T, head string, tail []byte) {
 		a, err := parseAsked(head, tail)
@@ -203,17 +204,17 @@ func TestInferPicture(t *testing.T) {
 	m := mnist(t)
 	h := Handler(fakeDigits(t), Config{})
 	k := 0
-	for m.labels[k] != 0 || m.predict(m.images[k]).Label != "0" {
+	for m.Labels[k] != 0 || m.Predict(m.Images[k]).Label != "0" {
 		k++
 	}
-	flat := strings.ReplaceAll(strings.Trim(fmt.Sprint(m.images[k]), "[]"), " ", ",")
+	flat := strings.ReplaceAll(strings.Trim(fmt.Sprint(m.Images[k]), "[]"), " ", ",")
 	for _, shape := range []string{"[1,784]", "[1,28,28]", "[1,1,28,28]", "[1,28,28,1]"} {
 		got := ask(t, h, "POST", "/v2/models/digit/infer", `{"inputs":[{"name":"pixels","shape":`+shape+`,"datatype":"UINT8","data":[`+flat+`]}],"outputs":[{"name":"prediction"}]}`, 200)
 		if !strings.Contains(got, `"data":["0"]`) {
 			t.Errorf("%s: %s", shape, got)
 		}
 	}
-	b64 := base64.StdEncoding.EncodeToString(m.images[k])
+	b64 := base64.StdEncoding.EncodeToString(m.Images[k])
 	for _, body := range []string{
 		`{"instances":[{"pixels":[` + flat + `]}]}`, `{"instances":[[` + flat + `]]}`, `{"instances":[{"b64":"` + b64 + `"}]}`,
 		`{"instances":[{"pixels":{"b64":"` + b64 + `"}}]}`,

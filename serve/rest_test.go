@@ -23,6 +23,7 @@ import (
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/engine"
+	"github.com/tidemill/tidemill/tidemilltest/statustest"
 )
 
 // ask sends one request; want is the status code.
@@ -182,10 +183,10 @@ func TestPicture(t *testing.T) {
 	m := mnist(t)
 	h := Handler(f, Config{})
 	k := 0
-	for m.labels[k] != 7 || m.predict(m.images[k]).Label != "7" {
+	for m.Labels[k] != 7 || m.Predict(m.Images[k]).Label != "7" {
 		k++
 	}
-	seven := m.images[k]
+	seven := m.Images[k]
 	three, err := os.ReadFile("../examples/digit/three.json")
 	if err != nil {
 		t.Fatal(err)
@@ -295,7 +296,7 @@ func TestReady(t *testing.T) {
 	is := func(state string, done bool, want int) {
 		t.Helper()
 		f.become(func() *engine.Status {
-			st := flights(began(), 100)
+			st := statustest.Flights(statustest.Began(), 100)
 			st.State, st.Snapshot.Done = state, done
 			return st
 		})
@@ -367,7 +368,7 @@ func TestInFlight(t *testing.T) {
 
 // A Status encodes as encoding/json would have it, and NaN as null.
 func TestStatusJSON(t *testing.T) {
-	st := flights(began(), 141200)
+	st := statustest.Flights(statustest.Began(), 141200)
 	want, err := json.Marshal(st)
 	if err != nil {
 		t.Fatal(err)
@@ -383,7 +384,7 @@ func TestStatusJSON(t *testing.T) {
 	if !reflect.DeepEqual(a, b) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	st = digits(t, began(), 1000)
+	st = statustest.Digits(mnist(t), statustest.Began(), 1000)
 	st.LagSeconds, st.Tasks[0].Coverage = math.NaN(), math.Inf(1)
 	if got := appendJSON(nil, reflect.ValueOf(st).Elem()); !json.Valid(got) || !bytes.Contains(got, []byte(`"lag_seconds":null`)) {
 		t.Errorf("NaN: %.300s", got)

@@ -177,7 +177,7 @@ func (s *server) v1Predict(w http.ResponseWriter, r *http.Request) error {
 				continue
 			}
 			b = appendAnswer(append(b, `{"`+names[0].name+`":`...), t, &out[i])
-			b = appendWide(append(b, `,"`+names[1].name+`":`...), wideOf(&out[i], classes(t, &out[i])))
+			b = style.AppendNumbers(append(b, `,"`+names[1].name+`":`...), wideOf(&out[i], classes(t, &out[i])))
 			b = append(b, '}')
 		}
 		answer(w, http.StatusOK, append(b, "]}\n"...))
@@ -194,17 +194,6 @@ func (p *scanner) signature() error {
 		err = p.fail("signature %q: there is serving_default alone", clip(name))
 	}
 	return err
-}
-
-func appendWide(b []byte, f []float64) []byte {
-	b = append(b, '[')
-	for i, x := range f {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendNumber(b, x)
-	}
-	return append(b, ']')
 }
 
 // appendColumns appends the answers as columns.
@@ -229,7 +218,7 @@ func appendColumns(b []byte, t *engine.TaskStatus, out []engine.Prediction) []by
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendWide(b, wideOf(&out[i], classes(t, &out[i])))
+		b = style.AppendNumbers(b, wideOf(&out[i], classes(t, &out[i])))
 	}
 	return append(b, "]}"...)
 }

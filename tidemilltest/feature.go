@@ -428,7 +428,7 @@ func (f *featureTest) odd(t *testing.T) {
 		{Op: tidemill.Delete, Before: nulls},
 		{Op: tidemill.Delete},
 		{Op: tidemill.Truncate},
-		{Op: tidemill.Message},
+		{Op: tidemill.LogicalMessage},
 		{Op: tidemill.Control},
 	} {
 		d.Table, d.Tx = c.Table, c.Tx

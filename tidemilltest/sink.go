@@ -49,7 +49,7 @@ type SinkRow struct {
 //	tidemilltest.Sink(t, tidemilltest.SinkHarness{New: func(t *testing.T) tidemilltest.SinkTarget {
 //		path := filepath.Join(t.TempDir(), "out.jsonl")
 //		return tidemilltest.SinkTarget{
-//			Open: func(t *testing.T) tidemill.Sink { return file.Sink(path) },
+//			Open: func(t *testing.T) tidemill.Sink { return file.Sink(path, json.Plain()) },
 //			Rows: func(t *testing.T) map[string]tidemilltest.SinkRow { return readBack(t, path) },
 //		}
 //	}})

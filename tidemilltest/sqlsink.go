@@ -130,7 +130,7 @@ func put(t *testing.T, k tidemill.Sink, out ...tidemill.Output) {
 	}
 }
 
-func same(t *testing.T, got, want map[string]SinkRow) {
+func sameRows(t *testing.T, got, want map[string]SinkRow) {
 	t.Helper()
 	for k, w := range want {
 		if !got[k].equal(w) {
@@ -178,7 +178,7 @@ func sqlMadeByHand(t *testing.T, h SQLHarness) {
 				want[key(o.ID)] = row(o)
 			}
 			put(t, k, many...)
-			same(t, d.rows(t, "predictions"), want)
+			sameRows(t, d.rows(t, "predictions"), want)
 		})
 	}
 }
@@ -219,7 +219,7 @@ func sqlMarks(t *testing.T, h SQLHarness) {
 			t.Error(err)
 		}
 	}
-	same(t, d.rows(t, "others"), map[string]SinkRow{key("c"): row(predicted(1, "c"))})
+	sameRows(t, d.rows(t, "others"), map[string]SinkRow{key("c"): row(predicted(1, "c"))})
 }
 
 func sqlLook(t *testing.T, h SQLHarness) {
@@ -246,7 +246,7 @@ func sqlReset(t *testing.T, h SQLHarness) {
 	put(t, k, a, b)
 	d.resumed(t, "predictions", tidemill.Resumption{Flow: "one", Term: 2, Adopt: true, Reset: true,
 		Tasks: []string{"late"}})
-	same(t, d.rows(t, "predictions"), map[string]SinkRow{"other/b": row(b)})
+	sameRows(t, d.rows(t, "predictions"), map[string]SinkRow{"other/b": row(b)})
 }
 
 // sqlRecall: what has its truth is read back beside a writer, the newest answer first.

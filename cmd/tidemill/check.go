@@ -154,77 +154,7 @@ func look(ctx context.Context, f *config.File) (found []tidemill.Finding, wrong 
 	if err := f.CheckTables(tables); err != nil {
 		errors.As(err, &wrong)
 	}
-	return append(append(found, wantsKey(f, tables)...), wantsWhole(f, tables)...), wrong
-}
-
-// wantsKey finds tables whose rows nothing tells apart, where a task must join a question and its answer.
-func wantsKey(f *config.File, tables []*tidemill.Table) (found []tidemill.Finding) {
-	for _, table := range tables {
-		if len(table.Key) > 0 {
-			continue
-		}
-		column := "id"
-		for table.Col(column) >= 0 {
-			column = "tidemill_" + column
-		}
-		for i := range f.Flow.Tasks {
-			t := &f.Flow.Tasks[i]
-			joined := false
-			for k, on := range []tidemill.On{t.Predict, t.Evaluate, t.Learn} {
-				for _, o := range append([]tidemill.On{on}, on.Also...) {
-					// What is only learned, never asked about, needs no id.
-					joined = joined || o.Table != "" && table.Is(o.Table) && o.ID == "" && (k < 2 || t.Predict.Table != "")
-				}
-			}
-			if joined {
-				found = append(found, tidemill.Finding{Path: "source", Level: "error", Mend: "ALTER TABLE " + tableSQL(table) + " ADD COLUMN " + quoting.Name(column) + " bigserial PRIMARY KEY\n" +
-					"or name columns that no two rows share with `id:` in the task",
-					Text: fmt.Sprintf("task %s joins questions and answers by the primary key, and %s has none", t.Name, table)})
-			}
-		}
-	}
-	return found
-}
-
-// wantsWhole finds features that need the rows of a table as they were before an UPDATE, where the source brings their key
-// alone. Where a task waits for updates of the table the flow would stop at once, elsewhere at the first one.
-func wantsWhole(f *config.File, tables []*tidemill.Table) (found []tidemill.Finding) {
-	for i := range f.Flow.Tasks {
-		t := &f.Flow.Tasks[i]
-		for _, table := range tables {
-			if !table.KeyOnly {
-				continue
-			}
-			level := "warning"
-			for _, on := range []tidemill.On{t.Predict, t.Learn, t.Evaluate} {
-				for _, o := range append([]tidemill.On{on}, on.Also...) {
-					if o.Table != "" && table.Is(o.Table) && o.Op&tidemill.Update != 0 {
-						level = "error"
-					}
-				}
-			}
-			mend := "before: full"
-			if table.Schema != "" {
-				mend = "ALTER TABLE " + table.String() + " REPLICA IDENTITY FULL"
-			}
-			for _, feature := range t.Features {
-				n, ok := feature.(tidemill.Needer)
-				if !ok {
-					continue
-				}
-				if _, before := n.Needs(table); before {
-					what := "a feature"
-					if d, ok := feature.(tidemill.Describer); ok {
-						what = d.Describe()
-					}
-					found = append(found, tidemill.Finding{Path: "source", Level: level, Mend: mend,
-						Text: fmt.Sprintf("task %s: %s needs the rows of %s as they were before an UPDATE, which brings their key alone", t.Name, what, table)})
-					break
-				}
-			}
-		}
-	}
-	return found
+	return append(append(found, wantsKey(f, tables)...), wantsBefore(f, tables)...), wrong
 }
 
 // pathIn is where a part's finding stands in the flow: a part knows its kind, not whether it is the first sink.

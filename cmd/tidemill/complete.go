@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/config"
 )
 
@@ -16,9 +17,14 @@ type completer = func(c *cobra.Command, args []string, typed string) ([]string, 
 // complete lets shells complete what every command takes: flow files, rows and pictures, the tasks of a flow file, kinds.
 func (a *app) complete(root *cobra.Command) {
 	flow := []string{".yaml", ".yml"}
+	rows := []string{".csv", ".tsv", ".jsonl", ".gz"}
+	var places []string
+	for _, words := range a.systems().Words(false) {
+		places = append(places, words.Ends...)
+	}
 	takes := map[string][][]string{ // the endings of each argument
 		"check": {flow}, "run": {flow}, "state": {flow}, "report": {flow}, "evaluate": {flow}, "drop": {flow},
-		"predict": {flow, {".json", ".png", ".jpg", ".jpeg"}}, "init": {{".db", ".sqlite", ".sqlite3", ".csv", ".tsv", ".jsonl", ".gz"}}, "schema": {{".json"}},
+		"predict": {flow, {".json", ".png", ".jpg", ".jpeg"}}, "init": {places}, "schema": {{".json"}},
 	}
 	fixed := func(words ...string) completer {
 		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -26,8 +32,9 @@ func (a *app) complete(root *cobra.Command) {
 		}
 	}
 	flags := map[string]completer{
-		"task": a.completeTask, "color": fixed("auto", "always", "never"), "log": fixed("text", "json"), "listen": fixed("localhost:8080", "localhost:0"),
-		"data": filesOf(".csv", ".tsv", ".jsonl", ".gz"), "output": filesOf(".html"), "url": fixed("http://localhost:8080"), "token": fixed(), "table": fixed(), "label": fixed(),
+		"task": a.completeTask, "color": fixed("auto", "always", "never"), "log": fixed("text", "json"),
+		"listen": fixed("localhost:8080", "localhost:0"), "url": fixed("http://localhost:8080"),
+		"data": filesOf(rows...), "output": filesOf(".html"), "token": fixed(), "table": fixed(), "label": fixed(),
 	}
 	var walk func(c *cobra.Command)
 	walk = func(c *cobra.Command) {
@@ -95,13 +102,19 @@ func (a *app) completeTask(_ *cobra.Command, args []string, _ string) ([]string,
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	// Variables that are not set here do not keep the tasks from being known.
-	f, _ := config.Parse(path, data, a.kinds, func(name string) (string, bool) {
-		if v, ok := a.env(name); ok {
-			return v, true
+	// Variables that are not set here do not keep the tasks from being known: they may be the place of any system.
+	var f *config.File
+	for _, words := range append(a.systems().Words(true), tidemill.Words{}) {
+		f, _ = config.Parse(path, data, a.kinds, func(name string) (string, bool) {
+			if v, ok := a.env(name); ok {
+				return v, true
+			}
+			return words.Example, true
+		})
+		if f != nil {
+			break
 		}
-		return "postgres://localhost/unset", true
-	})
+	}
 	if f == nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

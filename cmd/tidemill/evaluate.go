@@ -104,7 +104,7 @@ func (a *app) evaluate(ctx context.Context, path string, o evaluateOptions) erro
 		p.stop()
 	}
 	if err != nil {
-		return placed(f, err)
+		return a.placed(f, err)
 	}
 	s := mill.Status()
 	stopped := ctx.Err() != nil

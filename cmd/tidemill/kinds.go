@@ -9,6 +9,7 @@ import (
 	"github.com/tidemill/tidemill/connector/webhook"
 	"github.com/tidemill/tidemill/encode"
 	"github.com/tidemill/tidemill/feature"
+	"github.com/tidemill/tidemill/format/json"
 	"github.com/tidemill/tidemill/model"
 	"github.com/tidemill/tidemill/score"
 	"github.com/tidemill/tidemill/serve"
@@ -19,6 +20,7 @@ import (
 // kinds is the only list of what a flow file can name. A custom build is a main of its own with another list. After a
 // change, `go generate` writes kinds_docs.go and docs/kinds anew.
 func kinds() config.Kinds {
+	jsonPlain := config.Kind[tidemill.Format](json.NewConfig)
 	return config.Kinds{
 		Sources: map[string]config.New[tidemill.Source]{
 			"file":     config.Kind[tidemill.Source](file.NewSourceConfig),
@@ -78,11 +80,14 @@ func kinds() config.Kinds {
 			"silhouette":        config.Kind[tidemill.Score](score.NewSilhouetteConfig),
 		},
 		Sinks: map[string]config.New[tidemill.Sink]{
-			"file":     config.Kind[tidemill.Sink](file.NewSinkConfig),
+			"file":     config.Transport(file.NewSinkConfig, "json", jsonPlain),
 			"postgres": config.Kind[tidemill.Sink](postgres.NewSinkConfig),
 			"sqlite":   config.Kind[tidemill.Sink](sqlite.NewSinkConfig),
-			"stdout":   config.Kind[tidemill.Sink](file.NewStdoutConfig),
-			"webhook":  config.Kind[tidemill.Sink](webhook.NewSinkConfig),
+			"stdout":   config.Transport(file.NewStdoutConfig, "json", jsonPlain),
+			"webhook":  config.Transport(webhook.NewSinkConfig, "json", config.Kind[tidemill.Format](json.NewKeyedConfig)),
+		},
+		Formats: map[string]config.New[tidemill.Format]{
+			"json": jsonPlain,
 		},
 		Stores: map[string]config.New[tidemill.Store]{
 			"dir":    config.Kind[tidemill.Store](newDirConfig),

@@ -125,13 +125,14 @@ func kindTypes(k config.Kinds) map[string]reflect.Type {
 	collect(types, "model", k.Models)
 	collect(types, "score", k.Scores)
 	collect(types, "sink", k.Sinks)
+	collect(types, "format", k.Formats)
 	collect(types, "store", k.Stores)
 	return types
 }
 
 func collect[T any](into map[string]reflect.Type, word string, kinds map[string]config.New[T]) {
 	for name, n := range kinds {
-		into[word+"."+name] = reflect.TypeOf(n()).Elem()
+		into[word+"."+name] = reflect.TypeOf(config.ConfigOf(n())).Elem()
 	}
 }
 

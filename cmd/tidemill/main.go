@@ -82,7 +82,7 @@ that arrives and learns from the row that carries the truth.
 Exit codes: 0 done, or stopped on request; 1 the flow failed; 2 the flow file or the command
 line is wrong; 3 a database is down or refuses, or another process has the state; 130 ended by
 a second signal.`,
-		Example:       "  tidemill demo mnist\n  tidemill init postgres://localhost/shop > flow.yaml\n  tidemill check flow.yaml --connect\n  tidemill run flow.yaml",
+		Example:       "  tidemill demo mnist\n  tidemill init " + a.exampleOf(true) + " > flow.yaml\n  tidemill check flow.yaml --connect\n  tidemill run flow.yaml",
 		SilenceErrors: true, SilenceUsage: true, Args: cobra.ArbitraryArgs, RunE: unknownCommand,
 	}
 	root.PersistentFlags().StringVar(&a.color, "color", "auto", "colours: auto, always, never")
@@ -222,7 +222,7 @@ func (a *app) report(err error) int {
 	if errors.As(err, &f) {
 		return f.code
 	}
-	return codeOf(err)
+	return a.codeOf(err)
 }
 
 // colour is true where w is a terminal that people look at.
@@ -254,12 +254,12 @@ func (a *app) readFlow(path string) (*config.File, error) {
 }
 
 // placed puts an error of the engine at its place in the flow file, where it names one.
-func placed(f *config.File, err error) error {
+func (a *app) placed(f *config.File, err error) error {
 	var wrong config.Errors
 	if err == nil || errors.As(err, &wrong) {
 		return err
 	}
-	if e := f.Explain(err); e != nil && codeOf(err) != exitEnvironment && !errors.Is(err, tidemill.ErrNotReady) {
+	if e := f.Explain(err); e != nil && a.codeOf(err) != exitEnvironment && !errors.Is(err, tidemill.ErrNotReady) {
 		return config.Errors{e}
 	}
 	return err

@@ -79,7 +79,7 @@ func (a *app) predict(ctx context.Context, path, rowPath string, o predictOption
 	} else {
 		r, err := engine.Open(ctx, f.Flow)
 		if err != nil {
-			return a.hint(path, placed(f, err))
+			return a.hint(path, a.placed(f, err))
 		}
 		l = r
 	}

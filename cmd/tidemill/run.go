@@ -72,7 +72,7 @@ func (a *app) runFlow(ctx context.Context, path string, o runOptions) error {
 			return usage("--listen: %v", err)
 		}
 	}
-	if err := reachable(ctx, flow); err != nil {
+	if err := a.reachable(ctx, flow); err != nil {
 		return err
 	}
 	if served != nil && (o.fresh || o.reset) { // before the old state is set aside
@@ -82,7 +82,7 @@ func (a *app) runFlow(ctx context.Context, path string, o runOptions) error {
 	}
 	mill, err := engine.Start(ctx, flow)
 	if err != nil {
-		return a.diagnose(ctx, f, a.hint(path, placed(f, err)))
+		return a.diagnose(ctx, f, a.hint(path, a.placed(f, err)))
 	}
 	over, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServing()
@@ -112,7 +112,7 @@ func (a *app) runFlow(ctx context.Context, path string, o runOptions) error {
 		}
 	}
 	if err != nil {
-		return a.diagnose(ctx, f, a.hint(path, placed(f, err)))
+		return a.diagnose(ctx, f, a.hint(path, a.placed(f, err)))
 	}
 	if !o.quiet {
 		a.leftBehind(f, path)
@@ -122,7 +122,7 @@ func (a *app) runFlow(ctx context.Context, path string, o runOptions) error {
 
 // reachable is an error where nothing has been learned yet and the database does not answer: then there is nothing to predict
 // with meanwhile, and what is wrong is more likely the address than the database. What else is wrong with it is told by the start.
-func reachable(ctx context.Context, flow tidemill.Flow) error {
+func (a *app) reachable(ctx context.Context, flow tidemill.Flow) error {
 	lister, ok := flow.Source.(tidemill.TableLister)
 	if !ok {
 		return nil
@@ -135,7 +135,7 @@ func reachable(ctx context.Context, flow tidemill.Flow) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
-	if _, err := lister.Tables(ctx); err != nil && !tidemill.IsFatal(err) && codeOf(err) == exitEnvironment {
+	if _, err := lister.Tables(ctx); err != nil && !tidemill.IsFatal(err) && a.codeOf(err) == exitEnvironment {
 		return &failure{exitEnvironment, err}
 	}
 	return nil
@@ -185,7 +185,7 @@ func (a *app) hint(path string, err error) error {
 // told with its mend, and the exit code is the environment's.
 func (a *app) diagnose(ctx context.Context, f *config.File, err error) error {
 	var wrong config.Errors
-	if errors.As(err, &wrong) || codeOf(err) != exitRuntime {
+	if errors.As(err, &wrong) || a.codeOf(err) != exitRuntime {
 		return err
 	}
 	found, _ := look(context.WithoutCancel(ctx), f)
@@ -199,17 +199,11 @@ func (a *app) diagnose(ctx context.Context, f *config.File, err error) error {
 
 // leftBehind says what stays at the database after a stop, and what removes it.
 func (a *app) leftBehind(f *config.File, path string) {
-	if _, ok := f.Flow.Source.(tidemill.Dropper); !ok {
+	d, ok := f.Flow.Source.(tidemill.Dropper)
+	if !ok {
 		return
 	}
-	what := "what the " + sourceKind(f) + " made at the database stays, and goes on collecting changes"
-	switch sourceKind(f) {
-	case "source postgres":
-		what = "the replication slot stays, and the server keeps WAL for it until the flow runs again"
-	case "source sqlite":
-		what = "the triggers stay, and the change log grows until the flow runs again"
-	}
-	a.say("%s; to remove it: tidemill source drop %s", what, path)
+	a.say("%s; to remove it: tidemill source drop %s", d.Left(), path)
 }
 
 // result is the last line that `run --json` prints, of one shape with the demos.

@@ -48,7 +48,7 @@ func (a *app) open(ctx context.Context, path string) (learner, error) {
 	}
 	r, err := engine.Open(ctx, f.Flow)
 	if err != nil {
-		return nil, placed(f, err)
+		return nil, a.placed(f, err)
 	}
 	return r, nil
 }

@@ -20,7 +20,8 @@ import (
 
 // Writer is the sink that appends to a file. Sink and SinkConfig make it. One goroutine uses it.
 type Writer struct {
-	path string
+	path  string
+	lines lineWriter
 
 	file  *os.File
 	side  *os.File // the sidecar: locked while the file is written, says whose it is
@@ -34,8 +35,10 @@ type Writer struct {
 	buf   []byte
 }
 
-// Sink appends outputs to the file at path as JSON lines. Beside it lies path.tidemill.
-func Sink(path string) *Writer { return &Writer{path: path} }
+// Sink appends outputs to the file at path, each message of the format as a line. Beside it lies path.tidemill.
+func Sink(path string, f tidemill.Format) *Writer {
+	return &Writer{path: path, lines: lineWriter{format: f}}
+}
 
 var (
 	_ tidemill.Sink      = (*Writer)(nil)
@@ -43,8 +46,8 @@ var (
 	_ tidemill.Namer     = (*Writer)(nil)
 )
 
-// Describe names the file.
-func (w *Writer) Describe() string { return fmt.Sprintf("file path=%q", w.path) }
+// Describe names the file, and the format where it is not the usual one.
+func (w *Writer) Describe() string { return fmt.Sprintf("file path=%q%s", w.path, w.lines.describe()) }
 
 // TableNames is the file, as "file://path".
 func (w *Writer) TableNames() []string { return []string{fileURL(w.path)} }
@@ -80,7 +83,8 @@ func (w *Writer) lock(ctx context.Context) (o owner, ok bool, err error) {
 	b, err := io.ReadAll(io.NewSectionReader(w.side, 0, sidecarMax))
 	if err == nil && len(b) > 0 {
 		if err = json.Unmarshal(b, &o); err != nil {
-			err = tidemill.Fatalf("file: %s is damaged: %w; remove it, and start with --adopt to go on at the end of %s", w.side.Name(), err, w.path)
+			err = tidemill.Fatalf("file: %s is damaged: %w; remove it, and start with --adopt to go on at the end of %s",
+				w.side.Name(), err, w.path)
 		}
 		ok = true
 	}
@@ -141,11 +145,14 @@ func (w *Writer) foreign(o owner, flow string) error {
 	return tidemill.Fatalf("file: %s belongs to the flow %q, this one is %q: give each flow a file of its own", w.path, o.Flow, flow)
 }
 
-// Resume cuts the file off at the mark. Without a mark the file has to be empty, unless it is adopted: then its lines stay,
-// and the next ones come after them.
+// Resume cuts the file off at the mark. Without a mark the file has to be empty, unless it is adopted: then its lines
+// stay, and the next ones come after them.
 func (w *Writer) Resume(ctx context.Context, r tidemill.Resumption) error {
 	if w.path == "" {
 		return tidemill.Fatalf("file: path is missing: name the file to write")
+	}
+	if err := w.lines.check(); err != nil {
+		return err
 	}
 	if err := w.Close(); err != nil {
 		return fmt.Errorf("file: %w", err)
@@ -162,7 +169,8 @@ func (w *Writer) Resume(ctx context.Context, r tidemill.Resumption) error {
 	defer w.unlock()
 	switch {
 	case r.Reset && owned && was.Flow != r.Flow:
-		return tidemill.Fatalf("file: %s belongs to the flow %q, this one is %q: --reset removes what is this flow's; give it a file of its own", w.path, was.Flow, r.Flow)
+		return tidemill.Fatalf("file: %s belongs to the flow %q, this one is %q: --reset removes what is this flow's; "+
+			"give it a file of its own", w.path, was.Flow, r.Flow)
 	case r.Adopt:
 	case owned && was.Flow != r.Flow:
 		return w.foreign(was, r.Flow)
@@ -259,7 +267,8 @@ func (w *Writer) settle(f *os.File, r tidemill.Resumption, was owner, owned bool
 }
 
 func (w *Writer) unknown(format string, a ...any) error {
-	return tidemill.Fatalf("file: sink %s: %s; move it away, start with --adopt to go on at its end, or with --reset to remove what the flow wrote: %w", w.path, fmt.Sprintf(format, a...), tidemill.ErrUnknownMark)
+	return tidemill.Fatalf("file: sink %s: %s; move it away, start with --adopt to go on at its end, or with --reset "+
+		"to remove what the flow wrote: %w", w.path, fmt.Sprintf(format, a...), tidemill.ErrUnknownMark)
 }
 
 // tail is the bytes before size that a mark's hash takes.
@@ -306,7 +315,8 @@ func (w *Writer) setMark() {
 // placeOf is the note of a file's length: the length, and a hash of the bytes before it.
 func placeOf(size int64, last []byte) string { return fmt.Sprintf("%d:%s", size, hash(last)) }
 
-// Write appends a line per output. Outputs that are in the file already are passed over, so the same Write may come again.
+// Write appends a line per message. Outputs that are in the file already are passed over, so the same Write may come
+// again.
 func (w *Writer) Write(ctx context.Context, out []tidemill.Output) error {
 	if w.file == nil {
 		return tidemill.Fatalf("file: sink %s: Write before Resume", w.path)
@@ -317,13 +327,10 @@ func (w *Writer) Write(ctx context.Context, out []tidemill.Output) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	w.buf = w.buf[:0]
-	seq := w.seq
-	for i := range out {
-		if o := &out[i]; o.Seq == 0 || o.Seq > seq {
-			w.buf = appendLine(w.buf, o)
-			seq = max(seq, o.Seq)
-		}
+	var seq uint64
+	var err error
+	if w.buf, seq, err = w.lines.append(w.buf[:0], out, w.seq); err != nil {
+		return err
 	}
 	now, _, err := w.lock(ctx)
 	if err != nil {
@@ -331,7 +338,8 @@ func (w *Writer) Write(ctx context.Context, out []tidemill.Output) error {
 	}
 	defer w.unlock()
 	if now != w.owner {
-		return fmt.Errorf("file: sink %s: this run of %q has term %d, the file has seen term %d of %q: %w", w.path, w.owner.Flow, w.owner.Term, now.Term, now.Flow, tidemill.ErrFenced)
+		return fmt.Errorf("file: sink %s: this run of %q has term %d, the file has seen term %d of %q: %w",
+			w.path, w.owner.Flow, w.owner.Term, now.Term, now.Flow, tidemill.ErrFenced)
 	}
 	if len(w.buf) == 0 {
 		return nil
@@ -341,7 +349,8 @@ func (w *Writer) Write(ctx context.Context, out []tidemill.Output) error {
 		return fmt.Errorf("file: %w", err)
 	}
 	if info.Size() != w.size {
-		return tidemill.Fatalf("file: sink %s has %d bytes where this flow left %d: somebody else writes to it or cut it; give the flow a file of its own", w.path, info.Size(), w.size)
+		return tidemill.Fatalf("file: sink %s has %d bytes where this flow left %d: somebody else writes to it or cut it; "+
+			"give the flow a file of its own", w.path, info.Size(), w.size)
 	}
 	if _, err := w.file.WriteAt(w.buf, w.size); err != nil {
 		// What came through is cut off, so that a reader does not see half a line for long.
@@ -358,7 +367,8 @@ func (w *Writer) Write(ctx context.Context, out []tidemill.Output) error {
 	return nil
 }
 
-// Flush makes the lines durable. When that fails the sink is dead: a second fsync can succeed although the lines are lost.
+// Flush makes the lines durable. When that fails the sink is dead: a second fsync can succeed although the lines are
+// lost.
 func (w *Writer) Flush(context.Context) (tidemill.Mark, error) {
 	if w.file == nil {
 		return tidemill.Mark{}, tidemill.Fatalf("file: sink %s: Flush before Resume", w.path)
@@ -371,11 +381,13 @@ func (w *Writer) Flush(context.Context) (tidemill.Mark, error) {
 		return w.mark, fmt.Errorf("file: %w", err)
 	}
 	if named, err := os.Stat(w.path); errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(open, named) {
-		w.dead = tidemill.Fatalf("file: sink %s was moved or removed while it is written; it cannot be rotated: move it back and start again", w.path)
+		w.dead = tidemill.Fatalf("file: sink %s was moved or removed while it is written; it cannot be rotated: "+
+			"move it back and start again", w.path)
 		return w.mark, w.dead
 	}
 	if err := w.file.Sync(); err != nil {
-		w.dead = tidemill.Fatalf("file: sink %s: %w; start again: the lines since the last checkpoint are written anew", w.path, err)
+		w.dead = tidemill.Fatalf("file: sink %s: %w; start again: the lines since the last checkpoint are written anew",
+			w.path, err)
 		return w.mark, w.dead
 	}
 	w.dirty = false

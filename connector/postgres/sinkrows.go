@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/connector/sqltable"
+	"github.com/tidemill/tidemill/jsontext"
 )
 
 // The prepared statements of a connection.
@@ -294,40 +295,8 @@ func (a *array) probabilities(o *tidemill.Output) {
 		return
 	}
 	at := len(a.b)
-	a.b = append(a.b, 0, 0, 0, 0, '{')
-	for i, l := range o.Labels {
-		if i >= len(o.Prediction) {
-			break
-		}
-		if i > 0 {
-			a.b = append(a.b, ',')
-		}
-		a.b = appendJSONString(a.b, l)
-		a.b = append(a.b, ':')
-		if x := o.Prediction[i]; math.IsNaN(x) || math.IsInf(x, 0) {
-			a.b = append(a.b, "null"...)
-		} else {
-			a.b = strconv.AppendFloat(a.b, x, 'g', -1, 64)
-		}
-	}
-	a.b = append(a.b, '}')
+	a.b = jsontext.Plain.AppendProbabilities(append(a.b, 0, 0, 0, 0), o.Labels, o.Prediction)
 	binary.BigEndian.PutUint32(a.b[at:], uint32(len(a.b)-at-4))
-}
-
-func appendJSONString(b []byte, s string) []byte {
-	b = append(b, '"')
-	for _, r := range s { // invalid UTF-8 comes as U+FFFD
-		switch {
-		case r == '"' || r == '\\':
-			b = append(b, '\\', byte(r))
-		case r < 0x20:
-			const digits = "0123456789abcdef"
-			b = append(b, '\\', 'u', '0', '0', digits[r>>4], digits[r&15])
-		default:
-			b = utf8.AppendRune(b, r)
-		}
-	}
-	return append(b, '"')
 }
 
 // clean makes a text that PostgreSQL takes: valid UTF-8 without NUL.

@@ -1,4 +1,6 @@
-package serve
+// Package report writes one HTML file about what a flow has learned: no script, nothing loaded from elsewhere. Gatherer reads
+// the answers that it draws from what the flow's sinks have kept.
+package report
 
 import (
 	_ "embed"
@@ -26,10 +28,10 @@ type Answered struct {
 	Picture       []byte        // grey bytes of the task's picture size, if there are some
 }
 
-// Report writes one HTML file about a run: no script, nothing loaded from elsewhere, readable as long as there are
+// Write writes one HTML file about a run: no script, nothing loaded from elsewhere, readable as long as there are
 // browsers. answers are by task and may be nil; with them come ROC, precision and recall, calibration, label delays, and
 // examples of right and wrong.
-func Report(w io.Writer, st *engine.Status, answers map[string][]Answered) error {
+func Write(w io.Writer, st *engine.Status, answers map[string][]Answered) error {
 	p := &paper{}
 	p.write(`<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">`,
 		`<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">`,

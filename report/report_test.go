@@ -1,4 +1,4 @@
-package serve
+package report
 
 import (
 	"bytes"
@@ -11,6 +11,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tidemill/tidemill/tidemilltest/chromiumtest"
+	"github.com/tidemill/tidemill/tidemilltest/statustest"
 )
 
 func answersOf(n int) []Answered {
@@ -26,8 +29,9 @@ func answersOf(n int) []Answered {
 }
 
 func TestReport(t *testing.T) {
+	m := statustest.MNIST(t, "../examples/mnist")
 	var b bytes.Buffer
-	if err := Report(&b, flights(began(), 141200), map[string][]Answered{"late": answersOf(4000)}); err != nil {
+	if err := Write(&b, statustest.Flights(statustest.Began(), 141200), map[string][]Answered{"late": answersOf(4000)}); err != nil {
 		t.Fatal(err)
 	}
 	text := b.String()
@@ -45,11 +49,11 @@ func TestReport(t *testing.T) {
 		t.Errorf("area under the ROC curve: %v, want 5/6", m)
 	}
 	b.Reset()
-	if err := Report(&b, digits(t, began(), 81204), nil); err != nil || strings.Count(b.String(), "data:image/png;base64,") < 10 {
+	if err := Write(&b, statustest.Digits(m, statustest.Began(), 81204), nil); err != nil || strings.Count(b.String(), "data:image/png;base64,") < 10 {
 		t.Errorf("%v: no pictures", err)
 	}
 	again := bytes.Buffer{}
-	if Report(&again, digits(t, began(), 81204), nil); !bytes.Equal(b.Bytes(), again.Bytes()) {
+	if Write(&again, statustest.Digits(m, statustest.Began(), 81204), nil); !bytes.Equal(b.Bytes(), again.Bytes()) {
 		t.Error("the same run gave two reports")
 	}
 }
@@ -74,11 +78,12 @@ func TestCurves(t *testing.T) {
 
 // The report opens in a browser without a fault and is not wider than a phone.
 func TestReportInBrowser(t *testing.T) {
+	m := statustest.MNIST(t, "../examples/mnist")
 	for name, write := range map[string]func(b *bytes.Buffer) error{
 		"flights": func(b *bytes.Buffer) error {
-			return Report(b, flights(began(), 141200), map[string][]Answered{"late": answersOf(4000)})
+			return Write(b, statustest.Flights(statustest.Began(), 141200), map[string][]Answered{"late": answersOf(4000)})
 		},
-		"digits": func(b *bytes.Buffer) error { return Report(b, digits(t, began(), 81204), nil) },
+		"digits": func(b *bytes.Buffer) error { return Write(b, statustest.Digits(m, statustest.Began(), 81204), nil) },
 	} {
 		var b bytes.Buffer
 		if err := write(&b); err != nil {
@@ -88,12 +93,12 @@ func TestReportInBrowser(t *testing.T) {
 		if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		p := newBrowser(t).open("file://"+file, 1100, 900, "light")
-		p.wait(`document.querySelectorAll("svg polyline").length > 2`)
-		p.shot("report-" + name)
-		p.look(375, 812, "dark")
-		p.fits()
-		p.shot("report-" + name + "-375")
-		p.clean()
+		p := chromiumtest.New(t).Open("file://"+file, 1100, 900, "light")
+		p.Wait(`document.querySelectorAll("svg polyline").length > 2`)
+		p.Shot("report-" + name)
+		p.Look(375, 812, "dark")
+		p.Fits()
+		p.Shot("report-" + name + "-375")
+		p.Clean()
 	}
 }
