@@ -18,6 +18,7 @@
 //   - Model learns and answers: package model. Predict is a pure read.
 //   - Score is a running figure over answers: package score.
 //   - Sink tells the world: tables, files, webhooks, beside their sources under connector.
+//   - Format writes outputs as the messages of a sink that carries bytes: under format.
 //   - Store keeps checkpoints: package store.
 //
 // Further abilities are upgrades, found by type assertion, as io.WriterTo is: BatchLearner, Preparer, Checker, Describer …

@@ -57,8 +57,8 @@ func Fatal(err error) error { return fatalError{err} }
 // Fatalf is Fatal of fmt.Errorf.
 func Fatalf(format string, a ...any) error { return fatalError{fmt.Errorf(format, a...)} }
 
-// RetryError is an error that waiting may mend, with what is known about the wait. A sink or a source returns it in place
-// of err; any other error that is not fatal is tried again too, by the engine's own back-off.
+// RetryError is an error that waiting may mend, with what is known about the wait. A sink or a source returns it in
+// place of Err; any other error that is not fatal is tried again too, by the engine's own back-off.
 type RetryError struct {
 	Err error
 	// After is how long the other side asks us to wait; 0 where it does not say. Whoever makes the error bounds it.

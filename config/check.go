@@ -298,8 +298,9 @@ func (b *builder) checkTables() {
 	if len(tables) == 0 {
 		return
 	}
+	tables, sure := b.transformed(tables)
 	check := func(table, path string) {
-		if table == "" || slices.ContainsFunc(tables, func(t string) bool { return sameTable(t, table) }) {
+		if table == "" || !sure || slices.ContainsFunc(tables, func(t string) bool { return sameTable(t, table) }) {
 			return
 		}
 		if near := expr.Nearest(table, tables); near != "" {
@@ -375,6 +376,9 @@ func (f *File) CheckTables(tables []*tidemill.Table) error {
 	r := *f.report
 	r.errs = nil
 	b := &builder{decoder: &decoder{report: &r}, file: f, shape: f.shape}
+	if tables = b.through(tables); len(r.errs) > 0 {
+		return r.finish()
+	}
 	for _, t := range f.tasks {
 		for i, p := range t.shape.Predict {
 			b.bindOn(t, b.item(t.path, "predict", i), p.Table, p.At, p.Unix, map[string]string{"id": p.ID, "where": p.Where}, true, tables)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/tidemill/tidemill"
@@ -92,14 +93,25 @@ func asErrors(err error) Errors {
 
 // The places that errors of the engine name: "task late: learn: label: ...", and "tasks[late].model" of an edited flow.
 var (
-	enginePlace = regexp.MustCompile(`task ([A-Za-z0-9_-]+): (?:(predict|learn|evaluate|weight|model|features?|scores|encoders?)\b:? ?(?:(label|where|id|at|table)\b)?)?`)
-	editedPlace = regexp.MustCompile(`tasks\[([A-Za-z0-9_-]+)\](?:\.([a-z]+))?`)
+	enginePlace     = regexp.MustCompile(`task ([A-Za-z0-9_-]+): (?:(predict|learn|evaluate|weight|model|features?|scores|encoders?)\b:? ?(?:(label|where|id|at|table)\b)?)?`)
+	editedTransform = regexp.MustCompile(`^transforms(\[(\d+)\])?: was `)
+	editedPlace     = regexp.MustCompile(`tasks\[([A-Za-z0-9_-]+)\](?:\.([a-z]+))?`)
 )
 
 // Explain puts an error of the engine at its place in the file; nil where it does not name one.
 func (f *File) Explain(err error) *Error {
 	if err == nil {
 		return nil
+	}
+	if m := editedTransform.FindStringSubmatch(err.Error()); m != nil {
+		r := *f.report
+		r.errs = nil
+		if i, e := strconv.Atoi(m[2]); e == nil && i < len(f.shape.Transforms) {
+			r.path(f.shape.Transforms[i].path, "%v", err)
+		} else {
+			r.path("transforms", "%v", err)
+		}
+		return r.errs[0]
 	}
 	m := append(editedPlace.FindStringSubmatch(err.Error()), "")
 	if len(m) == 1 {

@@ -178,8 +178,8 @@ func shapedName(f field) string {
 		return "a [" + f.key + "](README.md#" + f.key + "s)"
 	case "format":
 		return "a [format](README.md#formats)"
-	case "transforms": // there is no kind to link to yet
-		return "list of transforms"
+	case "transforms":
+		return "list of [transforms](README.md#transforms)"
 	case "classes":
 		return "list of labels"
 	case "rejects":

@@ -12,8 +12,8 @@ type Messenger interface {
 	Build(flow string, f tidemill.Format) (tidemill.Sink, error)
 }
 
-// Transport makes a New of a transport's constructor. Its key format names one of the kinds' formats; name is the default,
-// and format makes its config struct with the defaults that it has for this transport.
+// Transport makes a New of a transport's constructor. Its key format names one of the kinds' formats; name is the
+// default, and format makes its config struct with the defaults that it has for this transport.
 func Transport[C any, M interface {
 	*C
 	Messenger

@@ -14,13 +14,13 @@ const (
 	longestWait = 10 * time.Second
 )
 
-// backoff is how long to wait before something is tried again: sources are connected and sinks written to by this one rule.
-// The waits double from firstWait to longestWait, and each is longer by up to a half, so that many flows do not come back
-// at once. Its zero value begins. When something is tried changes no result.
+// backoff is how long to wait before something is tried again: sources are connected and sinks written to by this one
+// rule. The waits double from firstWait to longestWait, and each is longer by up to a half, so that many flows do not
+// come back at once. Its zero value begins. When something is tried changes no result.
 type backoff struct{ wait time.Duration }
 
-// next is the wait after err. Where the other side asks for a wait it is that one, and where the error tells of progress
-// the waits begin anew.
+// next is the wait after err. Where the other side asks for a wait it is that one, and where the error tells of
+// progress the waits begin anew.
 func (b *backoff) next(err error) time.Duration {
 	var r *tidemill.RetryError
 	if errors.As(err, &r) && r.Progress {

@@ -214,6 +214,9 @@ func (m *Mill) capture() (*captured, error) {
 	}
 	add("flow", "flow", describe(m.flow.Source), m.appendFlow(nil))
 	add("outputs", "outputs", m.decides(), nil)
+	if len(m.flow.Transforms) > 0 {
+		add(transformsSection, transformsSection, m.describeTransforms(), nil)
+	}
 	if m.journal != nil && m.live {
 		add("journal", "journal", "", m.journal.appendTo(nil))
 		c.head.Segments = append(c.head.Segments, m.journal.names...)
@@ -235,9 +238,6 @@ func (m *Mill) capture() (*captured, error) {
 // decides is what may be edited in a flow that goes on and yet decides which outputs come.
 func (m *Mill) decides() string {
 	var b strings.Builder
-	for _, tr := range m.flow.Transforms {
-		fmt.Fprintf(&b, "transform: %s\n", describe(tr))
-	}
 	for _, t := range m.tasks {
 		s := t.spec
 		fmt.Fprintf(&b, "task %s: wait %s, then %q, keep first %t, classes %q, positive %q, threshold %g, balanced %t, rejects %t\n",

@@ -47,6 +47,7 @@ type Mill struct {
 	nextAt  time.Time
 	slice   int
 	held    []tidemill.Output // of the batch, not yet handed to the sinks
+	chain   chain             // scratch of transform
 	heads   []int             // scratch of merge: how many of each task's outputs it has taken
 	work    int               // changes since it last was idle
 	busyAt  time.Time

@@ -268,6 +268,9 @@ func (m *Mill) restore(c *tidemill.Checkpoint) ([]tidemill.Mark, error) {
 		}
 	}
 	if m.live { // before, nothing is learned that an edited flow could spoil
+		if err := m.sameTransforms(c); err != nil {
+			return nil, err
+		}
 		if err := m.restoreTasks(c); err != nil {
 			return nil, err
 		}

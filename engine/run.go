@@ -238,12 +238,14 @@ func (m *Mill) batch(ctx context.Context, b *tidemill.Batch) error {
 		read = m.start // one for the whole snapshot, as its rows are read again from the journal
 	}
 	stampRead(cs, read)
+	var refused []refusedRow
 	if len(m.flow.Transforms) > 0 {
 		var err error
-		if cs, err = m.transform(cs); err != nil {
+		if cs, refused, err = m.transform(cs); err != nil {
 			return err
 		}
 	}
+	gone := 0 // changes that are applied already
 	if len(b.Changes) > 0 {
 		m.clean, m.dirty = false, true
 		m.count(b.Changes, now)
@@ -253,10 +255,15 @@ func (m *Mill) batch(ctx context.Context, b *tidemill.Batch) error {
 		for n < len(cs) && cs[n].Op == tidemill.Read {
 			n++
 		}
-		if err := m.readRows(ctx, cs[:n]); err != nil {
+		k := 0 // the refused rows among the snapshot's
+		for k < len(refused) && refused[k].at <= n {
+			k++
+		}
+		rows := func(part []tidemill.Change) error { return m.readRows(ctx, part) }
+		if err := m.around(ctx, cs[:n], 0, refused[:k], rows); err != nil {
 			return err
 		}
-		cs = cs[n:]
+		cs, refused, gone = cs[n:], refused[k:], n
 		if !b.Live && len(cs) > 0 {
 			return tidemill.Fatalf("the source yielded a %s before its snapshot was whole", cs[0].Op)
 		}
@@ -270,7 +277,8 @@ func (m *Mill) batch(ctx context.Context, b *tidemill.Batch) error {
 			}
 		}
 	}
-	if err := m.stream(ctx, cs); err != nil {
+	stream := func(part []tidemill.Change) error { return m.stream(ctx, part) }
+	if err := m.around(ctx, cs, gone, refused, stream); err != nil {
 		return err
 	}
 	if b.Upto != "" {
@@ -308,24 +316,6 @@ func (m *Mill) count(cs []tidemill.Change, now time.Time) {
 	} else {
 		m.stats.snapshot.Rows += uint64(len(cs))
 	}
-}
-
-func (m *Mill) transform(cs []tidemill.Change) ([]tidemill.Change, error) {
-	for _, tr := range m.flow.Transforms {
-		out := make([]tidemill.Change, 0, len(cs))
-		for i := range cs {
-			n := len(out)
-			var err error
-			if out, err = tr.Apply(out, &cs[i]); err != nil {
-				return nil, tidemill.Fatalf("transform %s, at %s: %w", describe(tr), m.locate(&cs[i]), err)
-			}
-			for k := range out[n:] {
-				out[n+k].Sub = uint16(k)
-			}
-		}
-		cs = out
-	}
-	return cs, nil
 }
 
 // sliceTarget is how long readers may be kept waiting; pressedTarget, while somebody waits. Short slices cost throughput.

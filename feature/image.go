@@ -1,19 +1,15 @@
 package feature
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"image"
-	"image/color"
-	"image/jpeg"
-	"image/png"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 
 	"github.com/tidemill/tidemill"
+	picturefile "github.com/tidemill/tidemill/picture"
 )
 
 // picture decodes images; see Image.
@@ -138,11 +134,17 @@ func (f *picture) Append(dst *tidemill.Vector, c *tidemill.Change) error {
 	if err != nil {
 		return reject(c, at[0], err)
 	}
-	img, err := f.decode(data)
+	grey, err := f.decode(data)
 	if err != nil {
 		return reject(c, at[0], err)
 	}
-	shrink(grow(dst, len(f.out)), img, f.config.Width, f.config.Height, f.config.Invert)
+	out := grow(dst, len(f.out))
+	grey.Floats(out)
+	if f.config.Invert {
+		for i, v := range out {
+			out[i] = 1 - v
+		}
+	}
 	return nil
 }
 
@@ -197,85 +199,27 @@ func bare(err error) error {
 	return err
 }
 
-// decode looks at the size first: a small file can claim a picture that would fill the memory.
-func (f *picture) decode(b []byte) (image.Image, error) {
-	var size image.Config
+// decode brings the file to the feature's size, or takes what a file was reduced to before.
+func (f *picture) decode(b []byte) (*picturefile.Grey, error) {
+	c := &f.config
+	var grey *picturefile.Grey
 	var err error
-	isPNG := bytes.HasPrefix(b, []byte("\x89PNG\r\n\x1a\n"))
-	switch {
-	case isPNG:
-		size, err = png.DecodeConfig(bytes.NewReader(b))
-	case bytes.HasPrefix(b, []byte("\xff\xd8")):
-		size, err = jpeg.DecodeConfig(bytes.NewReader(b))
-	default:
-		return nil, errors.New("the bytes are neither a PNG nor a JPEG file; use pixels for raw bytes")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("the image cannot be decoded: %w", err)
-	}
-	if size.Width < 1 || size.Height < 1 || size.Height > math.MaxInt/size.Width || size.Width*size.Height > f.config.MaxPixels {
-		return nil, fmt.Errorf("the image is %d x %d pixels, the limit max_pixels is %d", size.Width, size.Height, f.config.MaxPixels)
-	}
-	var img image.Image
-	if isPNG {
-		img, err = png.Decode(bytes.NewReader(b))
+	if picturefile.IsReduced(b) {
+		grey, err = picturefile.ParseReduced(b, c.Width, c.Height, c.MaxPixels)
 	} else {
-		img, err = jpeg.Decode(bytes.NewReader(b))
+		var img image.Image
+		if img, err = picturefile.Decode(b, c.MaxPixels); err == nil {
+			grey = picturefile.Reduce(img, c.Width, c.Height)
+		}
 	}
-	if err != nil {
+	var size *picturefile.SizeError
+	switch {
+	case errors.Is(err, picturefile.ErrFormat):
+		return nil, errors.New("the bytes are neither a PNG nor a JPEG file; use pixels for raw bytes")
+	case errors.As(err, &size):
+		return nil, fmt.Errorf("the image is %d x %d pixels, the limit max_pixels is %d", size.Width, size.Height, size.Limit)
+	case err != nil:
 		return nil, fmt.Errorf("the image cannot be decoded: %w", err)
 	}
-	return img, nil
-}
-
-// shrink writes the image as width*height means of the areas that the new pixels cover, in whole numbers until the end: an
-// old pixel is width*height units large, a new one w*h.
-func shrink(out []float64, img image.Image, width, height int, invert bool) {
-	b := img.Bounds()
-	w, h := b.Dx(), b.Dy()
-	line := make([]byte, w)
-	across := make([]uint64, width) // one line of the image, summed into new columns
-	sums := make([]uint64, width*height)
-	for y := range h {
-		greyLine(line, img, b.Min.X, b.Min.Y+y)
-		clear(across)
-		for x, p := range line {
-			overlap(x, width, w, func(k int, part uint64) { across[k] += part * uint64(p) })
-		}
-		overlap(y, height, h, func(k int, part uint64) {
-			row := sums[k*width : (k+1)*width]
-			for x, s := range across {
-				row[x] += part * s
-			}
-		})
-	}
-	whole := float64(w) * float64(h) * 255
-	for i, s := range sums {
-		out[i] = float64(s) / whole
-		if invert {
-			out[i] = 1 - out[i]
-		}
-	}
-}
-
-// overlap calls f with each of n new pixels that old pixel i of w lies in, and how many of its n parts do.
-func overlap(i, n, w int, f func(k int, part uint64)) {
-	from, to := i*n, (i+1)*n // in units of which a new pixel has w
-	for k := from / w; k*w < to; k++ {
-		f(k, uint64(min(to, (k+1)*w)-max(from, k*w)))
-	}
-}
-
-// greyLine reads one line as grey bytes, straight from the formats that the decoders give.
-func greyLine(dst []byte, img image.Image, x, y int) {
-	switch m := img.(type) {
-	case *image.Gray:
-		copy(dst, m.Pix[m.PixOffset(x, y):])
-	case *image.YCbCr:
-		copy(dst, m.Y[m.YOffset(x, y):])
-	default:
-		for i := range dst {
-			dst[i] = color.GrayModel.Convert(m.At(x+i, y)).(color.Gray).Y
-		}
-	}
+	return grey, nil
 }

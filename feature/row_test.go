@@ -78,28 +78,6 @@ func TestTimeParts(t *testing.T) {
 	}
 }
 
-// FuzzMoment compares with the standard library wherever that reads a text too.
-func FuzzMoment(f *testing.F) {
-	for _, s := range []string{"2013-07-04", "2013-07-04T23:30:15Z", "2013-07-04 23:30:15.25+02:00", "0000-01-01T00:00:00-18:59", "2013-13-01", "2013-07-04T24:00:00Z"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		got, ok := parseMoment(s)
-		for _, layout := range []string{time.RFC3339Nano, time.DateOnly, time.DateTime} {
-			want, err := time.Parse(layout, s)
-			if err != nil || strings.Contains(s, ",") || strings.HasSuffix(s, "Z") && strings.Count(s, ":") > 2 {
-				continue
-			}
-			if _, offset := want.Zone(); offset > 18*3600 || offset < -18*3600 {
-				continue
-			}
-			if !ok || got != want.UnixMicro() {
-				t.Fatalf("%q is %d, %v, not %d", s, got, ok, want.UnixMicro())
-			}
-		}
-	})
-}
-
 func TestLogAndRatio(t *testing.T) {
 	for x, want := range map[float64]float64{0: 0, 1: math.Ln2, -1: -math.Ln2, math.E - 1: 1} {
 		if v, err := read(t, Log("x"), one(tidemill.KindFloat, tidemill.Float(x))); err != nil || math.Abs(v.Dense[0]-want) > 1e-15 {

@@ -175,7 +175,7 @@ func (f *timeParts) Append(dst *tidemill.Vector, c *tidemill.Change) error {
 	if !v.Known() {
 		return reject(c, at[0], errNotSent)
 	}
-	micros, ok := momentOf(v, f.unix)
+	micros, ok := expr.Micros(v, f.unix)
 	if !ok {
 		if k := v.Kind(); f.unix == "" && (k == tidemill.KindInt || k == tidemill.KindFloat || k == tidemill.KindDecimal) {
 			return reject(c, at[0], fmt.Errorf("%s is a number; say how it counts with unix: s or ms", quoted(v)))

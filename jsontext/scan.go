@@ -33,8 +33,8 @@ func Space[T Text](s T, i int) int {
 	return i
 }
 
-// Number is the end of the number that begins at i; whole says that it has neither fraction nor exponent. ok is false for
-// what is no number of JSON, such as 01, +1, 1. and NaN.
+// Number is the end of the number that begins at i; whole says that it has neither fraction nor exponent. ok is false
+// for what is no number of JSON, such as 01, +1, 1. and NaN.
 func Number[T Text](s T, i int) (end int, whole, ok bool) {
 	if i < len(s) && s[i] == '-' {
 		i++
@@ -71,9 +71,9 @@ func digits[T Text](s T, i int) int {
 	return i
 }
 
-// Quoted is the end of the string whose quote is at i, behind its closing quote: s[i+1:end-1] is what it holds, as it is
-// where escaped is false, else to be read by AppendUnescaped. Where there is a fault, end is its place. Whether the string
-// is UTF-8 is not looked at.
+// Quoted is the end of the string whose quote is at i, behind its closing quote: s[i+1:end-1] is what it holds, as it
+// is where escaped is false, else to be read by AppendUnescaped. Where there is a fault, end is its place. Whether the
+// string is UTF-8 is not looked at.
 func Quoted[T Text](s T, i int) (end int, escaped bool, why Fault) {
 	for k := i + 1; k < len(s); k++ {
 		switch c := s[k]; {
@@ -139,8 +139,8 @@ func unit[T Text](s T, k int) (r rune) {
 	return r
 }
 
-// AppendUnescaped appends what a string holds. s is what stands between its quotes, which Quoted has found without fault.
-// Half a surrogate pair becomes U+FFFD.
+// AppendUnescaped appends what a string holds. s is what stands between its quotes, which Quoted has found without
+// fault. Half a surrogate pair becomes U+FFFD.
 func AppendUnescaped[T Text](dst []byte, s T) []byte {
 	for k := 0; k < len(s); {
 		from := k
@@ -203,8 +203,8 @@ func Word[T Text](s T, i int) (end int, ok bool) {
 	return i + len(word), true
 }
 
-// Value is the end of the value that begins at i, which is no white space: of any kind, nested at most depth deep. Where
-// there is a fault, end is its place.
+// Value is the end of the value that begins at i, which is no white space: of any kind, nested at most depth deep.
+// Where there is a fault, end is its place.
 func Value[T Text](s T, i, depth int) (end int, why Fault) {
 	if i >= len(s) {
 		return i, NoValue

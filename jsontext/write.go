@@ -13,14 +13,14 @@ import (
 // Style is how JSON is written where JSON leaves a choice. Styles are joined by |.
 type Style uint8
 
-// Plain escapes only what has to be, writes bytes that are not UTF-8 as the character U+FFFD, and numbers as strconv's 'g'
-// does: 1e+06.
+// Plain escapes only what has to be, writes bytes that are not UTF-8 as the character U+FFFD, and numbers as strconv's
+// 'g' does: 1e+06.
 const Plain Style = 0
 
 // What a style may have beyond Plain.
 const (
-	// Script escapes what JavaScript once took for a line's end, U+2028 and U+2029, and writes U+FFFD, backspace and form
-	// feed as escapes.
+	// Script escapes what JavaScript once took for a line's end, U+2028 and U+2029, and writes U+FFFD, backspace and
+	// form feed as escapes.
 	Script Style = 1 << iota
 	// HTML escapes <, > and &, so that the text can stand in a page.
 	HTML
@@ -99,7 +99,8 @@ func (s Style) appendEscape(dst []byte, c byte) []byte {
 	return append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 }
 
-// AppendNumber appends f in the fewest digits that read back as f; null for NaN and the infinities, which JSON cannot say.
+// AppendNumber appends f in the fewest digits that read back as f; null for NaN and the infinities, which JSON cannot
+// say.
 func (s Style) AppendNumber(dst []byte, f float64) []byte {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return append(dst, "null"...)
@@ -144,8 +145,8 @@ func (s Style) AppendProbabilities(dst []byte, classes []string, probabilities [
 	return append(dst, '}')
 }
 
-// AppendTime appends t as a string in UTC to the microsecond, cut off, not rounded; null where the flow has no clock: the
-// zero time, and whatever lies before year 2.
+// AppendTime appends t as a string in UTC to the microsecond, cut off, not rounded; null where the flow has no clock:
+// the zero time, and whatever lies before year 2.
 func (s Style) AppendTime(dst []byte, t time.Time) []byte {
 	if t.Year() <= 1 {
 		return append(dst, "null"...)

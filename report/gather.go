@@ -65,9 +65,13 @@ func (g *Gatherer) recall(ctx context.Context, task string) []Answered {
 // examplesShown is how many right and how many wrong answers get their pictures.
 const examplesShown = 24
 
-// addPictures looks the newest right and wrong rows up at the source. A row that is gone is shown without its picture.
+// addPictures looks the newest right and wrong rows up at the source. A row that is gone is shown without its
+// picture, and so are all where the flow has transforms.
 func (g *Gatherer) addPictures(ctx context.Context, r *engine.Reader, t *engine.TaskStatus, list []Answered) {
 	source, ok := g.Flow.Source.(tidemill.Finder)
+	if len(g.Flow.Transforms) > 0 { // the source tells what a transform may hide
+		return
+	}
 	if !ok || t.Picture == nil || len(list) == 0 || !g.byKey(t.Name) {
 		return
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/config"
+	"github.com/tidemill/tidemill/tidemilltest"
 )
 
 // TestFormatOfSinks: a sink that carries bytes is described, shown and written by the format that its flow names; the
@@ -86,5 +87,20 @@ func TestFormatIsWritten(t *testing.T) {
 		if b, err := os.ReadFile(path); err != nil || string(b) != want {
 			t.Errorf("%s: %s, %v", format, b, err)
 		}
+	}
+}
+
+// TestFormatLaws holds every format of the list to the laws of its door.
+func TestFormatLaws(t *testing.T) {
+	for name, made := range kinds().Formats {
+		t.Run(name, func(t *testing.T) {
+			tidemilltest.Format(t, func() tidemill.Format {
+				f, err := made().Build("a")
+				if err != nil {
+					t.Fatal(err)
+				}
+				return f
+			})
+		})
 	}
 }

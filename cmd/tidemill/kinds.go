@@ -13,6 +13,7 @@ import (
 	"github.com/tidemill/tidemill/model"
 	"github.com/tidemill/tidemill/score"
 	"github.com/tidemill/tidemill/serve"
+	"github.com/tidemill/tidemill/transform"
 )
 
 //go:generate go test . -run TestKindsReference -rewrite
@@ -26,6 +27,13 @@ func kinds() config.Kinds {
 			"file":     config.Kind[tidemill.Source](file.NewSourceConfig),
 			"postgres": config.Kind[tidemill.Source](postgres.NewSourceConfig),
 			"sqlite":   config.Kind[tidemill.Source](sqlite.NewSourceConfig),
+		},
+		Transforms: map[string]config.New[tidemill.Transform]{
+			"derive": config.Kind[tidemill.Transform](transform.NewDeriveConfig),
+			"drop":   config.Kind[tidemill.Transform](transform.NewDropConfig),
+			"filter": config.Kind[tidemill.Transform](transform.NewFilterConfig),
+			"mask":   config.Kind[tidemill.Transform](transform.NewMaskConfig),
+			"rename": config.Kind[tidemill.Transform](transform.NewRenameConfig),
 		},
 		Features: map[string]config.New[tidemill.Feature]{
 			"boolean":  config.Kind[tidemill.Feature](feature.NewBooleanConfig),

@@ -60,5 +60,10 @@ func kindsDocs() map[string]string {
 		"source.sqlite":           "Captures tables of a SQLite file with triggers that write a change log in the writer's own transaction.",
 		"store.dir":               "Keeps checkpoints in a folder.",
 		"store.memory":            "Keeps checkpoints in the process: a flow that starts anew every time.",
+		"transform.derive":        "Adds a column that an expression computes, or replaces one.",
+		"transform.drop":          "Takes columns away.",
+		"transform.filter":        "Keeps the rows for which an expression is true.",
+		"transform.mask":          "Hides the values of columns before anything is stored, logged or learned.",
+		"transform.rename":        "Gives a table, or one of its columns, another name.",
 	}
 }

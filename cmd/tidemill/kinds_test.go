@@ -6,18 +6,14 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
-	"regexp"
-	"slices"
 	"sort"
 	"strings"
 	"testing"
 	"unicode"
 
-	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/config"
 )
 
@@ -200,75 +196,30 @@ func TestKindsTags(t *testing.T) {
 // TestKindsExamples: the example of every page can be read.
 func TestKindsExamples(t *testing.T) {
 	k := kinds()
+	types := kindTypes(k)
 	for _, p := range config.Reference(k) {
 		word, name, ok := strings.Cut(p.Kind, ".")
 		if !ok {
 			continue
 		}
-		_, example, _ := strings.Cut(p.Text, "```yaml\n")
-		example, _, _ = strings.Cut(example, "```")
-		flow := "name: a\n"
-		task := "tasks:\n  - name: b\n    learn: {table: orders, label: y}\n"
+		example := exampleIn(p.Text)
 		switch word {
 		case "feature", "encoder", "model", "score":
-			for _, line := range strings.SplitAfter(example, "\n") {
-				if line != "" {
-					task += "    " + line
-				}
-			}
-			if word != "feature" {
-				task += "    features: [numeric: [x]]\n"
-			}
-			task += map[string]string{"feature.window": "    snapshot: skip\n", "model.mlp": "    classes: [0..9]\n",
-				"feature.category": "    model: hoeffding_tree\n", "encoder.target": ""}[p.Kind]
-			switch {
-			case word == "score":
-				s, err := k.Scores[name]().Build("a")
-				if err != nil {
-					t.Fatal(err)
-				}
-				for kind, model := range map[tidemill.ModelKind]string{tidemill.Classify: "logistic", tidemill.Regress: "linear", tidemill.Cluster: "kmeans"} {
-					if s.(tidemill.Suited).Suits(kind) {
-						task += "    model: " + model + "\n"
-					}
-				}
-			case word != "model" && name != "category":
-				task += "    model: linear\n"
-			}
-			example = task
-		case "source":
-			example += task + "    features: [numeric: [x]]\n    model: linear\n"
-		default:
-			example += task + "    features: [numeric: [x]]\n    model: linear\n"
+			taskOf(t, k, word, name, example)
+			continue
 		}
+		for i := range types[p.Kind].NumField() { // a secret is not printed: the page's reader has one of his own
+			if f := types[p.Kind].Field(i); f.Tag.Get("secret") == "true" && f.Tag.Get("like") != "" {
+				example = strings.Replace(example, `"***"`, `"`+f.Tag.Get("like")+`"`, 1)
+			}
+		}
+		flow := "name: a\n" + example + "tasks:\n  - name: b\n    learn: {table: orders, label: y}\n    features: [numeric: [x]]\n    model: linear\n"
 		if word != "source" {
 			flow += "source: {sqlite: {path: a.db, tables: [a, orders]}}\n"
 		}
-		flow += example
-		secret := `"postgres://localhost/x"`
-		if name == "webhook" {
-			secret = `"https://localhost/x"`
-		}
-		_, err := config.Parse(p.File, []byte(strings.ReplaceAll(flow, `"***"`, secret)), k, func(string) (string, bool) { return "", false })
+		_, err := config.Parse(p.File, []byte(flow), k, func(string) (string, bool) { return "", false })
 		if err != nil {
 			t.Errorf("%s: %v\n%s", p.Kind, err, flow)
-		}
-	}
-}
-
-// TestEveryKindRuns: there is no feature, encoder, model or score that testdata/script/kinds.txt does not run.
-func TestEveryKindRuns(t *testing.T) {
-	text, err := os.ReadFile("testdata/script/kinds.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, flow, _ := strings.Cut(string(text), "-- kinds.yaml --")
-	k := kinds()
-	names := slices.Concat(slices.Collect(maps.Keys(k.Features)), slices.Collect(maps.Keys(k.Encoders)), slices.Collect(maps.Keys(k.Models)),
-		slices.Collect(maps.Keys(k.Scores)))
-	for _, name := range names {
-		if !regexp.MustCompile(`[ \[{]` + name + `[:,}\]\n]`).MatchString(flow) {
-			t.Errorf("kinds.txt runs no %s", name)
 		}
 	}
 }

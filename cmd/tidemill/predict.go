@@ -18,13 +18,14 @@ import (
 	"github.com/tidemill/tidemill/config"
 	"github.com/tidemill/tidemill/engine"
 	"github.com/tidemill/tidemill/expr"
+	"github.com/tidemill/tidemill/picture"
 	"github.com/tidemill/tidemill/serve"
 	"github.com/tidemill/tidemill/terminal"
 )
 
 type predictOptions struct {
 	task, url, token string
-	json             bool
+	json, invert     bool
 }
 
 func (a *app) predictCommand() *cobra.Command {
@@ -35,8 +36,9 @@ func (a *app) predictCommand() *cobra.Command {
 by a running server. What is predicted is never held, scored or written.
 
 A row is a JSON object by column names, rows an array of them. Where the task's feature is a
-picture, an array of width x height numbers and a PNG or JPEG file do as well; a dark drawing on
-a light ground is turned round. "-" reads standard input.`,
+picture, an array of width x height numbers and a PNG or JPEG file do as well; --invert turns black
+and white of the file round, for a dark drawing where the model learned light ones. "-" reads
+standard input.`,
 		Example: "  tidemill predict flow.yaml row.json\n  echo '{\"carrier\": \"UA\", \"distance\": 1400}' | tidemill predict flow.yaml -\n" +
 			"  tidemill predict flow.yaml digit.png\n  tidemill predict flow.yaml row.json --url http://localhost:8080",
 		RunE: func(c *cobra.Command, args []string) error {
@@ -47,6 +49,7 @@ a light ground is turned round. "-" reads standard input.`,
 	c.Flags().StringVar(&o.url, "url", "", "ask a running server")
 	c.Flags().StringVar(&o.token, "token", "", "the server's token; by default the flow file's")
 	c.Flags().BoolVar(&o.json, "json", false, "print JSON: an object for a row, an array for rows")
+	c.Flags().BoolVar(&o.invert, "invert", false, "swap black and white of a picture file")
 	return c
 }
 
@@ -69,7 +72,7 @@ func (a *app) predict(ctx context.Context, path, rowPath string, o predictOption
 	if err != nil {
 		return err
 	}
-	in, err := readRows(data, pictureOf(f, i), rowPath)
+	in, err := readRows(data, pictureOf(f, i), rowPath, o.invert)
 	if err != nil {
 		return err
 	}
@@ -184,22 +187,26 @@ func (a *app) readInput(path string) ([]byte, error) {
 type input struct {
 	rows     []tidemill.Row
 	pictures [][]byte // grey bytes of each row that is one
-	picture  *picture
+	picture  *pictureColumn
 	one      bool
 }
 
 // readRows reads a PNG or JPEG, a JSON object, an array of objects, or an array of a picture's numbers.
-func readRows(data []byte, pic *picture, path string) (*input, error) {
+func readRows(data []byte, pic *pictureColumn, path string, invert bool) (*input, error) {
 	in := &input{picture: pic, one: true}
-	if isImage(data) {
+	if picture.IsFile(data) {
 		if pic == nil {
 			return nil, usage("%s is a picture, and no feature of the task reads one", path)
 		}
-		grey, err := pic.decode(data)
+		value, grey, err := pic.file(data, invert)
 		if err != nil {
 			return nil, usage("%s: %v", path, err)
 		}
-		return in, in.addPicture(grey)
+		in.rows, in.pictures = []tidemill.Row{{pic.column: value}}, [][]byte{grey}
+		return in, nil
+	}
+	if invert {
+		return nil, usage("%s: --invert is for a PNG or JPEG file", path)
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
@@ -280,7 +287,7 @@ func jsonPlace(data []byte, err error) error {
 	return fmt.Errorf("line %d, column %d: %w", 1+bytes.Count(before, []byte("\n")), len(before)-bytes.LastIndexByte(before, '\n')-1, err)
 }
 
-func (a *app) printPrediction(p *engine.Prediction, grey []byte, pic *picture) {
+func (a *app) printPrediction(p *engine.Prediction, grey []byte, pic *pictureColumn) {
 	lines := predictionLines(p)
 	if grey != nil {
 		lines = terminal.Beside(terminal.Picture(grey, pic.width, pic.height, a.colour(a.out)), pic.width, lines)

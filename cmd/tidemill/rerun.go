@@ -175,7 +175,7 @@ func (p *player) all(ctx context.Context) error {
 			s.read++
 			answered := p.shape.answered(c.After)
 			if s.delay == 0 {
-				at, ok := timeOf(c.After[p.shape.ask], s.ask.unix)
+				at, ok := expr.Micros(c.After[p.shape.ask], s.ask.unix)
 				if !ok {
 					s.timeless++
 					continue
@@ -183,7 +183,7 @@ func (p *player) all(ctx context.Context) error {
 				open = append(open, moment{c, at, false})
 				until, ok := at+s.span.Microseconds(), at <= latest
 				if s.span == 0 {
-					until, ok = timeOf(c.After[p.shape.answer], s.answer.unix)
+					until, ok = expr.Micros(c.After[p.shape.answer], s.answer.unix)
 				}
 				if ok && answered {
 					open = append(open, moment{c, max(at, until), true})
@@ -270,23 +270,4 @@ func (p *player) flush(last bool) {
 	}
 	p.left = !p.yield(tidemill.Batch{Changes: p.batch, Upto: tidemill.Position(strconv.FormatUint(p.order, 10)), Live: true, CaughtUp: last}, nil)
 	p.batch = nil
-}
-
-// timeOf reads a time of a file: a time, ISO text, or a number that counts seconds or milliseconds.
-func timeOf(v tidemill.Value, unix string) (micros int64, ok bool) {
-	switch v.Kind() {
-	case tidemill.KindTime:
-		return v.Int(), true
-	case tidemill.KindText:
-		return expr.ParseTime(v.Str())
-	}
-	f, ok := v.Number()
-	if !ok || unix == "" || f != f || f > 9e12 || f < -9e12 {
-		return 0, false
-	}
-	step := time.Second
-	if unix == "ms" {
-		step = time.Millisecond
-	}
-	return int64(f * float64(step/time.Microsecond)), true
 }

@@ -83,8 +83,8 @@ func (w *Writer) lock(ctx context.Context) (o owner, ok bool, err error) {
 	b, err := io.ReadAll(io.NewSectionReader(w.side, 0, sidecarMax))
 	if err == nil && len(b) > 0 {
 		if err = json.Unmarshal(b, &o); err != nil {
-			err = tidemill.Fatalf("file: %s is damaged: %w; remove it, and start with --adopt to go on at the end of %s",
-				w.side.Name(), err, w.path)
+			err = tidemill.Fatalf("file: %s is damaged: %w; remove it, and start with --adopt to go on "+
+				"at the end of %s", w.side.Name(), err, w.path)
 		}
 		ok = true
 	}
@@ -255,7 +255,8 @@ func (w *Writer) settle(f *os.File, r tidemill.Resumption, was owner, owned bool
 			return 0, err
 		}
 		if hash(last) != sum {
-			return 0, w.unknown("its bytes before %d are not those that the checkpoint knows: it was replaced or edited", to)
+			return 0, w.unknown("its bytes before %d are not those that the checkpoint knows: "+
+				"it was replaced or edited", to)
 		}
 	}
 	if to < size {
@@ -349,8 +350,8 @@ func (w *Writer) Write(ctx context.Context, out []tidemill.Output) error {
 		return fmt.Errorf("file: %w", err)
 	}
 	if info.Size() != w.size {
-		return tidemill.Fatalf("file: sink %s has %d bytes where this flow left %d: somebody else writes to it or cut it; "+
-			"give the flow a file of its own", w.path, info.Size(), w.size)
+		return tidemill.Fatalf("file: sink %s has %d bytes where this flow left %d: somebody else writes to it "+
+			"or cut it; give the flow a file of its own", w.path, info.Size(), w.size)
 	}
 	if _, err := w.file.WriteAt(w.buf, w.size); err != nil {
 		// What came through is cut off, so that a reader does not see half a line for long.

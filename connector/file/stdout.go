@@ -21,8 +21,8 @@ type Printer struct {
 	buf   []byte
 }
 
-// Stdout prints outputs on standard output, each message of the format as a line. A flow that is killed prints those since
-// its last checkpoint again: task, id, position and kind name an output on every replay.
+// Stdout prints outputs on standard output, each message of the format as a line. A flow that is killed prints those
+// since its last checkpoint again: task, id, position and kind name an output on every replay.
 func Stdout(f tidemill.Format) *Printer { return &Printer{lines: lineWriter{format: f}} }
 
 var (

@@ -28,7 +28,7 @@ type Dialect struct {
 	// MarksColumn is the column of the marks that names the table of predictions. Default: sink.
 	MarksColumn string
 	// ReadTime is an expression that gives a column of times as a text, which ParseTime reads. Default: the column itself,
-	// in the form of RFC 3339.
+	// as ISO text.
 	ReadTime  func(column string) string
 	ParseTime func(text string) time.Time
 	// Server says that the database is another process, which may die with commits that did not wait for its disk: the

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/expr"
 )
 
 var _ tidemill.Recaller = (*Sink)(nil)
@@ -55,9 +56,9 @@ func (d *Dialect) time(text string) time.Time {
 	if d.ParseTime != nil {
 		return d.ParseTime(text)
 	}
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
+	micros, ok := expr.ParseTime(text)
+	if !ok {
 		return time.Time{}
 	}
-	return t
+	return time.UnixMicro(micros).UTC()
 }

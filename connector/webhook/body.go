@@ -64,12 +64,13 @@ func arrayType(m *tidemill.Message) ([]tidemill.Attr, error) {
 		if !strings.EqualFold(h.Name, "Content-Type") {
 			continue
 		}
-		if kind, _, err := mime.ParseMediaType(h.Value); err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json")) {
+		kind, _, err := mime.ParseMediaType(h.Value)
+		if err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json")) {
 			return []tidemill.Attr{{Name: "Content-Type", Value: "application/json"}}, nil
 		}
 	}
-	return nil, tidemill.Fatalf("webhook: batch above 1 makes a JSON array, and the format's messages are no JSON: leave batch out, " +
-		"or choose another format")
+	return nil, tidemill.Fatalf("webhook: batch above 1 makes a JSON array, and the format's messages are no JSON: " +
+		"leave batch out, or choose another format")
 }
 
 func hashed(s string) string {

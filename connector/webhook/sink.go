@@ -80,7 +80,8 @@ func (p *Poster) prepare() error {
 		}
 	}
 	if c.Batch < 1 || c.Tries < 1 || c.Timeout <= 0 {
-		return tidemill.Fatalf("webhook: batch %d, tries %d and timeout %s have to be above 0", c.Batch, c.Tries, c.Timeout)
+		return tidemill.Fatalf("webhook: batch %d, tries %d and timeout %s have to be above 0",
+			c.Batch, c.Tries, c.Timeout)
 	}
 	if c.Refused != "" && c.Refused != "stop" && c.Refused != "skip" {
 		return tidemill.Fatalf("webhook: refused: %q is neither stop nor skip", c.Refused)
@@ -133,8 +134,8 @@ func stay(next *http.Request, via []*http.Request) error {
 // checkpoint, and marks are older than formats.
 const usual = "json layout=keyed"
 
-// Describe names the server; a short hash stands for the rest of the URL, which may hold a token. The format is named where
-// it is not the usual one.
+// Describe names the server; a short hash stands for the rest of the URL, which may hold a token. The format is named
+// where it is not the usual one.
 func (p *Poster) Describe() string {
 	host := ""
 	if u, err := url.Parse(p.c.URL); err == nil {
@@ -189,8 +190,8 @@ func (p *Poster) Resume(_ context.Context, r tidemill.Resumption) error {
 	return nil
 }
 
-// Write posts the outputs, in order, and returns when all are acknowledged, or one is not. Called again after an error it
-// goes on with the first that is not: the engine does so after a while.
+// Write posts the outputs, in order, and returns when all are acknowledged, or one is not. Called again after an error
+// it goes on with the first that is not: the engine does so after a while.
 func (p *Poster) Write(ctx context.Context, out []tidemill.Output) error {
 	if p.term == 0 {
 		return tidemill.Fatalf("webhook: Write before Resume")
@@ -237,8 +238,8 @@ func (p *Poster) deliver(ctx context.Context, batch []*tidemill.Output) error {
 	return nil
 }
 
-// try posts one request. Where another try may mend it, the error says how long the server wants us to wait, and whether it
-// is time to tell anybody.
+// try posts one request. Where another try may mend it, the error says how long the server wants us to wait, and
+// whether it is time to tell anybody.
 func (p *Poster) try(ctx context.Context, q *request, outputs int) error {
 	asked, err := p.post(ctx, q)
 	if r := (refusal{}); errors.As(err, &r) {
@@ -247,8 +248,8 @@ func (p *Poster) try(ctx context.Context, q *request, outputs int) error {
 			p.refused.Add(uint64(outputs))
 			return nil
 		}
-		return tidemill.Fatalf("webhook: %s refused output %s: %w; mend the receiver, or drop what it refuses with refused: skip",
-			p.url.Host, q.key, err)
+		return tidemill.Fatalf("webhook: %s refused output %s: %w; mend the receiver, or drop what it refuses with "+
+			"refused: skip", p.url.Host, q.key, err)
 	}
 	if err == nil {
 		p.failed = 0
@@ -258,8 +259,8 @@ func (p *Poster) try(ctx context.Context, q *request, outputs int) error {
 		return ctx.Err()
 	}
 	p.failed++
-	return &tidemill.RetryError{Err: fmt.Errorf("webhook: %s, output %s, after %d tries: %w", p.url.Host, q.key, p.failed, err),
-		After: asked, Progress: p.failed == 1, Quiet: p.failed < p.c.Tries}
+	err = fmt.Errorf("webhook: %s, output %s, after %d tries: %w", p.url.Host, q.key, p.failed, err)
+	return &tidemill.RetryError{Err: err, After: asked, Progress: p.failed == 1, Quiet: p.failed < p.c.Tries}
 }
 
 // refusal is an answer that trying again cannot change.
@@ -302,8 +303,9 @@ func (p *Poster) post(ctx context.Context, q *request) (asked time.Duration, err
 		return 0, nil
 	}
 	said := answer.Status
-	if t := strings.ToValidUTF8(strings.Join(strings.Fields(string(text[:min(len(text), 200)])), " "), "\ufffd"); t != "" {
-		said += ": " + t
+	words := strings.Join(strings.Fields(string(text[:min(len(text), 200)])), " ")
+	if words = strings.ToValidUTF8(words, "\ufffd"); words != "" {
+		said += ": " + words
 	}
 	switch c := answer.StatusCode; {
 	case c >= 300 && c < 400:

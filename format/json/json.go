@@ -2,8 +2,8 @@
 //
 // # Plain
 //
-// What a line of the file sink is. The fields that a kind of output has are always there, in this order; a time that is not
-// known is null, and so is a number that JSON does not have:
+// What a line of the file sink is. The fields that a kind of output has are always there, in this order; a time that
+// is not known is null, and so is a number that JSON does not have:
 //
 //	{"kind":"prediction","task":…,"id":…,"prediction":…,"score":…,"probabilities":{…},"model_version":…,
 //	 "asked_at":…,"position":…}
@@ -13,15 +13,15 @@
 //	{"kind":"reject","task":…,"id":…,"table":…,"position":…,"reason":…,"row":{…}}
 //	{"kind":"event","task":…,"position":…,"reason":…}
 //
-// A prediction whose row brought the truth ends with "truth" and "answered_at". Instead of probabilities a cluster model has
-// "values", its distances. A row names its columns; bytes are base64, decimals and times texts, and what the source did not
-// send is left out.
+// A prediction whose row brought the truth ends with "truth" and "answered_at". Instead of probabilities a cluster
+// model has "values", its distances. A row names its columns; bytes are base64, decimals and times texts, and what the
+// source did not send is left out.
 //
 // # Keyed
 //
-// What the webhook posts: the same fields with "key" behind "kind", which is task, id, position and kind, the same on every
-// replay. What is not known is left out, a truth stands before the position, numbers have no exponent from 1e-6 up to 1e21,
-// and U+2028 and U+2029 are escaped, so that a script may take it as it is.
+// What the webhook posts: the same fields with "key" behind "kind", which is task, id, position and kind, the same on
+// every replay. What is not known is left out, a truth stands before the position, numbers have no exponent from 1e-6
+// up to 1e21, and U+2028 and U+2029 are escaped, so that a script may take it as it is.
 package json
 
 import (
