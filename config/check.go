@@ -416,7 +416,7 @@ func (b *builder) bindOn(t *builtTask, path, word, at, unix string, exprs map[st
 	}
 	table := tables[i]
 	if at != "" && table.Col(at) < 0 {
-		x, err := expr.Parse(`"` + strings.ReplaceAll(at, `"`, `""`) + `"`)
+		x, err := expr.Parse(expr.QuoteName(at))
 		if err == nil {
 			_, err = x.Bind(table)
 		}

@@ -64,6 +64,9 @@ func (c *sinkConfig) Build(string) (tidemill.Sink, error) { return &sink{"db/" +
 
 type sink struct{ name string }
 
+func (*sink) Mark(context.Context, string) (tidemill.Mark, error) {
+	return tidemill.Mark{}, errors.ErrUnsupported
+}
 func (*sink) Resume(context.Context, tidemill.Resumption) error  { return nil }
 func (*sink) Write(context.Context, []tidemill.Output) error     { return nil }
 func (*sink) Flush(context.Context) (m tidemill.Mark, err error) { return m, nil }

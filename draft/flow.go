@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/expr"
 	"github.com/tidemill/tidemill/terminal"
 )
 
@@ -60,7 +61,7 @@ func beside(note string) string {
 func (s *survey) task(w *writer, table string) error {
 	id := ""
 	if s.id != nil {
-		id = ", id: " + yamlText(quoteExpr(s.id.name))
+		id = ", id: " + yamlText(expr.QuoteName(s.id.name))
 	}
 	w.line("tasks:")
 	label, model, why := s.answer()
@@ -121,7 +122,7 @@ func (s *survey) answer() (label, model, why string) {
 	if c == nil {
 		return "", "{kmeans: {k: 3}}", ""
 	}
-	label = quoteExpr(c.name)
+	label = expr.QuoteName(c.name)
 	switch {
 	case c.Kind == tidemill.KindBool || strings.HasPrefix(strings.ToLower(c.native), "bool"):
 		return label, "logistic", "true or false"

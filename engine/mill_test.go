@@ -96,6 +96,9 @@ type tableSink struct {
 }
 
 func (s *tableSink) Describe() string { return "table" }
+func (s *tableSink) Mark(context.Context, string) (tidemill.Mark, error) {
+	return tidemill.Mark{}, errors.ErrUnsupported
+}
 func (s *tableSink) Resume(_ context.Context, r tidemill.Resumption) error {
 	if s.term > r.Term {
 		return tidemill.ErrFenced

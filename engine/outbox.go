@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -30,12 +31,12 @@ type outbox struct {
 	stopped bool
 }
 
-// outItem is outputs, a barrier that asks for the mark of everything before it, or the wish that the sink begins again.
+// outItem is outputs, a barrier that asks for the mark of everything before it, or the wish that the sink resumes anew.
 type outItem struct {
-	outs  []tidemill.Output
-	upto  uint64
-	mark  chan markResult
-	again *tidemill.Resumption
+	outs   []tidemill.Output
+	upto   uint64
+	mark   chan markResult
+	resume *tidemill.Resumption
 }
 
 type markResult struct {
@@ -68,21 +69,23 @@ func (b *outbox) run() {
 	var pending []tidemill.Output
 	for item := range b.in {
 		pending = b.take(pending[:0], item.outs)
-		upto, mark, again, n := item.upto, item.mark, item.again, len(item.outs)
+		upto, mark, resume, n := item.upto, item.mark, item.resume, len(item.outs)
 	gather:
-		for mark == nil && again == nil && n < writeMax {
+		for mark == nil && resume == nil && n < writeMax {
 			next, ok := b.more()
 			if !ok {
 				break gather
 			}
 			pending = b.take(pending, next.outs)
-			upto, mark, again, n = max(upto, next.upto), next.mark, next.again, n+len(next.outs)
+			upto, mark, resume, n = max(upto, next.upto), next.mark, next.resume, n+len(next.outs)
 		}
 		var err error
 		switch {
-		case again != nil: // what waits is of a history that is given up
-			upto = again.After.Seq
-			err = b.retry("begin again with", func() error { return b.sink.Resume(b.ctx, *again) })
+		case resume != nil: // what waits is of a history that is given up
+			upto = resume.After.Seq
+			if err = b.retry("resume", func() error { return ResumeSink(b.ctx, b.sink, *resume) }); err != nil {
+				err = fmt.Errorf("sink %s: %w", b.name, err)
+			}
 		case len(pending) > 0:
 			if b.flood > 0 && len(pending) >= b.flood {
 				b.next = time.Now().Add(b.linger)

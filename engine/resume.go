@@ -53,7 +53,7 @@ func (m *Mill) open(ctx context.Context) error {
 		m.boxes = append(m.boxes, newOutbox(m, m.flow.Rejects, true))
 	}
 	marks := make([]tidemill.Mark, len(m.boxes))
-	again := false
+	replay := false
 	if c != nil {
 		if c.Flow != m.flow.Name {
 			return tidemill.Fatalf("the state belongs to the flow %q, this one is %q: give each flow its own state folder: %w", c.Flow, m.flow.Name, tidemill.ErrChanged)
@@ -64,7 +64,7 @@ func (m *Mill) open(ctx context.Context) error {
 		}
 		m.stats.checkpoint = m.statusOf(ctx, c)
 		said := c.Section("outputs")
-		again = m.live && said != nil && said.Fingerprint == m.decides()
+		replay = m.live && said != nil && said.Fingerprint == m.decides()
 	}
 	if m.flow.Reset && m.live {
 		return tidemill.Fatalf("there is a checkpoint: --reset would remove rows that the flow does not write again; start anew with run --fresh --reset, or keep them with --adopt")
@@ -72,8 +72,8 @@ func (m *Mill) open(ctx context.Context) error {
 	for i, b := range m.boxes {
 		r := tidemill.Resumption{Flow: m.flow.Name, Term: m.term, After: marks[i], Adopt: m.flow.Adopt || m.flow.Fresh || m.flow.Reset, Reset: m.flow.Reset,
 			Tasks: m.taskNames()}
-		r.Again = again && !r.Adopt
-		if err := b.sink.Resume(ctx, r); err != nil {
+		r.Replay = replay && !r.Adopt
+		if err := ResumeSink(ctx, b.sink, r); err != nil {
 			return fmt.Errorf("sink %s: %w", b.name, err)
 		}
 		b.written.Store(m.seq)

@@ -186,7 +186,7 @@ func (m *Mill) startOver(ctx context.Context) error {
 	for _, b := range m.boxes {
 		begun := tidemill.Mark{Term: m.term}
 		select {
-		case b.in <- outItem{again: &tidemill.Resumption{Flow: m.flow.Name, Term: m.term, After: begun, Tasks: m.taskNames()}}:
+		case b.in <- outItem{resume: &tidemill.Resumption{Flow: m.flow.Name, Term: m.term, After: begun, Tasks: m.taskNames()}}:
 		case err := <-m.failed:
 			return err
 		case <-ctx.Done(): // the next cycle ends the flow

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -446,6 +447,9 @@ func evaluationText(r *evaluation, src *rerun, s *engine.Status) string {
 // drop is a sink that keeps nothing.
 type drop struct{ mark tidemill.Mark }
 
+func (d *drop) Mark(context.Context, string) (tidemill.Mark, error) {
+	return tidemill.Mark{}, errors.ErrUnsupported
+}
 func (d *drop) Resume(_ context.Context, r tidemill.Resumption) error {
 	d.mark.Term = r.Term
 	return nil

@@ -129,7 +129,7 @@ func (p *site) Setup(t *tidemill.Table, id string) tidemill.Setup {
 		s.KeyNotes = []string{
 			"The table has no primary key: rows are told apart by " + id +
 				", which has no value twice. Its updates are in the log with",
-			alter + " ADD PRIMARY KEY (" + ident(id) + ");",
+			alter + " ADD PRIMARY KEY (" + quoting.Name(id) + ");",
 		}
 	}
 	return s

@@ -75,7 +75,7 @@ func (p *site) Setup(t *tidemill.Table, _ string) tidemill.Setup {
 
 // Sample has SQLite count.
 func (p *site) Sample(ctx context.Context, t *tidemill.Table, rows int) (*tidemill.Sample, error) {
-	s := sqltable.NewSampler(p.db, t, quote(t.Name), rows)
+	s := sqltable.NewSampler(p.db, t, quoting.Name(t.Name), rows)
 	s.Loose = true
 	for i := range t.Columns {
 		native := strings.ToLower(t.Columns[i].Native)

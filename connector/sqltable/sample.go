@@ -1,4 +1,3 @@
-// Package sqltable is what SQL systems share.
 package sqltable
 
 import (
@@ -40,9 +39,7 @@ func NewSampler(db *sql.DB, t *tidemill.Table, from string, limit int) *Sampler 
 }
 
 // Name is a column in SQL.
-func (s *Sampler) Name(i int) string { return quoted(s.Table.Columns[i].Name) }
-
-func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+func (s *Sampler) Name(i int) string { return Standard.Name(s.Table.Columns[i].Name) }
 
 func (s *Sampler) native(i int) string { return strings.ToLower(s.Table.Columns[i].Native) }
 
