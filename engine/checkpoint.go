@@ -86,24 +86,24 @@ func (m *Mill) saved(r saved) error {
 	m.inSave = false
 	if r.err != nil {
 		m.dirty = true
-		m.sm.Lock()
-		m.stats.checkpoint.Failures++
-		m.sm.Unlock()
-		m.trouble(fmt.Errorf("checkpoint: %w", r.err))
-		m.alarm("checkpoint", "a checkpoint failed, nothing is acknowledged to the source until one works: "+r.err.Error())
+		m.figures.mu.Lock()
+		m.figures.checkpoint.Failures++
+		m.figures.mu.Unlock()
+		m.figures.trouble(fmt.Errorf("checkpoint: %w", r.err))
+		m.figures.alarm("checkpoint", "a checkpoint failed, nothing is acknowledged to the source until one works: "+r.err.Error())
 		if tidemill.IsFatal(r.err) {
 			return r.err
 		}
 		return nil
 	}
-	m.sm.Lock()
-	s := &m.stats.checkpoint
+	m.figures.mu.Lock()
+	s := &m.figures.checkpoint
 	s.ID, s.At, s.Position, s.Bytes, s.Pause, s.Took, s.Loaded = r.c.ID, time.Now(), r.c.Position, r.bytes, r.pause, r.took, false
 	s.Recent = append(s.Recent, s.At)
 	if len(s.Recent) > 60 {
 		s.Recent = s.Recent[1:]
 	}
-	m.sm.Unlock()
+	m.figures.mu.Unlock()
 	m.kept = append(m.kept, r.c.Position)
 	if len(m.kept) > 2 {
 		m.kept = m.kept[len(m.kept)-2:]
@@ -131,7 +131,7 @@ func (m *Mill) finish(cause error) error {
 		return cause
 	}
 	m.watchModels() // a run that was short has not looked yet
-	m.setState("stopping")
+	m.figures.setState("stopping")
 	ctx, cancel := context.WithTimeout(context.Background(), m.flow.Patience)
 	defer cancel()
 	if err := m.send(ctx); err != nil {
@@ -258,12 +258,12 @@ func (m *Mill) appendFlow(b []byte) []byte {
 	for _, x := range m.boxes {
 		b = putString(b, x.name)
 	}
-	m.sm.Lock()
-	b = putUvarint(b, m.stats.rejected)
-	b = putUvarint(b, m.stats.snapshot.Rows)
-	b = putF64(b, m.stats.snapshot.Seconds)
-	b = putUvarint(b, m.stats.stream.Rows)
-	m.sm.Unlock()
+	m.figures.mu.Lock()
+	b = putUvarint(b, m.figures.rejected)
+	b = putUvarint(b, m.figures.snapshot.Rows)
+	b = putF64(b, m.figures.snapshot.Seconds)
+	b = putUvarint(b, m.figures.stream.Rows)
+	m.figures.mu.Unlock()
 	b = putBool(b, m.begun)
 	return b
 }

@@ -58,42 +58,10 @@ type Mill struct {
 	fed     bool       // the source has yielded something in this run
 	failed  chan error // a sink's fatal error
 
-	sm     sync.Mutex // guards the figures below
-	stats  stats
-	cancel context.CancelFunc
-	done   chan struct{}
-	err    error
-}
-
-// stats are the figures that Status shows and that are not part of the state.
-type stats struct {
-	state      string
-	err        string
-	errAt      time.Time
-	changes    map[string]uint64
-	position   atomic.Pointer[tidemill.Position] // read without sm: whoever answers waits for nobody
-	lastEvent  time.Time
-	connected  bool
-	caughtUp   bool      // the source has reached what there was when it was last asked for its changes
-	given      int       // batches that the source has yielded and that are not applied
-	appliedAt  time.Time // when the last of them was, or the first came; no meaning while given is 0
-	lag        float64
-	retained   *uint64
-	snapshot   PhaseStatus
-	stream     PhaseStatus
-	streamAt   time.Time
-	rejected   uint64
-	rejects    []RejectStatus
-	checkpoint CheckpointStatus
-	events     []EventStatus
-}
-
-// through is the position up to which everything is applied.
-func (s *stats) through() tidemill.Position {
-	if p := s.position.Load(); p != nil {
-		return *p
-	}
-	return ""
+	figures *figures
+	cancel  context.CancelFunc
+	done    chan struct{}
+	err     error
 }
 
 // Start checks the flow, takes the lock, resumes from the newest whole checkpoint (or begins a snapshot), and returns
@@ -111,15 +79,15 @@ func Start(ctx context.Context, f tidemill.Flow) (*Mill, error) {
 	go func() {
 		err := m.run(ctx)
 		m.close()
-		m.sm.Lock()
+		m.figures.mu.Lock()
 		m.err = err
 		if err != nil {
-			m.stats.state, m.stats.err, m.stats.errAt = "failed", err.Error(), time.Now()
+			m.figures.state, m.figures.err, m.figures.errAt = "failed", err.Error(), time.Now()
 		} else {
-			m.stats.state = "stopped"
+			m.figures.state = "stopped"
 		}
-		m.stats.connected = false
-		m.sm.Unlock()
+		m.figures.connected = false
+		m.figures.mu.Unlock()
 		m.cancel()
 		close(m.done)
 	}()
@@ -129,8 +97,8 @@ func Start(ctx context.Context, f tidemill.Flow) (*Mill, error) {
 // Wait returns when the flow has ended: nil once it was cancelled (or, with Once, caught up) and its checkpoint is saved.
 func (m *Mill) Wait() error {
 	<-m.done
-	m.sm.Lock()
-	defer m.sm.Unlock()
+	m.figures.mu.Lock()
+	defer m.figures.mu.Unlock()
 	return m.err
 }
 
@@ -165,7 +133,7 @@ func newMill(f tidemill.Flow) (*Mill, error) {
 	}
 	m := &Mill{flow: f, log: log, start: time.Now(), slice: 64, done: make(chan struct{}), failed: make(chan error, 1),
 		saving: make(chan saved, 1), starts: 1, pool: newPool(), work: idleWork}
-	m.stats = stats{state: "starting", changes: map[string]uint64{}}
+	m.figures = &figures{log: log, state: "starting", changes: map[string]uint64{}}
 	if err := m.checkCapture(); err != nil {
 		return nil, err
 	}
@@ -275,32 +243,4 @@ func (m *Mill) close() {
 		}
 		m.unlock = nil
 	}
-}
-
-// event notes something that happened to the flow, for people.
-func (m *Mill) event(kind, text string) { m.note(slog.LevelInfo, kind, text) }
-
-// alarm notes something that went wrong.
-func (m *Mill) alarm(kind, text string) { m.note(slog.LevelError, kind, text) }
-
-func (m *Mill) note(level slog.Level, kind, text string) {
-	m.log.Log(context.Background(), level, text, "event", kind)
-	m.sm.Lock()
-	m.stats.events = append([]EventStatus{{time.Now(), kind, text}}, m.stats.events...)
-	if len(m.stats.events) > 50 {
-		m.stats.events = m.stats.events[:50]
-	}
-	m.sm.Unlock()
-}
-
-func (m *Mill) setState(s string) {
-	m.sm.Lock()
-	m.stats.state = s
-	m.sm.Unlock()
-}
-
-func (m *Mill) trouble(err error) {
-	m.sm.Lock()
-	m.stats.err, m.stats.errAt = err.Error(), time.Now()
-	m.sm.Unlock()
 }

@@ -178,7 +178,7 @@ func (b *outbox) retry(what string, f func() error) error {
 		err := f()
 		if err == nil {
 			if n > 0 {
-				b.mill.event("sink", "sink "+b.name+" is back")
+				b.mill.figures.event("sink", "sink "+b.name+" is back")
 			}
 			return nil
 		}
@@ -186,9 +186,9 @@ func (b *outbox) retry(what string, f func() error) error {
 			return err
 		}
 		if n == 0 {
-			b.mill.alarm("sink", what+" sink "+b.name+" failed, trying again: "+err.Error())
+			b.mill.figures.alarm("sink", what+" sink "+b.name+" failed, trying again: "+err.Error())
 		}
-		b.mill.trouble(err)
+		b.mill.figures.trouble(err)
 		select {
 		case <-time.After(wait):
 		case <-b.ctx.Done():

@@ -25,20 +25,20 @@ func (m *Mill) runPasses(ctx context.Context) error {
 		m.free()
 	}
 	if m.passNo < len(m.passes) {
-		m.setState("snapshot")
+		m.figures.setState("snapshot")
 	}
 	for ; m.passNo < len(m.passes); m.passNo++ {
 		p := m.passes[m.passNo]
 		t := m.tasks[p.task]
-		m.sm.Lock()
-		s := &m.stats.snapshot
+		m.figures.mu.Lock()
+		s := &m.figures.snapshot
 		s.Epochs, s.Epoch = max(t.spec.Epochs, 1), max(p.epoch, 1)
 		if p.kind == closePass {
 			s.Epoch = s.Epochs
 		} else {
 			s.Pass, s.PassTotal = 0, 0
 		}
-		m.sm.Unlock()
+		m.figures.mu.Unlock()
 		var err error
 		switch p.kind {
 		case epochPass:
@@ -60,22 +60,24 @@ func (m *Mill) runPasses(ctx context.Context) error {
 			m.free()
 		}
 	}
-	m.sm.Lock()
-	if !m.stats.snapshot.Done {
-		m.stats.snapshot.Done = true
-		m.stats.snapshot.Pass, m.stats.snapshot.PassTotal = 0, 0
-		m.stats.snapshot.Seconds += time.Since(began).Seconds()
-		m.stats.streamAt = time.Now()
+	m.figures.mu.Lock()
+	if !m.figures.snapshot.Done {
+		m.figures.snapshot.Done = true
+		m.figures.snapshot.Pass, m.figures.snapshot.PassTotal = 0, 0
+		m.figures.snapshot.Seconds += time.Since(began).Seconds()
+		m.figures.streamAt = time.Now()
 	}
-	m.sm.Unlock()
-	m.setState("streaming")
+	m.figures.mu.Unlock()
+	m.figures.setState("streaming")
 	return nil
 }
 
 // pause is what a pass does between slices: checkpoints, and the wish to stop.
 func (m *Mill) pause(ctx context.Context) error {
 	m.dirty = true
-	m.tellPass()
+	if m.passNo < len(m.passes) && m.passes[m.passNo].kind != closePass { // a short look at what is left is no epoch
+		m.figures.tellPass(m.passAt)
+	}
 	m.show()
 	m.gather()
 	if err := m.send(ctx); err != nil {
@@ -115,7 +117,7 @@ func (m *Mill) epoch(ctx context.Context, t *taskState, epoch int) error {
 	if err != nil {
 		return err
 	}
-	m.beginPass(len(rows))
+	m.figures.beginPass(m.passAt, len(rows))
 	r := rand.New(rand.NewPCG(m.flow.Seed, tidemill.Hash(t.spec.Name)^uint64(epoch)))
 	r.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
 	tx := m.journal.tx()

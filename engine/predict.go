@@ -70,7 +70,7 @@ func (m *Mill) predictTurn(t *taskState, out []Prediction, rows []tidemill.Row, 
 		m.mu.RLock()
 	}
 	defer m.mu.RUnlock()
-	return t.predictRows(out, rows, s, m.stats.through())
+	return t.predictRows(out, rows, s, m.figures.through())
 }
 
 func (t *taskState) predictRows(out []Prediction, rows []tidemill.Row, s *scratch, through tidemill.Position) (int, error) {

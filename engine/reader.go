@@ -34,10 +34,10 @@ func Open(ctx context.Context, f tidemill.Flow) (*Reader, error) {
 	}
 	m.term = c.ID.Term
 	for _, w := range warnings {
-		m.event("checkpoint", "a checkpoint cannot be used: "+w.Error())
+		m.figures.event("checkpoint", "a checkpoint cannot be used: "+w.Error())
 	}
-	m.setState("stopped")
-	m.stats.checkpoint = m.statusOf(ctx, c)
+	m.figures.setState("stopped")
+	m.figures.checkpoint = m.statusOf(ctx, c)
 	close(m.done)
 	return &Reader{m}, nil
 }

@@ -53,7 +53,7 @@ func (m *Mill) replay(ctx context.Context, t *taskState) error {
 	}
 	moments := plan.moments
 	tx := m.journal.tx()
-	m.beginPass(len(moments))
+	m.figures.beginPass(m.passAt, len(moments))
 	for m.passAt < len(moments) {
 		n := min(runMax, len(moments)-m.passAt)
 		rows := make([]tidemill.Change, n)

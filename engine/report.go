@@ -16,8 +16,8 @@ func (m *Mill) Status() *Status {
 	for _, k := range m.flow.Sinks {
 		s.Sinks = append(s.Sinks, describe(k))
 	}
-	m.sm.Lock()
-	st := &m.stats
+	m.figures.mu.Lock()
+	st := m.figures
 	s.State, s.Error, s.ErrorAt = st.state, st.err, st.errAt
 	if s.State == "streaming" && !st.connected && st.err != "" {
 		s.State = "reconnecting"
@@ -42,7 +42,7 @@ func (m *Mill) Status() *Status {
 	s.Checkpoint = st.checkpoint
 	s.Checkpoint.Recent = slices.Clone(st.checkpoint.Recent)
 	s.Events = slices.Clone(st.events)
-	m.sm.Unlock()
+	m.figures.mu.Unlock()
 	clock := int64(math.MinInt64)
 	for _, t := range m.tasks {
 		m.mu.RLock() // a task at a time: the flow must not wait for all of them

@@ -38,7 +38,7 @@ func (m *Mill) open(ctx context.Context) error {
 				return fmt.Errorf("set the old state aside: %w", err)
 			}
 			if where != "" {
-				m.event("fresh", "the old state is kept in "+where)
+				m.figures.event("fresh", "the old state is kept in "+where)
 			}
 			c = nil
 		}
@@ -61,7 +61,7 @@ func (m *Mill) open(ctx context.Context) error {
 		if marks, err = m.restore(c); err != nil {
 			return err
 		}
-		m.stats.checkpoint = m.statusOf(ctx, c)
+		m.figures.checkpoint = m.statusOf(ctx, c)
 		said := c.Section("outputs")
 		again = m.live && said != nil && said.Fingerprint == m.decides()
 	}
@@ -178,7 +178,7 @@ func (m *Mill) refused() {
 func (m *Mill) newest(ctx context.Context) (*tidemill.Checkpoint, error) {
 	c, warnings, err := loadNewest(ctx, m.flow.Store)
 	for _, w := range warnings {
-		m.alarm("checkpoint", "a checkpoint cannot be used: "+w.Error())
+		m.figures.alarm("checkpoint", "a checkpoint cannot be used: "+w.Error())
 	}
 	if m.flow.Fresh && err != nil && !errors.Is(err, tidemill.ErrNewer) {
 		return nil, nil
@@ -246,16 +246,16 @@ func (m *Mill) restore(c *tidemill.Checkpoint) ([]tidemill.Mark, error) {
 	for i := range names {
 		names[i] = d.string()
 	}
-	m.stats.rejected = d.uvarint()
-	m.stats.snapshot.Rows, m.stats.snapshot.Seconds = d.uvarint(), d.f64()
-	m.stats.stream.Rows = d.uvarint()
+	m.figures.rejected = d.uvarint()
+	m.figures.snapshot.Rows, m.figures.snapshot.Seconds = d.uvarint(), d.f64()
+	m.figures.stream.Rows = d.uvarint()
 	m.begun = d.bool()
 	if err := d.done(); err != nil {
 		return nil, tidemill.Fatalf("checkpoint %v, flow: %w", c.ID, err)
 	}
 	m.upto, m.clean = c.Position, true
 	position := c.Position
-	m.stats.position.Store(&position)
+	m.figures.position.Store(&position)
 	m.made.Store(m.seq)
 	m.kept = []tidemill.Position{c.Position}
 	if j := c.Section("journal"); j != nil {
@@ -271,9 +271,9 @@ func (m *Mill) restore(c *tidemill.Checkpoint) ([]tidemill.Mark, error) {
 			return nil, err
 		}
 		m.passes = m.plan()
-		m.stats.snapshot.Done = m.passNo >= len(m.passes)
+		m.figures.snapshot.Done = m.passNo >= len(m.passes)
 		for _, t := range m.tasks {
-			if m.stats.snapshot.Done {
+			if m.figures.snapshot.Done {
 				t.phase = tidemill.Stream
 			}
 		}
@@ -290,7 +290,7 @@ func (m *Mill) restore(c *tidemill.Checkpoint) ([]tidemill.Mark, error) {
 			}
 		}
 	}
-	m.event("resume", fmt.Sprintf("resumed from checkpoint %d.%d at %s", c.ID.Term, c.ID.Seq, cmp.Or(string(c.Position), "the beginning")))
+	m.figures.event("resume", fmt.Sprintf("resumed from checkpoint %d.%d at %s", c.ID.Term, c.ID.Seq, cmp.Or(string(c.Position), "the beginning")))
 	return marks, nil
 }
 

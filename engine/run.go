@@ -52,7 +52,7 @@ func (m *Mill) read(ctx context.Context, after tidemill.Position, live bool, out
 				last = identityOf(&b.Changes[n-1])
 			}
 			wait = 100 * time.Millisecond
-			m.alive(b.CaughtUp)
+			m.figures.alive(b.CaughtUp)
 			if !tell(reading{batch: b}) {
 				return
 			}
@@ -72,11 +72,11 @@ func (m *Mill) read(ctx context.Context, after tidemill.Position, live bool, out
 			tell(reading{err: failure})
 			return
 		}
-		m.sm.Lock()
-		m.stats.connected, m.stats.caughtUp = false, false
-		m.sm.Unlock()
-		m.trouble(failure)
-		m.alarm("source", "the source failed, connecting again in "+wait.String()+": "+failure.Error())
+		m.figures.mu.Lock()
+		m.figures.connected, m.figures.caughtUp = false, false
+		m.figures.mu.Unlock()
+		m.figures.trouble(failure)
+		m.figures.alarm("source", "the source failed, connecting again in "+wait.String()+": "+failure.Error())
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
@@ -137,7 +137,7 @@ func (m *Mill) run(ctx context.Context) error {
 		if !errors.Is(err, errSnapshotBroken) {
 			return err
 		}
-		m.event("snapshot", "the snapshot starts over")
+		m.figures.event("snapshot", "the snapshot starts over")
 		if err := m.startOver(ctx); err != nil {
 			return err
 		}
@@ -149,35 +149,35 @@ func (m *Mill) cycle(ctx context.Context) error {
 	rctx, stop := context.WithCancel(ctx)
 	defer stop()
 	in := make(chan reading, 1)
-	m.sm.Lock()
-	m.stats.given = 0 // what a former reader gave and nobody took is given again
-	m.sm.Unlock()
+	m.figures.mu.Lock()
+	m.figures.given = 0 // what a former reader gave and nobody took is given again
+	m.figures.mu.Unlock()
 	after := m.from()
 	live := m.live
 	if m.live {
-		m.setState("streaming")
+		m.figures.setState("streaming")
 		if err := m.runPasses(ctx); err != nil {
 			return m.finish(err)
 		}
 	} else {
-		m.setState("snapshot")
-		m.sm.Lock()
+		m.figures.setState("snapshot")
+		m.figures.mu.Lock()
 		for _, t := range m.tasks {
-			if t.spec.Epochs > max(m.stats.snapshot.Epochs, 1) {
-				m.stats.snapshot.Epoch, m.stats.snapshot.Epochs = 1, t.spec.Epochs
+			if t.spec.Epochs > max(m.figures.snapshot.Epochs, 1) {
+				m.figures.snapshot.Epoch, m.figures.snapshot.Epochs = 1, t.spec.Epochs
 			}
 		}
-		m.sm.Unlock()
+		m.figures.mu.Unlock()
 	}
 	go m.read(rctx, after, m.live, in)
 	counted := make(chan struct{})
 	go func() {
 		defer close(counted)
 		if c, ok := m.flow.Source.(tidemill.Counter); ok && !live {
-			m.expect(rctx, c)
+			m.figures.expect(rctx, c)
 		}
 		if r, ok := m.flow.Source.(tidemill.Retainer); ok && !m.flow.Once {
-			m.watchRetained(rctx, r)
+			m.figures.watchRetained(rctx, r)
 		}
 	}()
 	defer func() {
@@ -218,7 +218,7 @@ func (m *Mill) cycle(ctx context.Context) error {
 				}
 				return m.finish(err)
 			}
-			m.applied()
+			m.figures.applied()
 			if n := len(r.batch.Changes); n > 0 {
 				m.work, m.busyAt = min(m.work+n, idleWork), time.Now()
 			}
@@ -252,7 +252,7 @@ func (m *Mill) batch(ctx context.Context, b *tidemill.Batch) error {
 	}
 	if len(b.Changes) > 0 {
 		m.clean, m.dirty = false, true
-		m.count(b.Changes, now)
+		m.figures.count(b.Changes, m.live, now)
 	}
 	if !m.live {
 		n := 0
@@ -282,38 +282,9 @@ func (m *Mill) batch(ctx context.Context, b *tidemill.Batch) error {
 	if b.Upto != "" {
 		m.upto, m.clean = b.Upto, true
 		upto := b.Upto
-		m.stats.position.Store(&upto)
+		m.figures.position.Store(&upto)
 	}
 	return nil
-}
-
-func (m *Mill) count(cs []tidemill.Change, now time.Time) {
-	m.sm.Lock()
-	defer m.sm.Unlock()
-	run, op := 0, cs[0].Op
-	for i := range cs {
-		if cs[i].Op != op {
-			m.stats.changes[op.String()] += uint64(run)
-			run, op = 0, cs[i].Op
-		}
-		run++
-	}
-	m.stats.changes[op.String()] += uint64(run)
-	m.stats.lastEvent = now
-	if c := &cs[len(cs)-1]; m.live && c.Op != tidemill.Read && c.Tx != nil {
-		from := c.Tx.Commit
-		if from.IsZero() {
-			from = c.Tx.Read
-		}
-		if !from.IsZero() {
-			m.stats.lag = max(now.Sub(from).Seconds(), 0)
-		}
-	}
-	if m.live {
-		m.stats.stream.Rows += uint64(len(cs))
-	} else {
-		m.stats.snapshot.Rows += uint64(len(cs))
-	}
 }
 
 func (m *Mill) transform(cs []tidemill.Change) ([]tidemill.Change, error) {
@@ -429,7 +400,7 @@ func (m *Mill) gather() {
 		m.seq++
 		m.held[i].Seq = m.seq
 		if m.held[i].Kind == tidemill.RowRejected {
-			m.noteReject(&m.held[i])
+			m.figures.noteReject(&m.held[i])
 		}
 	}
 }
@@ -456,30 +427,6 @@ func (m *Mill) merge(n int) {
 }
 
 func byChange(a, b taskOutput) int { return a.at - b.at }
-
-func (m *Mill) noteReject(o *tidemill.Output) {
-	r := RejectStatus{At: time.Now(), Task: o.Task, Position: o.Position, ID: o.ID, Reason: o.Reason}
-	if c := o.Change; c != nil && c.Table != nil {
-		r.Table = c.Table.String()
-		r.Row = map[string]string{}
-		for i, v := range c.Row() {
-			if v.Kind() == tidemill.KindBytes {
-				r.Row[c.Table.Columns[i].Name] = "(bytes)"
-			} else if s := v.String(); len(s) <= 200 {
-				r.Row[c.Table.Columns[i].Name] = s
-			} else {
-				r.Row[c.Table.Columns[i].Name] = s[:200] + "…"
-			}
-		}
-	}
-	m.sm.Lock()
-	m.stats.rejected++
-	m.stats.rejects = append([]RejectStatus{r}, m.stats.rejects...)
-	if len(m.stats.rejects) > 20 {
-		m.stats.rejects = m.stats.rejects[:20]
-	}
-	m.sm.Unlock()
-}
 
 // pass hands changes on as they are: a flow without tasks is a capture server.
 func (m *Mill) pass(cs []tidemill.Change) {

@@ -197,9 +197,9 @@ func (m *Mill) endSnapshot(ctx context.Context) error {
 		}
 	}
 	m.free()
-	m.sm.Lock()
-	m.stats.snapshot.Seconds = time.Since(m.start).Seconds()
-	m.sm.Unlock()
+	m.figures.mu.Lock()
+	m.figures.snapshot.Seconds = time.Since(m.start).Seconds()
+	m.figures.mu.Unlock()
 	if len(m.tasks) > 0 && m.clean {
 		m.nextAt = time.Now() // what was read is kept at once: nothing is read twice
 		if err := m.maybeCheckpoint(ctx); err != nil {
@@ -394,9 +394,9 @@ func (m *Mill) startOver(ctx context.Context) error {
 		}
 	}
 	m.upto, m.clean, m.live, m.seq = "", false, false, 0
-	m.sm.Lock()
-	m.stats.snapshot = PhaseStatus{}
-	m.sm.Unlock()
+	m.figures.mu.Lock()
+	m.figures.snapshot = PhaseStatus{}
+	m.figures.mu.Unlock()
 	return nil
 }
 
