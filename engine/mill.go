@@ -14,54 +14,43 @@ import (
 
 // Mill is a flow at work. Its methods may be called from any goroutine.
 type Mill struct {
-	flow  tidemill.Flow
-	log   *slog.Logger
-	start time.Time
-	term  uint64
+	flow    tidemill.Flow
+	log     *slog.Logger
+	start   time.Time
+	term    uint64
+	figures *figures
+	out     *outputs
 
-	patience time.Duration // the reader's, when it has given up a snapshot that failed
-
-	mu      sync.RWMutex  // held by the engine for a slice of changes, a millisecond at most; readers share it
-	pressed atomic.Bool   // somebody waited for it
-	made    atomic.Uint64 // ordinal of the last output that was made, handed on or not
+	mu      sync.RWMutex // held by the engine for a slice of changes, a millisecond at most; readers share it
+	pressed atomic.Bool  // somebody waited for it
 	tasks   []*taskState
+	pool    *sync.Pool // of scratch
 
 	// The engine's goroutine alone:
-	seq     uint64 // of the last output
-	starts  uint32 // the fresh start that this history began with
-	upto    tidemill.Position
-	clean   bool // the state is that of upto: a checkpoint may be taken
-	dirty   bool // something was applied since the last checkpoint
-	live    bool // the snapshot is whole
-	passes  []pass
-	passNo  int
-	passAt  int
-	journal *journal
-	initial [][][]byte // per task and feature: the state before the first change
-	boxes   []*outbox
-	unlock  func() error
-	saving  chan saved // a checkpoint under way reports here
-	inSave  bool
-	kept    []tidemill.Position // positions of the kept checkpoints, oldest first
-	ckptSeq uint64
-	nextAt  time.Time
-	slice   int
-	held    []tidemill.Output // of the batch, not yet handed to the sinks
-	heads   []int             // scratch of merge: how many of each task's outputs it has taken
-	work    int               // changes since it last was idle
-	busyAt  time.Time
+	reader   *sourceReader
+	ckpt     *checkpointer
+	snapshot *snapshot
+	history  history
+	upto     tidemill.Position
+	clean    bool // the state is that of upto: a checkpoint may be taken
+	live     bool // the snapshot is whole
+	slice    int  // changes under one holding of the lock
+	work     int  // changes since it last was idle
+	busyAt   time.Time
+	unlock   func() error
 
-	pool    *sync.Pool // of scratch
-	begun   bool       // a run of this history has asked the source for its snapshot
-	first   bool       // the source is asked for the first time in this history
-	asFirst bool       // it was, in this run
-	fed     bool       // the source has yielded something in this run
-	failed  chan error // a sink's fatal error
+	cancel context.CancelFunc
+	done   chan struct{}
+	err    error
+}
 
-	figures *figures
-	cancel  context.CancelFunc
-	done    chan struct{}
-	err     error
+// history is what began with a fresh start.
+type history struct {
+	starts  uint32 // the fresh start that it began with
+	begun   bool   // a run of it has asked the source for its snapshot
+	first   bool   // the source is asked for the first time in it
+	asFirst bool   // it was, in this run
+	fed     bool   // the source has yielded something in this run
 }
 
 // Start checks the flow, takes the lock, resumes from the newest whole checkpoint (or begins a snapshot), and returns
@@ -131,10 +120,14 @@ func newMill(f tidemill.Flow) (*Mill, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	m := &Mill{flow: f, log: log, start: time.Now(), slice: 64, done: make(chan struct{}), failed: make(chan error, 1),
-		saving: make(chan saved, 1), starts: 1, pool: newPool(), work: idleWork}
+	m := &Mill{flow: f, log: log, start: time.Now(), slice: 64, done: make(chan struct{}), history: history{starts: 1},
+		pool: newPool(), work: idleWork}
 	m.figures = &figures{log: log, state: "starting", changes: map[string]uint64{}}
-	if err := m.checkCapture(); err != nil {
+	m.out = &outputs{failed: make(chan error, 1), figures: m.figures}
+	m.reader = &sourceReader{source: f.Source, figures: m.figures, serves: f.Serves}
+	m.ckpt = &checkpointer{flow: &m.flow, figures: m.figures, out: m.out, saving: make(chan saved, 1)}
+	m.snapshot = &snapshot{mill: m}
+	if err := checkCapture(&m.flow); err != nil {
 		return nil, err
 	}
 	return m, m.buildTasks()
@@ -155,7 +148,7 @@ func (m *Mill) buildTasks() error {
 			return err
 		}
 		t.locate = m.locate
-		t.version = func() tidemill.Version { return tidemill.Version{Start: m.starts, Learned: t.counts.Learned} }
+		t.version = func() tidemill.Version { return tidemill.Version{Start: m.history.starts, Learned: t.counts.Learned} }
 		m.tasks = append(m.tasks, t)
 		states := make([][]byte, len(t.spec.Features))
 		for j, f := range t.spec.Features {
@@ -163,14 +156,14 @@ func (m *Mill) buildTasks() error {
 				return fmt.Errorf("task %s: feature %s: %w", t.spec.Name, describe(f), err)
 			}
 		}
-		m.initial = append(m.initial, states)
+		m.snapshot.initial = append(m.snapshot.initial, states)
 	}
 	return nil
 }
 
 // checkCapture refuses a flow whose sink writes into a table that its source reads.
-func (m *Mill) checkCapture() error {
-	src, ok := m.flow.Source.(tidemill.Namer)
+func checkCapture(f *tidemill.Flow) error {
+	src, ok := f.Source.(tidemill.Namer)
 	if !ok {
 		return nil
 	}
@@ -178,7 +171,7 @@ func (m *Mill) checkCapture() error {
 	for _, n := range src.TableNames() {
 		reads[n] = true
 	}
-	for _, s := range append(append([]tidemill.Sink(nil), m.flow.Sinks...), m.flow.Rejects) {
+	for _, s := range append(append([]tidemill.Sink(nil), f.Sinks...), f.Rejects) {
 		if n, ok := s.(tidemill.Namer); ok {
 			for _, name := range n.TableNames() {
 				if reads[name] {
@@ -231,11 +224,9 @@ func (m *Mill) locate(c *tidemill.Change) string {
 }
 
 func (m *Mill) close() {
-	for _, b := range m.boxes {
-		b.stop()
-	}
-	if m.journal != nil {
-		m.journal.close()
+	m.out.stop()
+	if j := m.snapshot.journal; j != nil {
+		j.close()
 	}
 	if m.unlock != nil {
 		if err := m.unlock(); err != nil {

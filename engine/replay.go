@@ -46,19 +46,20 @@ func (p *replayPlan) over(t *taskState, asks *boundOn, c *tidemill.Change, asked
 }
 
 // replay asks and answers the snapshot's rows in the order of the flow's clock, each at its own time.
-func (m *Mill) replay(ctx context.Context, t *taskState) error {
-	plan, err := m.moments(t)
+func (s *snapshot) replay(ctx context.Context, t *taskState) error {
+	m := s.mill
+	plan, err := s.moments(t)
 	if err != nil {
 		return err
 	}
 	moments := plan.moments
-	tx := m.journal.tx()
-	m.figures.beginPass(m.passAt, len(moments))
-	for m.passAt < len(moments) {
-		n := min(runMax, len(moments)-m.passAt)
+	tx := s.journal.tx()
+	m.figures.beginPass(s.at, len(moments))
+	for s.at < len(moments) {
+		n := min(runMax, len(moments)-s.at)
 		rows := make([]tidemill.Change, n)
 		for k := range n {
-			if _, err := m.journal.rowAt(moments[m.passAt+k].row, &rows[k], tx, nil); err != nil {
+			if _, err := s.journal.rowAt(moments[s.at+k].row, &rows[k], tx, nil); err != nil {
 				return err
 			}
 		}
@@ -66,7 +67,7 @@ func (m *Mill) replay(ctx context.Context, t *taskState) error {
 		for k := range n {
 			tt, err := t.look(rows[k].Table)
 			if err == nil {
-				err = t.replayed(plan, &rows[k], tt, moments[m.passAt+k].answer, k)
+				err = t.replayed(plan, &rows[k], tt, moments[s.at+k].answer, k)
 			}
 			if err != nil {
 				m.free()
@@ -78,11 +79,11 @@ func (m *Mill) replay(ctx context.Context, t *taskState) error {
 		if err != nil {
 			return err
 		}
-		m.passAt += n
+		s.at += n
 		if err := t.questions.spill(); err != nil {
 			return err
 		}
-		if err := m.pause(ctx); err != nil {
+		if err := s.pause(ctx); err != nil {
 			return err
 		}
 	}
@@ -93,11 +94,11 @@ func (m *Mill) replay(ctx context.Context, t *taskState) error {
 }
 
 // moments are the replay's events: by time, answers before asks of the same time, then in the order of reading.
-func (m *Mill) moments(t *taskState) (*replayPlan, error) {
+func (s *snapshot) moments(t *taskState) (*replayPlan, error) {
 	var out []moment
-	plan := &replayPlan{answered: map[uint64]int64{}, end: math.MinInt64, last: (&tidemill.Change{Tx: m.journal.tx()}).Latest()}
+	plan := &replayPlan{answered: map[uint64]int64{}, end: math.MinInt64, last: (&tidemill.Change{Tx: s.journal.tx()}).Latest()}
 	n := uint32(0)
-	err := m.journal.scan(func(p place, c *tidemill.Change) error {
+	err := s.journal.scan(func(p place, c *tidemill.Change) error {
 		n++
 		tt, err := t.look(c.Table)
 		if err != nil {

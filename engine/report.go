@@ -60,11 +60,8 @@ func (m *Mill) Status() *Status {
 		s.Clock = clockTime(clock)
 	}
 	// After the counts, so that it is never behind them.
-	s.Outputs = m.made.Load()
-	s.Written = s.Outputs
-	for _, b := range m.boxes {
-		s.Written = min(s.Written, b.written.Load())
-	}
+	s.Outputs = m.out.made.Load()
+	s.Written = min(s.Outputs, m.out.written())
 	return s
 }
 

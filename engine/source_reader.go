@@ -1,0 +1,129 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tidemill/tidemill"
+)
+
+// errSnapshotBroken says that the source failed before its snapshot was whole: it starts over from nothing.
+var errSnapshotBroken = errors.New("the snapshot broke off")
+
+// errEnded says that the source has no more to give, ever: a file that is not followed.
+var errEnded = errors.New("the source has ended")
+
+// reading is what the reader tells the engine.
+type reading struct {
+	batch tidemill.Batch
+	err   error // fatal, errSnapshotBroken, or errEnded
+}
+
+// sourceReader runs a source for the engine, in a goroutine of its own.
+type sourceReader struct {
+	source   tidemill.Source
+	figures  *figures
+	serves   bool          // predictions are asked beside it
+	patience time.Duration // before the next try, when a snapshot has failed
+}
+
+// read runs the source for the engine: reconnects with growing patience, and skips what was read already.
+func (r *sourceReader) read(ctx context.Context, after tidemill.Position, live bool, out chan<- reading) {
+	defer close(out)
+	if r.serves {
+		behind()
+	}
+	tell := func(x reading) bool {
+		select {
+		case out <- x:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	var last identity
+	again := false
+	wait := max(r.patience, 100*time.Millisecond)
+	for {
+		var failure error
+		for b, err := range r.source.Changes(ctx, after) {
+			if err != nil {
+				failure = err
+				break
+			}
+			if again {
+				b.Changes = last.skip(b.Changes)
+			}
+			if n := len(b.Changes); n > 0 {
+				last = identityOf(&b.Changes[n-1])
+			}
+			wait = 100 * time.Millisecond
+			r.figures.alive(b.CaughtUp)
+			if !tell(reading{batch: b}) {
+				return
+			}
+			if b.Upto != "" {
+				after = b.Upto
+			}
+			live = live || b.Live
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		switch {
+		case failure == nil:
+			tell(reading{err: errEnded})
+			return
+		case tidemill.IsFatal(failure):
+			tell(reading{err: failure})
+			return
+		}
+		r.figures.mu.Lock()
+		r.figures.connected, r.figures.caughtUp = false, false
+		r.figures.mu.Unlock()
+		r.figures.trouble(failure)
+		r.figures.alarm("source", "the source failed, connecting again in "+wait.String()+": "+failure.Error())
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return
+		}
+		wait = min(wait*2, 15*time.Second)
+		if !live {
+			r.patience = wait // of the next reader, which takes the snapshot anew
+			tell(reading{err: errSnapshotBroken})
+			return
+		}
+		again = true
+	}
+}
+
+// identity orders changes of one lane.
+type identity struct {
+	order, n uint64
+	set      bool
+}
+
+func identityOf(c *tidemill.Change) identity {
+	id := identity{n: c.N, set: true}
+	if c.Tx != nil {
+		id.order = c.Tx.Order
+	}
+	return id
+}
+
+// skip drops the changes up to and including id.
+func (id identity) skip(cs []tidemill.Change) []tidemill.Change {
+	if !id.set {
+		return cs
+	}
+	for len(cs) > 0 {
+		c := identityOf(&cs[0])
+		if c.order > id.order || c.order == id.order && c.n > id.n {
+			break
+		}
+		cs = cs[1:]
+	}
+	return cs
+}
