@@ -38,15 +38,14 @@ type runRow struct {
 
 // run is asks, or learns, that follow one another with nothing between them that could change their result.
 type run struct {
-	rows  []runRow
-	xs    []tidemill.Vector
-	learn bool
-	first int64 // no ask of the run is earlier
-	enc   [2]tidemill.Vector
-	block tidemill.Block
-	asked tidemill.Block // rows as they were before they were learned
-	preds []float64
-	base  []float64
+	rows   []runRow
+	xs     []tidemill.Vector
+	learn  bool
+	first  int64 // no ask of the run is earlier
+	enc    encoding
+	taught []lesson
+	preds  []float64
+	base   []float64
 }
 
 func (r *run) reset() { r.rows, r.learn, r.first = r.rows[:0], false, math.MaxInt64 }
@@ -59,6 +58,16 @@ func (r *run) slot() *tidemill.Vector {
 	}
 	r.xs[n].Reset()
 	return &r.xs[n]
+}
+
+// lessons are the run's answers and weights.
+func (r *run) lessons() []lesson {
+	r.taught = r.taught[:0]
+	for i := range r.rows {
+		row := &r.rows[i]
+		r.taught = append(r.taught, lesson{y: row.y, has: row.has, weight: row.weight})
+	}
+	return r.taught
 }
 
 // ask adds a question to the run.
@@ -119,57 +128,12 @@ func (t *taskState) flush() error {
 	return err
 }
 
-// fill makes the run's rows into a block, encoded; y and weights too when they are to be learned.
-func (t *taskState) fill(learn bool) *tidemill.Block {
-	r, b := &t.run, &t.run.block
-	out := t.fillRows(b, r.xs[:len(r.rows)], &r.enc)
-	b.Y, b.Weight = b.Y[:0], b.Weight[:0]
-	weighted := false
-	if learn {
-		for i := range r.rows {
-			b.Y = append(b.Y, r.rows[i].y)
-			b.Weight = append(b.Weight, r.rows[i].weight)
-			weighted = weighted || r.rows[i].weight != 1
-		}
-	}
-	if learn && r.rows[0].has {
-		out.Y = b.Y
-	}
-	if weighted {
-		out.Weight = b.Weight
-	}
-	return &out
-}
-
-// fillRows encodes rows into b, and gives the block as the model wants it: in b's memory, without what there is none of.
-func (t *taskState) fillRows(b *tidemill.Block, xs []tidemill.Vector, enc *[2]tidemill.Vector) tidemill.Block {
-	f := t.filling(b)
-	for i := range xs {
-		f.add(encode(t.encoders, &xs[i], &enc[0], &enc[1]))
-	}
-	return f.block(len(t.encoded))
-}
-
-// predictRun is the run's predictions and where each row's begins; widths may differ only where classes grow.
-func (t *taskState) predictRun() (preds []float64, width int) {
-	r := &t.run
-	preds = r.preds[:0]
-	if bp, ok := t.model.(tidemill.BatchPredictor); ok && len(r.rows) > 1 {
-		preds = bp.PredictBatch(preds, t.fill(false))
-	} else {
-		for i := range r.rows {
-			preds = t.model.Predict(preds, encode(t.encoders, &r.xs[i], &r.enc[0], &r.enc[1]))
-		}
-	}
-	r.preds = preds
-	return preds, len(preds) / len(r.rows)
-}
-
 // flushAsks predicts, tells, and holds or scores.
 func (t *taskState) flushAsks() error {
 	r := &t.run
-	preds, width := t.predictRun()
-	owned := append([]float64(nil), preds...) // outputs keep it past the run
+	var width int
+	r.preds, width = t.learner.predictAll(r.preds[:0], r.xs[:len(r.rows)], &r.enc)
+	owned := append([]float64(nil), r.preds...) // outputs keep it past the run
 	r.base = t.base.predict(r.base[:0])
 	last := t.base.last
 	mute := t.mute
@@ -177,10 +141,10 @@ func (t *taskState) flushAsks() error {
 		row := &r.rows[n]
 		t.mute = row.mute
 		pred := owned[n*width : (n+1)*width : (n+1)*width]
-		class := t.decide(pred)
+		class := t.learner.decide(pred)
 		var frozen []float64
 		if t.frozen != nil {
-			frozen = t.frozen.predict(nil, &r.xs[n])
+			frozen = t.frozen.predict(nil, &r.xs[n], &r.enc)
 		}
 		if t.phase == tidemill.Stream {
 			t.countNulls(tidemill.Stream, &r.xs[n])
@@ -190,11 +154,11 @@ func (t *taskState) flushAsks() error {
 		t.names.note(&r.xs[n], row.c)
 		t.example.note(row.c)
 		t.counts.Asked++
-		label, score := t.labelOf(pred, class)
+		label, score := t.learner.labelOf(pred, class)
 		o := tidemill.Output{Kind: tidemill.Predicted, Change: row.c, Task: t.spec.Name, ID: row.id, Model: t.kind, Label: label, Score: score,
 			Prediction: pred, Version: t.version(), Asked: clockTime(row.at), Position: t.locate(row.c)}
 		if t.kind == tidemill.Classify {
-			o.Labels = t.classes.labels
+			o.Labels = t.learner.classes.labels
 		}
 		if len(r.rows)-n <= latestMax {
 			t.remember(&o, row)
@@ -257,41 +221,38 @@ func (t *taskState) flushLearns() {
 		t.names.note(&r.xs[i], r.rows[i].c)
 	}
 	t.example.note(r.rows[0].c)
-	lb, ok := t.model.(tidemill.BatchLearner)
-	ok = ok && !t.spec.Balanced && (t.kind != tidemill.Classify || t.classes.fixed)
-	if ok && len(t.encoders) > 0 && t.learnEncoded(lb, score) {
-		return
-	}
-	if ok && len(t.encoders) == 0 {
-		r.preds = lb.LearnBatch(r.preds[:0], t.fill(true), score)
-		width := len(r.preds) / len(r.rows)
-		for n := range r.rows {
-			row := &r.rows[n]
-			if score && !row.scored {
-				pred := r.preds[n*width : (n+1)*width]
-				r.base = t.base.predict(r.base[:0])
-				t.scoreAnswer(pred, t.decide(pred), row.y, row.weight, &r.xs[n], &others{r.base, t.base.last, nil}, true)
-			}
-			if row.has {
-				t.base.learn(row.y)
-			}
-			t.counts.Learned++
-		}
-		return
-	}
+	preds, width, ok := t.learner.teachAll(r.preds[:0], r.xs[:len(r.rows)], r.lessons(), score, &r.enc)
+	r.preds = preds
 	for n := range r.rows {
 		row := &r.rows[n]
 		if score && !row.scored {
-			r.preds = t.model.Predict(r.preds[:0], encode(t.encoders, &r.xs[n], &r.enc[0], &r.enc[1]))
-			r.base = t.base.predict(r.base[:0])
-			var frozen []float64
-			if t.frozen != nil {
-				frozen = t.frozen.predict(nil, &r.xs[n])
+			pred := preds[n*width : (n+1)*width]
+			if !ok {
+				r.preds = t.learner.predict(r.preds[:0], &r.xs[n], &r.enc)
+				pred = r.preds
 			}
-			t.scoreAnswer(r.preds, t.decide(r.preds), row.y, row.weight, &r.xs[n], &others{r.base, t.base.last, frozen}, true)
+			t.scoreLearned(pred, row, &r.xs[n])
 		}
-		t.teach(&r.xs[n], row.y, row.has, row.weight)
+		if !ok {
+			t.teach(&r.xs[n], row.y, row.has, row.weight)
+			continue
+		}
+		if row.has {
+			t.base.learn(row.y)
+		}
+		t.counts.Learned++
 	}
+}
+
+// scoreLearned scores a row by what it would have been predicted just before it was learned.
+func (t *taskState) scoreLearned(pred []float64, row *runRow, x *tidemill.Vector) {
+	r := &t.run
+	r.base = t.base.predict(r.base[:0])
+	var frozen []float64
+	if t.frozen != nil {
+		frozen = t.frozen.predict(nil, x, &r.enc)
+	}
+	t.scoreAnswer(pred, t.learner.decide(pred), row.y, row.weight, x, &others{r.base, t.base.last, frozen}, true)
 }
 
 // relearn teaches the run again in a later epoch: encoders only apply, nothing is counted or scored.
@@ -300,21 +261,15 @@ func (t *taskState) relearn() {
 	if len(r.rows) == 0 {
 		return
 	}
-	if lb, ok := t.model.(tidemill.BatchLearner); ok && (t.kind != tidemill.Classify || t.classes.fixed) && !t.spec.Balanced {
-		r.preds = lb.LearnBatch(r.preds[:0], t.fill(true), false)
-	} else {
+	if !t.learner.teachAllAgain(r.xs[:len(r.rows)], r.lessons(), &r.enc) {
 		for n := range r.rows {
 			row := &r.rows[n]
 			var y [1]float64
 			ys := y[:0]
-			w := row.weight
 			if row.has {
 				ys = append(ys, row.y)
-				if t.spec.Balanced && t.kind == tidemill.Classify {
-					w *= t.balance(row.y)
-				}
 			}
-			t.model.Learn(&tidemill.Example{X: encode(t.encoders, &r.xs[n], &r.enc[0], &r.enc[1]), Y: ys, Weight: w})
+			t.learner.teachAgain(&r.xs[n], ys, row.weight*t.rarity(row.y, row.has), &r.enc)
 		}
 	}
 	r.reset()

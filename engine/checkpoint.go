@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // maybeCheckpoint begins a checkpoint when it is time, the state is that of a position, and none is under way.
@@ -113,28 +114,28 @@ func (m *Mill) decides() string {
 	for _, t := range m.tasks {
 		s := t.spec
 		fmt.Fprintf(&b, "task %s: wait %s, then %q, keep first %t, classes %q, positive %q, threshold %g, balanced %t, rejects %t\n",
-			s.Name, s.Wait, s.Then, s.KeepFirst, s.Classes, s.Positive, t.threshold, s.Balanced, !t.halt)
+			s.Name, s.Wait, s.Then, s.KeepFirst, s.Classes, s.Positive, t.learner.threshold, s.Balanced, !t.halt)
 	}
 	return b.String()
 }
 
 func (m *Mill) appendFlow(b []byte) []byte {
-	b = putUvarint(b, m.out.seq)
-	b = putUvarint(b, uint64(m.history.starts))
-	b = putBool(b, m.live)
-	b = putUvarint(b, uint64(m.snapshot.no))
-	b = putUvarint(b, uint64(m.snapshot.at))
-	b = putUvarint(b, uint64(len(m.out.boxes)))
+	b = statebytes.AppendUvarint(b, m.out.seq)
+	b = statebytes.AppendUvarint(b, uint64(m.history.starts))
+	b = statebytes.AppendBool(b, m.live)
+	b = statebytes.AppendUvarint(b, uint64(m.snapshot.no))
+	b = statebytes.AppendUvarint(b, uint64(m.snapshot.at))
+	b = statebytes.AppendUvarint(b, uint64(len(m.out.boxes)))
 	for _, x := range m.out.boxes {
-		b = putString(b, x.name)
+		b = statebytes.AppendText(b, x.name)
 	}
 	m.figures.mu.Lock()
-	b = putUvarint(b, m.figures.rejected)
-	b = putUvarint(b, m.figures.snapshot.Rows)
-	b = putF64(b, m.figures.snapshot.Seconds)
-	b = putUvarint(b, m.figures.stream.Rows)
+	b = statebytes.AppendUvarint(b, m.figures.rejected)
+	b = statebytes.AppendUvarint(b, m.figures.snapshot.Rows)
+	b = statebytes.AppendFloat(b, m.figures.snapshot.Seconds)
+	b = statebytes.AppendUvarint(b, m.figures.stream.Rows)
 	m.figures.mu.Unlock()
-	b = putBool(b, m.history.begun)
+	b = statebytes.AppendBool(b, m.history.begun)
 	return b
 }
 
@@ -171,7 +172,7 @@ func (t *taskState) capture() ([]section, error) {
 		prefix   string
 		model    tidemill.Model
 		encoders []tidemill.Encoder
-	}{{"", t.model, t.encoders}}
+	}{{"", t.learner.model, t.learner.encoders}}
 	if t.frozen != nil {
 		models = append(models, struct {
 			prefix   string
@@ -212,28 +213,28 @@ func kindWord(v any) string {
 }
 
 func (t *taskState) appendLife(b []byte) []byte {
-	b = t.classes.appendTo(b)
+	b = t.learner.classes.appendTo(b)
 	b = t.base.appendTo(b)
 	b = t.answered.appendTo(b)
 	b = t.delays.appendTo(b)
 	for _, n := range t.counts.list() {
-		b = putUvarint(b, *n)
+		b = statebytes.AppendUvarint(b, *n)
 	}
 	b = append(b, byte(t.phase))
-	b = putBool(b, t.started)
-	b = putVarint(b, t.clock)
-	b = putVarint(b, t.startAt)
+	b = statebytes.AppendBool(b, t.started)
+	b = statebytes.AppendVarint(b, t.clock)
+	b = statebytes.AppendVarint(b, t.startAt)
 	for p := range t.nulls {
-		b = putUvarint(b, t.nullsOf[p])
+		b = statebytes.AppendUvarint(b, t.nullsOf[p])
 		for _, n := range t.nulls[p] {
-			b = putUvarint(b, n)
+			b = statebytes.AppendUvarint(b, n)
 		}
 	}
 	b = t.names.appendTo(b)
 	tables := t.asked()
-	b = putUvarint(b, uint64(len(tables)))
+	b = statebytes.AppendUvarint(b, uint64(len(tables)))
 	for _, table := range tables {
-		b = putTable(b, table)
+		b = statebytes.AppendTable(b, table)
 	}
 	return b
 }

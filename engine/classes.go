@@ -3,6 +3,8 @@ package engine
 import (
 	"fmt"
 	"slices"
+
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // classes are a task's labels and their indexes: fixed by the flow, or in the order of first answer. Labels handed out
@@ -57,23 +59,23 @@ func (c *classes) learn(label []byte) (int, bool) {
 }
 
 func (c *classes) appendTo(b []byte) []byte {
-	b = putBool(b, c.fixed)
-	b = putUvarint(b, uint64(len(c.labels)))
+	b = statebytes.AppendBool(b, c.fixed)
+	b = statebytes.AppendUvarint(b, uint64(len(c.labels)))
 	for _, l := range c.labels {
-		b = putString(b, l)
+		b = statebytes.AppendText(b, l)
 	}
 	return b
 }
 
-func (c *classes) read(d *decoder) error {
-	fixed := d.bool()
-	n := d.count(1)
+func (c *classes) read(d *statebytes.Reader) error {
+	fixed := d.Bool()
+	n := d.Count(1)
 	labels := make([]string, n)
 	for i := range labels {
-		labels[i] = d.string()
+		labels[i] = d.Text()
 	}
-	if d.err != nil {
-		return d.err
+	if d.Err() != nil {
+		return d.Err()
 	}
 	if fixed != c.fixed || fixed && !slices.Equal(labels, c.labels) {
 		e := &classesChanged{was: "an open set", now: "an open set"}

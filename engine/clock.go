@@ -136,49 +136,10 @@ func (t *taskState) expire(c *tidemill.Change, i int) error {
 	return nil
 }
 
-// frozenCopy is a copy of model and encoders that stopped learning: a baseline.
-type frozenCopy struct {
-	model    tidemill.Model
-	encoders []tidemill.Encoder
-	buf      [2]tidemill.Vector
-}
-
-func (t *taskState) freeze() error {
-	m, es, _, err := t.fresh()
-	if err != nil {
-		return err
-	}
-	state, err := t.model.AppendBinary(nil)
-	if err != nil {
-		return err
-	}
-	if err := m.UnmarshalBinary(state); err != nil {
-		return err
-	}
-	for i, e := range es {
-		if state, err = t.encoders[i].AppendBinary(nil); err != nil {
-			return err
-		}
-		if err := e.UnmarshalBinary(state); err != nil {
-			return err
-		}
-	}
-	t.frozen = &frozenCopy{model: m, encoders: es}
-	return nil
-}
-
-func (f *frozenCopy) predict(dst []float64, x *tidemill.Vector) []float64 {
-	return f.model.Predict(dst, encode(f.encoders, x, &f.buf[0], &f.buf[1]))
-}
-
-// encode applies the encoders in turn, using two vectors by turns; without encoders it is x itself.
-func encode(encoders []tidemill.Encoder, x, a, b *tidemill.Vector) *tidemill.Vector {
-	for _, e := range encoders {
-		e.Apply(a, x)
-		x = a
-		a, b = b, a
-	}
-	return x
+// freeze makes the baseline that has stopped learning.
+func (t *taskState) freeze() (err error) {
+	t.frozen, err = t.learner.frozen()
+	return err
 }
 
 // clockTime is the wall form of the flow's clock.

@@ -3,7 +3,6 @@ package engine
 import (
 	"errors"
 	"math"
-	"strconv"
 
 	"github.com/tidemill/tidemill"
 )
@@ -145,12 +144,12 @@ func (t *taskState) scoreAnswer(pred []float64, class int, y, weight float64, x 
 		tally = t.tallies[tidemill.Evaluated]
 	}
 	a := &tally.answer
-	*a = tidemill.Answer{Kind: t.kind, Prediction: pred, Class: class, Truth: y, Weight: weight, Positive: t.positiveIndex(), Labels: t.classes.labels, X: x}
+	*a = tidemill.Answer{Kind: t.kind, Prediction: pred, Class: class, Truth: y, Weight: weight, Positive: t.learner.positiveIndex(), Labels: t.learner.classes.labels, X: x}
 	if t.kind == tidemill.Classify {
 		if y < 0 || int(y) >= len(pred) {
 			a.Unseen = true
 		}
-		if k := len(t.classes.labels); len(pred) < k {
+		if k := len(t.learner.classes.labels); len(pred) < k {
 			p := make([]float64, k)
 			copy(p, pred)
 			a.Prediction = p
@@ -162,43 +161,6 @@ func (t *taskState) scoreAnswer(pred []float64, class int, y, weight float64, x 
 // scoresGroups reports whether rows without an answer are scored: how well each lies in its cluster is known at once, when
 // it is asked about or, as with answers, before it is learned.
 func (t *taskState) scoresGroups() bool { return t.kind == tidemill.Cluster && len(t.spec.Scores) > 0 }
-
-func (t *taskState) positiveIndex() int {
-	if t.positive != "" {
-		if k, ok := t.classes.index[t.positive]; ok {
-			return k
-		}
-		return -1
-	}
-	if len(t.classes.labels) > 2 {
-		return -1
-	}
-	for _, l := range []string{"true", "1"} {
-		if k, ok := t.classes.index[l]; ok {
-			return k
-		}
-	}
-	return -1
-}
-
-// decide is the predicted class: of two classes with a positive one by the threshold, else the likeliest.
-func (t *taskState) decide(pred []float64) int {
-	switch t.kind {
-	case tidemill.Classify:
-		if len(pred) == 2 && len(t.classes.labels) == 2 && pred[0] == pred[0] {
-			if p := t.positiveIndex(); p >= 0 {
-				if pred[p] > t.threshold {
-					return p
-				}
-				return 1 - p
-			}
-		}
-		return argmax(pred)
-	case tidemill.Cluster:
-		return argmin(pred)
-	}
-	return -1
-}
 
 // truncated is gone for all rows of a table.
 func (t *taskState) truncated(tt *taskTable) error {
@@ -281,56 +243,17 @@ func (t *taskState) teach(x *tidemill.Vector, y float64, has bool, weight float6
 	if has {
 		ys = append(ys, y)
 	}
-	if has && t.spec.Balanced && t.kind == tidemill.Classify {
-		weight *= t.balance(y)
-	}
-	t.model.Learn(&tidemill.Example{X: t.prepare(x, ys), Y: ys, Weight: weight})
+	t.learner.teach(x, ys, weight*t.rarity(y, has), &t.run.enc)
 	if has {
 		t.base.learn(y)
 	}
 	t.counts.Learned++
 }
 
-// balance weighs a class by its rarity among the rows learned: n / (classes × its count).
-func (t *taskState) balance(y float64) float64 {
-	if int(y) >= len(t.base.counts) || t.base.counts[int(y)] == 0 {
+// rarity is what a row's weight is multiplied by where classes are balanced.
+func (t *taskState) rarity(y float64, has bool) float64 {
+	if !has || !t.spec.Balanced || t.kind != tidemill.Classify {
 		return 1
 	}
-	return float64(t.base.n) / (float64(len(t.base.counts)) * float64(t.base.counts[int(y)]))
-}
-
-// prepare lets the encoders learn a row and returns it encoded.
-func (t *taskState) prepare(x *tidemill.Vector, y []float64) *tidemill.Vector {
-	a, b := &t.run.enc[0], &t.run.enc[1]
-	for i, e := range t.encoders {
-		if t.pupil[i] {
-			e.Apply(a, x)
-			e.Learn(x, y)
-		} else {
-			e.Learn(x, y)
-			e.Apply(a, x)
-		}
-		x = a
-		a, b = b, a
-	}
-	return x
-}
-
-// labelOf is the text of a prediction and its score: the class and its probability, the value, the centre and its distance.
-func (t *taskState) labelOf(pred []float64, class int) (string, float64) {
-	switch {
-	case len(pred) == 0 || pred[0] != pred[0]:
-		return "", math.NaN()
-	case t.kind == tidemill.Classify:
-		if class < 0 || class >= len(t.classes.labels) {
-			return "", math.NaN()
-		}
-		return t.classes.labels[class], pred[class]
-	case t.kind == tidemill.Cluster:
-		if class < 0 {
-			return "", math.NaN()
-		}
-		return strconv.Itoa(class), pred[class]
-	}
-	return strconv.FormatFloat(pred[0], 'g', -1, 64), pred[0]
+	return t.base.rarity(y)
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // moves is what the present transaction has done to the keys of a task's rows. A database may hold its key unique at the
@@ -48,7 +49,7 @@ func wholeRow(row []tidemill.Value) uint64 {
 		if !v.Known() {
 			return 0
 		}
-		b = putValue(b, v)
+		b = statebytes.AppendValue(b, v)
 	}
 	return tidemill.Hash(string(b)) | 1
 }

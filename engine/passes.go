@@ -147,7 +147,7 @@ func (s *snapshot) epoch(ctx context.Context, t *taskState, epoch int) error {
 		}
 	}
 	m.mu.Lock()
-	t.endEpoch(epoch < t.spec.Epochs)
+	t.learner.endEpoch(epoch < t.spec.Epochs)
 	m.free()
 	return nil
 }

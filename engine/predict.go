@@ -18,8 +18,7 @@ import (
 // scratch is one call's working memory.
 type scratch struct {
 	xs    []tidemill.Vector
-	enc   [2]tidemill.Vector
-	block tidemill.Block
+	enc   encoding
 	preds []float64
 	row   []tidemill.Value
 }
@@ -82,26 +81,12 @@ func (t *taskState) predictRows(out []Prediction, rows []tidemill.Row, s *scratc
 			return i, err
 		}
 	}
-	batch, _ := t.model.(tidemill.BatchPredictor)
-	width := 0
-	if len(rows) == 1 {
-		batch = nil
-	}
-	if batch != nil {
-		b := t.fillRows(&s.block, s.xs[:len(rows)], &s.enc)
-		s.preds = batch.PredictBatch(s.preds[:0], &b)
-		width = len(s.preds) / len(rows)
-	}
+	var width int
+	s.preds, width = t.learner.predictAll(s.preds[:0], s.xs[:len(rows)], &s.enc)
 	version := t.version().String()
 	for i := range rows {
 		p := &out[i]
-		var pred []float64
-		if batch != nil {
-			pred = s.preds[i*width : (i+1)*width]
-		} else {
-			s.preds = t.model.Predict(s.preds[:0], encode(t.encoders, &s.xs[i], &s.enc[0], &s.enc[1]))
-			pred = s.preds
-		}
+		pred := s.preds[i*width : (i+1)*width]
 		if len(pred) == 0 || pred[0] != pred[0] {
 			return i, fmt.Errorf("task %s: %w", t.spec.Name, tidemill.ErrNotReady)
 		}
@@ -167,7 +152,7 @@ func (t *taskState) readRow(x *tidemill.Vector, p *Prediction, r tidemill.Row, s
 
 // tell writes a prediction down for people.
 func (t *taskState) tell(p *Prediction, pred []float64) {
-	label, score := t.labelOf(pred, t.decide(pred))
+	label, score := t.learner.labelOf(pred, t.learner.decide(pred))
 	p.Label, p.Score = label, figure(score)
 	if t.kind != tidemill.Classify {
 		p.Values = slices.Clone(pred)
@@ -175,8 +160,8 @@ func (t *taskState) tell(p *Prediction, pred []float64) {
 	}
 	p.Probabilities = make(map[string]float64, len(pred))
 	for k, v := range pred {
-		if k < len(t.classes.labels) {
-			p.Probabilities[t.classes.labels[k]] = v
+		if k < len(t.learner.classes.labels) {
+			p.Probabilities[t.learner.classes.labels[k]] = v
 		}
 	}
 }

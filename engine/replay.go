@@ -88,7 +88,7 @@ func (s *snapshot) replay(ctx context.Context, t *taskState) error {
 		}
 	}
 	m.mu.Lock()
-	t.endEpoch(false)
+	t.learner.endEpoch(false)
 	m.free()
 	return nil
 }

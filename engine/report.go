@@ -67,22 +67,12 @@ func (m *Mill) Status() *Status {
 
 // status is the task as it is now; what takes longer is done by later, without the lock.
 func (t *taskState) status() (_ TaskStatus, later []func(*TaskStatus)) {
-	s := TaskStatus{Name: t.spec.Name, Kind: t.kind.String(), Model: describe(t.model), Version: t.version().String(),
-		Counts: t.counts, Classes: slices.Clone(t.classes.labels), Latest: slices.Clone(t.latest), Warnings: t.leaks()}
+	s := TaskStatus{Name: t.spec.Name, Kind: t.kind.String(), Model: describe(t.learner.model), Version: t.version().String(),
+		Counts: t.counts, Classes: slices.Clone(t.learner.classes.labels), Latest: slices.Clone(t.latest), Warnings: t.leaks()}
 	if w := t.divergence(); w != "" {
 		s.Warnings = append(s.Warnings, w)
 	}
-	if w, ok := t.model.(tidemill.Warner); ok {
-		s.Warnings = append(s.Warnings, w.Warnings()...)
-	}
-	for _, e := range t.encoders {
-		if w, ok := e.(tidemill.Warner); ok {
-			s.Warnings = append(s.Warnings, w.Warnings()...)
-		}
-		if r, ok := e.(tidemill.Refuser); ok && r.Refused() > 0 {
-			s.Warnings = append(s.Warnings, fmt.Sprintf("encoder %s: %d values left out, its bound of categories is reached", describe(e), r.Refused()))
-		}
-	}
+	s.Warnings = append(s.Warnings, t.learner.warnings()...)
 	for _, f := range t.spec.Features {
 		if f, ok := f.(tidemill.Misser); ok && f.Missed() > 0 {
 			s.Warnings = append(s.Warnings, fmt.Sprintf("feature %s: %d values came too late for any window", describe(f), f.Missed()))
@@ -111,7 +101,7 @@ func (t *taskState) status() (_ TaskStatus, later []func(*TaskStatus)) {
 			break
 		}
 	}
-	like := &tidemill.Answer{Kind: t.kind, Positive: t.positiveIndex(), Labels: t.classes.labels, Weight: 1}
+	like := &tidemill.Answer{Kind: t.kind, Positive: t.learner.positiveIndex(), Labels: t.learner.classes.labels, Weight: 1}
 	streamed := false // the confusion shown is the stream's
 	for _, ty := range t.tallies {
 		if ty.n == 0 {
@@ -148,7 +138,7 @@ func (t *taskState) status() (_ TaskStatus, later []func(*TaskStatus)) {
 				x.Fading = figure(ty.fading[i].Value())
 			}
 			if d, ok := sc.(tidemill.Detailed); ok {
-				x.Details = d.Details(t.classes.labels)
+				x.Details = d.Details(t.learner.classes.labels)
 			}
 			if cf, ok := sc.(tidemill.Confuser); ok && (ty.phase != tidemill.Snapshot && !streamed || s.Confusion == nil) {
 				streamed = ty.phase == tidemill.Stream
@@ -158,10 +148,10 @@ func (t *taskState) status() (_ TaskStatus, later []func(*TaskStatus)) {
 		}
 		s.Curve = append(s.Curve, ty.curve...)
 	}
-	if w, ok := t.model.(tidemill.Weighted); ok {
+	if w, ok := t.learner.model.(tidemill.Weighted); ok {
 		s.Weights = t.weights(w)
 	}
-	if c, ok := t.model.(tidemill.Centred); ok {
+	if c, ok := t.learner.model.(tidemill.Centred); ok {
 		for _, x := range c.Centres() {
 			s.Centres = append(s.Centres, slices.Clone(x))
 		}
@@ -201,14 +191,14 @@ func (t *taskState) weights(w tidemill.Weighted) []WeightStatus {
 	var out []WeightStatus
 	for _, x := range best {
 		name := fmt.Sprintf("#%016x", x.hash)
-		if x.column >= 0 && x.column < len(t.encoded) {
-			name = t.encoded[x.column].Name
+		if x.column >= 0 && x.column < len(t.learner.columns) {
+			name = t.learner.columns[x.column].Name
 		} else if s, ok := t.names.text[x.hash]; ok {
 			name = s
 		}
 		class := ""
-		if t.kind == tidemill.Classify && len(t.classes.labels) > 2 && x.output < len(t.classes.labels) {
-			class = t.classes.labels[x.output]
+		if t.kind == tidemill.Classify && len(t.learner.classes.labels) > 2 && x.output < len(t.learner.classes.labels) {
+			class = t.learner.classes.labels[x.output]
 		}
 		out = append(out, WeightStatus{name, class, x.v})
 	}

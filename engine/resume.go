@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // open takes the lock, restores the newest whole checkpoint or begins a history, and takes the sinks over.
@@ -211,12 +212,12 @@ func loadNewest(ctx context.Context, s tidemill.Store) (c *tidemill.Checkpoint, 
 func startsOf(c *tidemill.Checkpoint) (uint32, error) {
 	s := c.Section("flow")
 	if s == nil {
-		return 0, errShort
+		return 0, statebytes.ErrShort
 	}
-	d := decoder{b: s.Data}
-	d.uvarint()
-	n := d.uvarint()
-	return uint32(n), d.err
+	d := statebytes.Read(s.Data)
+	d.Uvarint()
+	n := d.Uvarint()
+	return uint32(n), d.Err()
 }
 
 // restore puts every state back, and matches marks with sinks by their description: a new sink starts without one.
@@ -234,18 +235,18 @@ func (m *Mill) restore(c *tidemill.Checkpoint) ([]tidemill.Mark, error) {
 	if now := describe(m.flow.Source); s.Fingerprint != now {
 		return nil, changed("source", s.Fingerprint, now)
 	}
-	d := decoder{b: s.Data}
-	m.out.seq, m.history.starts, m.live = d.uvarint(), uint32(d.uvarint()), d.bool()
-	m.snapshot.no, m.snapshot.at = int(d.uvarint()), int(d.uvarint())
-	names := make([]string, d.count(1))
+	d := statebytes.Read(s.Data)
+	m.out.seq, m.history.starts, m.live = d.Uvarint(), uint32(d.Uvarint()), d.Bool()
+	m.snapshot.no, m.snapshot.at = int(d.Uvarint()), int(d.Uvarint())
+	names := make([]string, d.Count(1))
 	for i := range names {
-		names[i] = d.string()
+		names[i] = d.Text()
 	}
-	m.figures.rejected = d.uvarint()
-	m.figures.snapshot.Rows, m.figures.snapshot.Seconds = d.uvarint(), d.f64()
-	m.figures.stream.Rows = d.uvarint()
-	m.history.begun = d.bool()
-	if err := d.done(); err != nil {
+	m.figures.rejected = d.Uvarint()
+	m.figures.snapshot.Rows, m.figures.snapshot.Seconds = d.Uvarint(), d.Float()
+	m.figures.stream.Rows = d.Uvarint()
+	m.history.begun = d.Bool()
+	if err := d.End(); err != nil {
 		return nil, tidemill.Fatalf("checkpoint %v, flow: %w", c.ID, err)
 	}
 	m.upto, m.clean = c.Position, true
@@ -255,9 +256,9 @@ func (m *Mill) restore(c *tidemill.Checkpoint) ([]tidemill.Mark, error) {
 	m.ckpt.kept = []tidemill.Position{c.Position}
 	if j := c.Section("journal"); j != nil {
 		m.snapshot.journal = newJournal(m.flow.Store, m.term)
-		d := decoder{b: j.Data}
-		m.snapshot.journal.read(&d)
-		if err := d.done(); err != nil {
+		d := statebytes.Read(j.Data)
+		m.snapshot.journal.read(d)
+		if err := d.End(); err != nil {
 			return nil, tidemill.Fatalf("checkpoint %v, journal: %w", c.ID, err)
 		}
 	}
@@ -373,8 +374,8 @@ func (t *taskState) restore(c *tidemill.Checkpoint) (bool, error) {
 	if sec := c.Section(fmt.Sprintf("%sfeature/%d", prefix, len(t.spec.Features))); sec != nil {
 		return true, changed(path+".features", "also "+sec.Fingerprint, "without it")
 	}
-	d := decoder{b: life.Data}
-	if err := t.readLife(&d); err != nil {
+	d := statebytes.Read(life.Data)
+	if err := t.readLife(d); err != nil {
 		var edited *classesChanged
 		if errors.As(err, &edited) {
 			return true, changed(path+".classes", edited.was, edited.now)
@@ -405,29 +406,29 @@ func (t *taskState) restore(c *tidemill.Checkpoint) (bool, error) {
 			return true, err
 		}
 	}
-	for i, e := range t.encoders {
+	for i, e := range t.learner.encoders {
 		if err := state(fmt.Sprintf("encoder/%d", i), path+".encoders", e); err != nil {
 			return true, err
 		}
 	}
-	if sec := c.Section(fmt.Sprintf("%sencoder/%d", prefix, len(t.encoders))); sec != nil {
+	if sec := c.Section(fmt.Sprintf("%sencoder/%d", prefix, len(t.learner.encoders))); sec != nil {
 		return true, changed(path+".encoders", "also "+sec.Fingerprint, "without it")
 	}
-	if err := state("model", path+".model", t.model); err != nil {
+	if err := state("model", path+".model", t.learner.model); err != nil {
 		return true, err
 	}
 	if t.spec.Frozen > 0 && c.Section(prefix+"frozen/model") != nil {
-		m, es, _, err := t.fresh()
+		frozen, err := newLearner(t.spec, t.raw, t.learner.classes)
 		if err != nil {
 			return true, err
 		}
-		t.frozen = &frozenCopy{model: m, encoders: es}
-		for i, e := range es {
+		t.frozen = frozen
+		for i, e := range frozen.encoders {
 			if err := state(fmt.Sprintf("frozen/encoder/%d", i), path+".encoders", e); err != nil {
 				return true, err
 			}
 		}
-		if err := state("frozen/model", path+".model", m); err != nil {
+		if err := state("frozen/model", path+".model", frozen.model); err != nil {
 			return true, err
 		}
 	}
@@ -451,31 +452,31 @@ func diffLine(a, b string) string {
 	return "without it"
 }
 
-func (t *taskState) readLife(d *decoder) error {
-	if err := t.classes.read(d); err != nil {
+func (t *taskState) readLife(d *statebytes.Reader) error {
+	if err := t.learner.classes.read(d); err != nil {
 		return err
 	}
 	t.base.read(d)
 	t.answered.read(d)
 	t.delays.read(d)
 	for _, n := range t.counts.list() {
-		*n = d.uvarint()
+		*n = d.Uvarint()
 	}
-	t.phase = tidemill.Phase(d.byte() & 1)
-	t.started, t.clock, t.startAt = d.bool(), d.varint(), d.varint()
+	t.phase = tidemill.Phase(d.Byte() & 1)
+	t.started, t.clock, t.startAt = d.Bool(), d.Varint(), d.Varint()
 	for p := range t.nulls {
-		t.nullsOf[p] = d.uvarint()
+		t.nullsOf[p] = d.Uvarint()
 		for i := range t.nulls[p] {
-			t.nulls[p][i] = d.uvarint()
+			t.nulls[p][i] = d.Uvarint()
 		}
 	}
 	t.names.read(d)
-	for n := d.count(4); n > 0 && d.err == nil; n-- {
-		if table := d.table(); table != nil {
+	for n := d.Count(4); n > 0 && d.Err() == nil; n-- {
+		if table := d.Table(); table != nil {
 			if _, err := t.look(table); err != nil {
 				return err
 			}
 		}
 	}
-	return d.done()
+	return d.End()
 }

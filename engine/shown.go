@@ -133,29 +133,18 @@ func (t *taskState) copyTo(c *shownCopy) error {
 			return errNotCopied
 		}
 	}
-	n := &taskState{spec: &spec, kind: t.kind, encoded: t.encoded, predict: t.predict, learn: t.learn, eval: t.eval,
-		tables: maps.Clone(t.tables), reads: maps.Clone(t.reads), shapes: maps.Clone(t.shapes), positive: t.positive, threshold: t.threshold,
-		classes: &classes{labels: slices.Clip(t.classes.labels), index: maps.Clone(t.classes.index), fixed: t.classes.fixed},
-		clock:   t.clock, started: t.started}
+	known := &classes{labels: slices.Clip(t.learner.classes.labels), index: maps.Clone(t.learner.classes.index), fixed: t.learner.classes.fixed}
+	n := &taskState{spec: &spec, kind: t.kind, predict: t.predict, learn: t.learn, eval: t.eval,
+		tables: maps.Clone(t.tables), reads: maps.Clone(t.reads), shapes: maps.Clone(t.shapes), clock: t.clock, started: t.started}
 	var err error
 	if old != nil {
-		n.model, n.encoders = old.model, old.encoders
-	} else if n.model, n.encoders, _, err = t.fresh(); err != nil {
+		n.learner = old.learner
+		n.learner.classes = known
+	} else if n.learner, err = newLearner(t.spec, t.raw, known); err != nil {
 		return err
 	}
-	if t.shown.state, err = t.model.AppendBinary(t.shown.state[:0]); err != nil {
+	if t.shown.state, err = t.learner.copyTo(n.learner, t.shown.state); err != nil {
 		return err
-	}
-	if err := n.model.UnmarshalBinary(t.shown.state); err != nil {
-		return err
-	}
-	for i, e := range n.encoders {
-		if t.shown.state, err = t.encoders[i].AppendBinary(t.shown.state[:0]); err != nil {
-			return err
-		}
-		if err := e.UnmarshalBinary(t.shown.state); err != nil {
-			return err
-		}
 	}
 	v := t.version()
 	n.version = func() tidemill.Version { return v }

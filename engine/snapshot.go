@@ -204,9 +204,9 @@ func (s *snapshot) end(ctx context.Context) error {
 	m.mu.Lock()
 	for _, t := range m.tasks {
 		if t.spec.Snapshot == tidemill.SnapshotLearn {
-			t.endEpoch(t.spec.Epochs > 1)
+			t.learner.endEpoch(t.spec.Epochs > 1)
 		} else if t.spec.Snapshot == tidemill.SnapshotSkip {
-			t.endEpoch(false)
+			t.learner.endEpoch(false)
 			t.phase = tidemill.Stream
 		}
 	}
@@ -221,17 +221,6 @@ func (s *snapshot) end(ctx context.Context) error {
 		}
 	}
 	return s.run(ctx)
-}
-
-// endEpoch is the data's own mark: what is pending steps.
-func (t *taskState) endEpoch(more bool) {
-	if b, ok := t.model.(tidemill.Batched); ok {
-		next := tidemill.Stream
-		if more {
-			next = tidemill.Snapshot
-		}
-		b.EndBatch(next)
-	}
 }
 
 func (s *snapshot) plan() []pass {

@@ -13,16 +13,13 @@ import (
 // taskState is a Task at work: its triggers resolved per table, its model with encoders, its open questions, its scores. The engine's
 // goroutine owns it; REST reads model, encoders and features under the mill's lock.
 type taskState struct {
-	spec     *tidemill.Task
-	no       int
-	store    tidemill.Store
-	term     uint64
-	kind     tidemill.ModelKind
-	raw      []tidemill.FeatureColumn // what features append
-	encoded  []tidemill.FeatureColumn // what the model sees
-	model    tidemill.Model
-	encoders []tidemill.Encoder
-	pupil    []bool // encoders that look at the answer: they Apply before they Learn
+	spec    *tidemill.Task
+	no      int
+	store   tidemill.Store
+	term    uint64
+	kind    tidemill.ModelKind
+	raw     []tidemill.FeatureColumn // what features append
+	learner *learner
 
 	predict, learn, eval []*trigger
 	weight               *expr.Expr
@@ -33,9 +30,6 @@ type taskState struct {
 	names                *names
 	shapes               map[string]*tidemill.Table // the newest shape by a trigger's word for the table
 
-	classes   *classes
-	positive  string
-	threshold float64
 	questions *questions
 	answered  *answered
 	base      *baseline
@@ -46,7 +40,7 @@ type taskState struct {
 	clock     int64
 	started   bool // clock is set
 	startAt   int64
-	frozen    *frozenCopy
+	frozen    *learner    // has stopped learning: a baseline
 	nulls     [2][]uint64 // per raw column: NaN in learned snapshot rows, in asks
 	nullsOf   [2]uint64   // rows looked at
 
@@ -151,10 +145,7 @@ func newTask(f *tidemill.Flow, no int, term uint64) (*taskState, error) {
 		return nil, fmt.Errorf("task %s has no features", spec.Name)
 	}
 	t := &taskState{spec: spec, no: no, store: f.Store, term: term, kind: spec.Model.Kind(), tables: map[*tidemill.Table]*taskTable{}, shapes: map[string]*tidemill.Table{}, reads: map[*tidemill.Table][]string{},
-		threshold: spec.Threshold, halt: f.Rejects == nil}
-	if t.threshold == 0 {
-		t.threshold = 0.5
-	}
+		halt: f.Rejects == nil}
 	for _, s := range spec.Scores {
 		if x, ok := s.(tidemill.Suited); ok && !x.Suits(t.kind) {
 			return nil, fmt.Errorf("task %s: score %s has no figure for a model that is to %s", spec.Name, s.Name(), t.kind)
@@ -213,7 +204,7 @@ func newTask(f *tidemill.Flow, no int, term uint64) (*taskState, error) {
 			}
 			return nil, err
 		}
-		t.classes = newClasses(t.classes.fixedLabels()) // an open set learns it when it comes
+		t.learner.classes = newClasses(t.learner.classes.fixedLabels()) // an open set learns it when it comes
 	}
 	return t, nil
 }
@@ -252,8 +243,6 @@ func (t *taskState) build() error {
 	if len(fixed) == 0 && t.kind == tidemill.Classify && t.booleanLabels() {
 		fixed = []string{"false", "true"}
 	}
-	t.classes = newClasses(fixed)
-	t.positive = spec.Positive
 	t.questions = newQuestions(spec.Name, spec.Memory, t.store, t.term)
 	t.answered = newAnswered()
 	t.names = newNames(t.raw)
@@ -271,56 +260,8 @@ func (t *taskState) build() error {
 	t.outs, t.moves = nil, moves{}
 	t.shown.reset()
 	var err error
-	t.model, t.encoders, t.encoded, err = t.fresh()
-	if err != nil {
-		return err
-	}
-	t.pupil = make([]bool, len(t.encoders))
-	for i, e := range t.encoders {
-		if s, ok := e.(tidemill.Supervised); ok {
-			t.pupil[i] = s.Supervised()
-		}
-	}
-	return nil
-}
-
-// fresh is an untrained model with its encoders, bound.
-func (t *taskState) fresh() (tidemill.Model, []tidemill.Encoder, []tidemill.FeatureColumn, error) {
-	m := t.spec.Model.New()
-	var encoders []tidemill.Encoder
-	if t.spec.Encoders != nil {
-		for _, e := range t.spec.Encoders {
-			encoders = append(encoders, e.New())
-		}
-	} else if p, ok := m.(tidemill.Preparer); ok {
-		encoders = p.Encoders(t.raw)
-	}
-	cols, terms := t.raw, false
-	for _, f := range t.spec.Features {
-		if x, ok := f.(tidemill.Termer); ok {
-			terms = x.Terms(terms)
-		}
-	}
-	for _, e := range encoders {
-		out, err := e.Bind(cols)
-		if err != nil {
-			return nil, nil, nil, fmt.Errorf("task %s: encoder %s: %w", t.spec.Name, describe(e), err)
-		}
-		cols = out
-		if x, ok := e.(tidemill.Termer); ok {
-			terms = x.Terms(terms)
-		}
-	}
-	n := 0
-	if t.classes.fixed {
-		n = len(t.classes.labels)
-	}
-	if b, ok := m.(tidemill.Binder); ok {
-		if err := b.Bind(tidemill.Input{Columns: cols, Classes: n, Terms: terms}); err != nil {
-			return nil, nil, nil, fmt.Errorf("task %s: model %s: %w", t.spec.Name, describe(m), err)
-		}
-	}
-	return m, encoders, cols, nil
+	t.learner, err = newLearner(spec, t.raw, newClasses(fixed))
+	return err
 }
 
 // booleanLabels reports whether every label is a comparison, whose values can only be true and false.
