@@ -42,7 +42,7 @@ func (r *sourceReader) read(ctx context.Context, after tidemill.Position, live b
 			return false
 		}
 	}
-	var last identity
+	var had lanes
 	again := false
 	wait := max(r.patience, 100*time.Millisecond)
 	for {
@@ -53,11 +53,9 @@ func (r *sourceReader) read(ctx context.Context, after tidemill.Position, live b
 				break
 			}
 			if again {
-				b.Changes = last.skip(b.Changes)
+				b.Changes = had.skip(b.Changes)
 			}
-			if n := len(b.Changes); n > 0 {
-				last = identityOf(&b.Changes[n-1])
-			}
+			had.note(b.Changes)
 			wait = 100 * time.Millisecond
 			r.figures.alive(b.CaughtUp)
 			if !tell(reading{batch: b}) {
@@ -97,33 +95,4 @@ func (r *sourceReader) read(ctx context.Context, after tidemill.Position, live b
 		}
 		again = true
 	}
-}
-
-// identity orders changes of one lane.
-type identity struct {
-	order, n uint64
-	set      bool
-}
-
-func identityOf(c *tidemill.Change) identity {
-	id := identity{n: c.N, set: true}
-	if c.Tx != nil {
-		id.order = c.Tx.Order
-	}
-	return id
-}
-
-// skip drops the changes up to and including id.
-func (id identity) skip(cs []tidemill.Change) []tidemill.Change {
-	if !id.set {
-		return cs
-	}
-	for len(cs) > 0 {
-		c := identityOf(&cs[0])
-		if c.order > id.order || c.order == id.order && c.n > id.n {
-			break
-		}
-		cs = cs[1:]
-	}
-	return cs
 }
