@@ -84,8 +84,10 @@ func (t *taskState) step(c *tidemill.Change, tt *taskTable, i int) error {
 		at, _ := t.timeFor(tt, c, nil, nil, nil)
 		t.fold(c, at)
 		return nil
+	case tidemill.Message:
+		return nil // it is about no row
 	default:
-		return nil
+		return tidemill.Fatalf("task %s, at %s: the operation %s has no meaning for a task", t.spec.Name, t.locate(c), c.Op)
 	}
 	if c.Op == tidemill.Update && c.Before != nil {
 		if err := t.moved(c, tt, i); err != nil {

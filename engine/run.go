@@ -160,6 +160,9 @@ func (m *Mill) batch(ctx context.Context, b *tidemill.Batch) error {
 			}
 		}
 	}
+	if err := checkOperations(cs, m.locate); err != nil {
+		return err
+	}
 	if err := m.stream(ctx, cs); err != nil {
 		return err
 	}
