@@ -24,7 +24,8 @@ type outbox struct {
 	waiting atomic.Int64  // outputs that were handed over and are not done
 	room    chan struct{} // fewer of them wait
 	done    chan struct{}
-	mill    *Mill
+	figures *figures
+	failed  chan error      // the flow's: a fatal error goes there
 	ctx     context.Context // ends writes at once
 	cancel  context.CancelFunc
 	started bool
@@ -54,10 +55,10 @@ const writeMax = 8192
 // again. Each holds on to its batch's memory.
 const outboxOutputs = 2 * writeMax
 
-func newOutbox(m *Mill, s tidemill.Sink, rejects bool) *outbox {
+func newOutbox(s tidemill.Sink, rejects bool, f *figures, failed chan error) *outbox {
 	ctx, cancel := context.WithCancel(context.Background())
 	b := &outbox{sink: s, name: describe(s), rejects: rejects, in: make(chan outItem, outboxItems), room: make(chan struct{}, 1), done: make(chan struct{}),
-		mill: m, ctx: ctx, cancel: cancel}
+		figures: f, failed: failed, ctx: ctx, cancel: cancel}
 	if g, ok := s.(tidemill.Gatherer); ok {
 		b.flood, b.linger = g.Gather()
 	}
@@ -179,7 +180,7 @@ func (b *outbox) retry(what string, f func() error) error {
 		err := f()
 		if err == nil {
 			if alarmed {
-				b.mill.event("sink", "sink "+b.name+" is back")
+				b.figures.event("sink", "sink "+b.name+" is back")
 			}
 			return nil
 		}
@@ -188,10 +189,10 @@ func (b *outbox) retry(what string, f func() error) error {
 		}
 		if !quiet(err) {
 			if !alarmed {
-				b.mill.alarm("sink", what+" sink "+b.name+" failed, trying again: "+err.Error())
+				b.figures.alarm("sink", what+" sink "+b.name+" failed, trying again: "+err.Error())
 			}
 			alarmed = true
-			b.mill.trouble(err)
+			b.figures.trouble(err)
 		}
 		if !pause(b.ctx, waits.next(err)) {
 			return err
@@ -204,7 +205,7 @@ func (b *outbox) fail(err error) {
 		return
 	}
 	select {
-	case b.mill.failed <- err:
+	case b.failed <- err:
 	default:
 	}
 }
@@ -221,50 +222,8 @@ func (b *outbox) stop() {
 		<-b.done
 	}
 	if err := b.sink.Close(); err != nil && !errors.Is(err, context.Canceled) {
-		b.mill.log.Warn("close sink "+b.name, "error", err)
+		b.figures.log.Warn("close sink "+b.name, "error", err)
 	}
-}
-
-// send hands the batch's outputs to every sink. It waits while a sink is behind: the source is held back in turn.
-func (m *Mill) send(ctx context.Context) error {
-	if len(m.held) == 0 {
-		return nil
-	}
-	outs := m.held
-	m.held = nil
-	for _, b := range m.boxes {
-		for b.waiting.Load() >= outboxOutputs {
-			select {
-			case <-b.room:
-			case err := <-m.failed:
-				return err
-			case <-ctx.Done():
-				return m.cutOff()
-			}
-		}
-		b.waiting.Add(int64(len(outs)))
-		item := outItem{outs: outs, upto: outs[len(outs)-1].Seq}
-		select {
-		case b.in <- item:
-			continue
-		default:
-		}
-		select {
-		case b.in <- item:
-		case err := <-m.failed:
-			return err
-		case <-ctx.Done():
-			return m.cutOff()
-		}
-	}
-	return nil
-}
-
-// cutOff ends a send that a sink holds up: a stop does not wait for it; the last checkpoint stands, and what came after it
-// is read again.
-func (m *Mill) cutOff() error {
-	m.clean = false
-	return errStopped
 }
 
 // errStopped ends the engine's loop early: the flow was cancelled while a sink held it back.

@@ -93,7 +93,7 @@ func (m *Mill) show() {
 			continue
 		}
 		done := time.Now()
-		c.through, c.at = m.stats.through(), done
+		c.through, c.at = m.figures.through(), done
 		t.shown.spare = t.shown.copy.Swap(c)
 		took := done.Sub(now)
 		// The next one comes before this one is too old, even where its making was interrupted.

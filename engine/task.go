@@ -27,7 +27,7 @@ type task struct {
 	nulls    nullShares
 	shown    shown
 	run      run
-	out      outputs
+	out      taskOutputs
 	display  display
 	version  func() tidemill.Version
 	q        question // scratch
