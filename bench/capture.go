@@ -101,72 +101,101 @@ func streamRow(ctx context.Context, b *bench) error {
 			return err
 		}
 	}
-	round, words, end := 0, []string(nil), ""
-	write := func(ctx context.Context) error {
-		round++
-		slot := "ours" + strconv.Itoa(round)
-		words = []string{"url=" + s.url(), "slot=" + slot, "state=" + filepath.Join(s.dir, slot)}
-		for i := 1; i < round; i++ { // of the rounds before
-			for _, name := range []string{"ours", "peer", "peers"} {
-				name += strconv.Itoa(i)
-				if err := s.exec(ctx, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '"+name+"'"); err != nil {
-					return err
-				}
-			}
-		}
-		if err := s.exec(ctx, "TRUNCATE accounts"); err != nil {
+	r := &streamRounds{b: b, s: s, rows: rows}
+	_, err = b.interleave(ctx, 5, r.ours(), r.peer("pg_recvlogical", "peer", "-o", "proto_version=1"),
+		r.peer("pg_recvlogical streaming", "peers", "-o", "proto_version=2", "-o", "streaming=on"), dbz)
+	return err
+}
+
+// streamRounds is the rounds of streamRow: our side begins one and writes its rows, and the others read the same rows
+// through slots that were made before.
+type streamRounds struct {
+	b     *bench
+	s     *server
+	rows  int
+	round int
+	words []string // of our child in this round
+	end   string   // the WAL position behind the round's rows
+}
+
+// next empties the table, makes the round's slots and writes its rows.
+func (r *streamRounds) next(ctx context.Context) error {
+	r.round++
+	slot := "ours" + strconv.Itoa(r.round)
+	r.words = []string{"url=" + r.s.url(), "slot=" + slot, "state=" + filepath.Join(r.s.dir, slot)}
+	if err := r.dropSlots(ctx); err != nil {
+		return err
+	}
+	if err := r.s.exec(ctx, "TRUNCATE accounts"); err != nil {
+		return err
+	}
+	if _, err := r.b.child("", "source", append(r.words, "rows=0")...).run(ctx); err != nil {
+		return err
+	}
+	for _, name := range []string{"peer", "peers"} {
+		err := r.s.exec(ctx, fmt.Sprintf("SELECT pg_create_logical_replication_slot('%s%d', 'pgoutput')", name, r.round))
+		if err != nil {
 			return err
 		}
-		if _, err := b.child("", "source", append(words, "rows=0")...).run(ctx); err != nil {
-			return err
-		}
-		for _, name := range []string{"peer", "peers"} {
-			if err := s.exec(ctx, fmt.Sprintf("SELECT pg_create_logical_replication_slot('%s%d', 'pgoutput')", name, round)); err != nil {
+	}
+	if err := r.s.exec(ctx, fillAccounts(0, r.rows), "CHECKPOINT"); err != nil {
+		return err
+	}
+	var err error
+	r.end, err = r.s.text(ctx, "pg_current_wal_lsn()")
+	return err
+}
+
+// dropSlots drops the slots of the rounds before.
+func (r *streamRounds) dropSlots(ctx context.Context) error {
+	for i := 1; i < r.round; i++ {
+		for _, name := range []string{"ours", "peer", "peers"} {
+			err := r.s.exec(ctx, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '"+
+				name+strconv.Itoa(i)+"'")
+			if err != nil {
 				return err
 			}
 		}
-		if err := s.exec(ctx, fillAccounts(0, rows), "CHECKPOINT"); err != nil {
-			return err
-		}
-		var err error
-		end, err = s.text(ctx, "pg_current_wal_lsn()")
-		return err
 	}
-	server := func(f figures, run func() (figures, error)) (figures, error) {
-		before := s.cpu()
-		g, err := run()
-		if err != nil {
+	return nil
+}
+
+// withServerCPU adds the processor time of the server during run to run's figures.
+func (r *streamRounds) withServerCPU(run func() (figures, error)) (figures, error) {
+	before := r.s.cpu()
+	f, err := run()
+	if err != nil {
+		return nil, err
+	}
+	time.Sleep(50 * time.Millisecond) // the walsender ends
+	f["server_cpu_s"] = r.s.cpu() - before
+	return f, nil
+}
+
+// ours begins a round and reads its rows with our source.
+func (r *streamRounds) ours() side {
+	return side{name: "tidemill", run: func(ctx context.Context) (figures, error) {
+		if err := r.next(ctx); err != nil {
 			return nil, err
 		}
-		for k, v := range g {
-			f[k] = v
-		}
-		time.Sleep(50 * time.Millisecond) // the walsender ends
-		f["server_cpu_s"] = s.cpu() - before
-		return f, nil
-	}
-	ours := side{name: "tidemill", run: func(ctx context.Context) (figures, error) {
-		if err := write(ctx); err != nil {
-			return nil, err
-		}
-		return server(figures{}, func() (figures, error) {
-			return b.child("", "source", append(words, "rows="+strconv.Itoa(rows))...).run(ctx)
+		return r.withServerCPU(func() (figures, error) {
+			return r.b.child("", "source", append(r.words, "rows="+strconv.Itoa(r.rows))...).run(ctx)
 		})
 	}}
-	peer := func(name, slot string, options ...string) side {
-		return side{name: name, run: func(ctx context.Context) (figures, error) {
-			return server(figures{}, func() (figures, error) {
-				words := append([]string{"-d", s.url(), "--slot", slot + strconv.Itoa(round), "--start", "-f", os.DevNull, "--endpos", end, "--no-loop",
-					"-o", "publication_names=ours" + strconv.Itoa(round)}, options...)
-				f, err := command(ctx, nil, s.tool("pg_recvlogical"), words...)
-				if err == nil {
-					f["rows_per_s"] = float64(rows) / f["wall_s"]
-				}
-				return f, err
-			})
-		}}
-	}
-	_, err = b.interleave(ctx, 5, ours, peer("pg_recvlogical", "peer", "-o", "proto_version=1"),
-		peer("pg_recvlogical streaming", "peers", "-o", "proto_version=2", "-o", "streaming=on"), dbz)
-	return err
+}
+
+// peer reads the round's rows with pg_recvlogical.
+func (r *streamRounds) peer(name, slot string, options ...string) side {
+	return side{name: name, run: func(ctx context.Context) (figures, error) {
+		return r.withServerCPU(func() (figures, error) {
+			round := strconv.Itoa(r.round)
+			words := append([]string{"-d", r.s.url(), "--slot", slot + round, "--start", "-f", os.DevNull,
+				"--endpos", r.end, "--no-loop", "-o", "publication_names=ours" + round}, options...)
+			f, err := command(ctx, nil, r.s.tool("pg_recvlogical"), words...)
+			if err == nil {
+				f["rows_per_s"] = float64(r.rows) / f["wall_s"]
+			}
+			return f, err
+		})
+	}}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -34,105 +33,6 @@ func firstFlights(n int) ([]flights.Flight, error) {
 
 func flightFeatures() []tidemill.Feature {
 	return []tidemill.Feature{feature.Numeric("month", "day", "hour", "minute", "distance"), feature.OneHot("carrier", "origin", "dest")}
-}
-
-// flightsMemoryChild is what River's script does, with our parts: each flight that lands is predicted at its scheduled
-// departure, from its row, and learned at its landing; the vector is held meanwhile.
-func flightsMemoryChild(_ context.Context, a args) (figures, error) {
-	all, err := firstFlights(a.int("rows"))
-	if err != nil {
-		return nil, err
-	}
-	all = slices.DeleteFunc(all, func(f flights.Flight) bool { return !f.Landed })
-	events := flights.Events(all)
-	columns := []tidemill.Column{{Name: "month", Kind: tidemill.KindInt}, {Name: "day", Kind: tidemill.KindInt}, {Name: "hour", Kind: tidemill.KindInt}, {Name: "minute", Kind: tidemill.KindInt},
-		{Name: "distance", Kind: tidemill.KindInt}, {Name: "carrier", Kind: tidemill.KindText}, {Name: "origin", Kind: tidemill.KindText}, {Name: "dest", Kind: tidemill.KindText}}
-	table := tidemill.NewTable("", "flights", columns, nil)
-	rows := make([]tidemill.Change, len(all))
-	for i := range all {
-		f := &all[i]
-		rows[i] = tidemill.Change{Op: tidemill.Insert, Table: table, After: []tidemill.Value{tidemill.Int(int64(f.Month)), tidemill.Int(int64(f.Day)), tidemill.Int(int64(f.Hour)),
-			tidemill.Int(int64(f.Minute)), tidemill.Int(int64(f.Distance)), tidemill.Text(f.Carrier), tidemill.Text(f.Origin), tidemill.Text(f.Dest)}}
-	}
-	features := flightFeatures()
-	m := model.Logistic(model.SGD(0.01))
-	in := tidemill.Input{Classes: 2}
-	for _, f := range features {
-		if err := f.Bind(table, tidemill.Asks); err != nil {
-			return nil, err
-		}
-		columns, terms := f.Columns()
-		in.Columns, in.Terms = append(in.Columns, columns...), in.Terms || terms
-	}
-	encoders := m.(tidemill.Preparer).Encoders(in.Columns)
-	for _, e := range encoders {
-		if in, err = e.Bind(in); err != nil {
-			return nil, err
-		}
-	}
-	if err := m.Bind(in); err != nil {
-		return nil, err
-	}
-	type question struct {
-		x tidemill.Vector
-		p float64
-	}
-	open := make([]*question, len(all))
-	var free []*question
-	var one, two tidemill.Vector
-	var p []float64
-	var y [1]float64
-	e := tidemill.Example{Y: y[:], Weight: 1}
-	right, loss := 0, 0.0
-	began, used := time.Now(), cpu()
-	for _, ev := range events {
-		if !ev.Landing {
-			var q *question
-			if n := len(free); n > 0 {
-				q, free = free[n-1], free[:n-1]
-			} else {
-				q = &question{}
-			}
-			q.x.Reset()
-			for _, f := range features {
-				if err := f.Append(&q.x, &rows[ev.Flight], 0); err != nil {
-					return nil, err
-				}
-			}
-			x, dst, other := &q.x, &one, &two
-			for _, enc := range encoders {
-				enc.Apply(dst, x)
-				x, dst, other = dst, other, dst
-			}
-			p = m.Predict(p[:0], x)
-			q.p = 0.5
-			if len(p) == 2 && p[1] == p[1] {
-				q.p = p[1]
-			}
-			open[ev.Flight] = q
-			continue
-		}
-		q := open[ev.Flight]
-		y[0] = 0
-		if all[ev.Flight].ArrDelay > 15 {
-			y[0] = 1
-		}
-		if q.p > 0.5 == (y[0] == 1) {
-			right++
-		}
-		loss -= math.Log(max(1-math.Abs(y[0]-q.p), 1e-15))
-		x, dst, other := &q.x, &one, &two
-		for _, enc := range encoders {
-			enc.Learn(x, y[:])
-			enc.Apply(dst, x)
-			x, dst, other = dst, other, dst
-		}
-		e.X = x
-		m.Learn(&e)
-		free = append(free, q)
-	}
-	n := float64(len(all))
-	return figures{"rows_per_s": n / time.Since(began).Seconds(), "rows_per_cpu_s": n / (cpu() - used), "accuracy": float64(right) / n, "logloss": loss / n}, nil
 }
 
 // flightsChild lets flights go by in a SQLite file: inserted at the scheduled departure, updated at the landing, while

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -20,66 +19,93 @@ func growthRow(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer s.close()
-	i := 0
-	table := func(ctx context.Context, n int) error {
-		return s.exec(ctx, "DROP TABLE IF EXISTS accounts", accounts, fillAccounts(0, n), "VACUUM ANALYZE accounts", "CHECKPOINT")
-	}
-	source := func(ctx context.Context, slot string, n int) (figures, error) {
-		return b.child("", "source", "url="+s.url(), "slot="+slot, "rows="+strconv.Itoa(n), "state="+filepath.Join(s.dir, slot)).run(ctx)
-	}
-	measured := func(f figures, n int) figures {
-		return figures{"seconds": float64(n) / f["rows_per_s"], "us_per_row": 1e6 / f["rows_per_s"], "first_s": f["first_s"], "cpu_s": f["cpu_s"], "rss_mb": f["rss_mb"]}
-	}
-	snapshot := func(n int) side {
-		return side{own: true, name: fmt.Sprintf("snapshot of %d rows", n), run: func(ctx context.Context) (figures, error) {
-			if err := table(ctx, n); err != nil {
-				return nil, err
-			}
-			i++
-			f, err := source(ctx, "growth"+strconv.Itoa(i), n)
-			if err != nil {
-				return nil, err
-			}
-			return measured(f, n), s.forget(ctx)
-		}}
-	}
-	stream := func(n, have int) side {
-		return side{own: true, name: fmt.Sprintf("stream of %d rows into %d", n, have), run: func(ctx context.Context) (figures, error) {
-			if err := table(ctx, have); err != nil {
-				return nil, err
-			}
-			i++
-			slot := "growth" + strconv.Itoa(i)
-			if _, err := source(ctx, slot, have); err != nil { // the snapshot
-				return nil, err
-			}
-			if err := s.exec(ctx, fillAccounts(have, n)); err != nil {
-				return nil, err
-			}
-			f, err := source(ctx, slot, n)
-			if err != nil {
-				return nil, err
-			}
-			return measured(f, n), errors.Join(err, s.forget(ctx))
-		}}
-	}
-	year := func(n int) side {
-		return side{own: true, name: fmt.Sprintf("%d flights through SQLite", n), run: func(ctx context.Context) (f figures, err error) {
-			err = b.inFolder(func(dir string) error {
-				f, err = b.child("", "flights", "dir="+dir, "rows="+strconv.Itoa(n)).run(ctx)
-				return err
-			})
-			if err != nil {
-				return nil, err
-			}
-			return figures{"seconds": f["seconds"], "us_per_row": 1e6 / f["rows_per_s"], "cpu_s": f["cpu_s"], "rss_mb": f["rss_mb"]}, nil
-		}}
-	}
-	for _, sides := range [][]side{{snapshot(10 * rows), snapshot(rows)}, {stream(10*rows, rows), stream(rows, rows)}, {stream(rows, 10*rows), stream(rows, rows)},
-		{year(3 * rows), year(3 * rows / 10)}} {
+	g := &growth{b: b, s: s}
+	for _, sides := range [][]side{
+		{g.snapshot(10 * rows), g.snapshot(rows)},
+		{g.stream(10*rows, rows), g.stream(rows, rows)},
+		{g.stream(rows, 10*rows), g.stream(rows, rows)},
+		{g.year(3 * rows), g.year(3 * rows / 10)},
+	} {
 		if _, err := b.interleave(ctx, 3, sides...); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// growth makes the sides of growthRow; each run has a slot of its own.
+type growth struct {
+	b    *bench
+	s    *server
+	runs int
+}
+
+// table makes a table of n rows.
+func (g *growth) table(ctx context.Context, n int) error {
+	return g.s.exec(ctx, "DROP TABLE IF EXISTS accounts", accounts, fillAccounts(0, n), "VACUUM ANALYZE accounts", "CHECKPOINT")
+}
+
+func (g *growth) slot() string {
+	g.runs++
+	return "growth" + strconv.Itoa(g.runs)
+}
+
+// source reads n changes.
+func (g *growth) source(ctx context.Context, slot string, n int) (figures, error) {
+	return g.b.child("", "source", "url="+g.s.url(), "slot="+slot, "rows="+strconv.Itoa(n),
+		"state="+filepath.Join(g.s.dir, slot)).run(ctx)
+}
+
+// perRow are the figures of a source that read n rows.
+func perRow(f figures, n int) figures {
+	return figures{"seconds": float64(n) / f["rows_per_s"], "us_per_row": 1e6 / f["rows_per_s"],
+		"first_s": f["first_s"], "cpu_s": f["cpu_s"], "rss_mb": f["rss_mb"]}
+}
+
+func (g *growth) snapshot(n int) side {
+	return side{own: true, name: fmt.Sprintf("snapshot of %d rows", n), run: func(ctx context.Context) (figures, error) {
+		if err := g.table(ctx, n); err != nil {
+			return nil, err
+		}
+		f, err := g.source(ctx, g.slot(), n)
+		if err != nil {
+			return nil, err
+		}
+		return perRow(f, n), g.s.forget(ctx)
+	}}
+}
+
+// stream inserts n rows into a table that has some already.
+func (g *growth) stream(n, have int) side {
+	return side{own: true, name: fmt.Sprintf("stream of %d rows into %d", n, have), run: func(ctx context.Context) (figures, error) {
+		if err := g.table(ctx, have); err != nil {
+			return nil, err
+		}
+		slot := g.slot()
+		if _, err := g.source(ctx, slot, have); err != nil { // the snapshot
+			return nil, err
+		}
+		if err := g.s.exec(ctx, fillAccounts(have, n)); err != nil {
+			return nil, err
+		}
+		f, err := g.source(ctx, slot, n)
+		if err != nil {
+			return nil, err
+		}
+		return perRow(f, n), g.s.forget(ctx)
+	}}
+}
+
+// year lets n flights go by.
+func (g *growth) year(n int) side {
+	return side{own: true, name: fmt.Sprintf("%d flights through SQLite", n), run: func(ctx context.Context) (f figures, err error) {
+		err = g.b.inFolder(func(dir string) error {
+			f, err = g.b.child("", "flights", "dir="+dir, "rows="+strconv.Itoa(n)).run(ctx)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		return figures{"seconds": f["seconds"], "us_per_row": 1e6 / f["rows_per_s"], "cpu_s": f["cpu_s"], "rss_mb": f["rss_mb"]}, nil
+	}}
 }
