@@ -105,67 +105,14 @@ func (st *stream) decode(s *stmt, b *builder) error {
 	if code == codeMark {
 		return nil
 	}
-	if st.shapes[code>>opBits] == nil { // made since by another run
-		all, err := st.d.shapes(st.meta, st.shapes)
-		if err != nil {
-			return err
-		}
-		st.shapes = all
-	}
-	sh, op := st.shapes[code>>opBits], code&(1<<opBits-1)
-	if sh == nil || code < 0 || op > opGone {
-		return tidemill.Fatalf("sqlite: %s: row %d of %s has a code that this program did not write; run with --fresh to start over", st.path, seq, st.meta.log)
+	sh, err := st.shapeOf(code)
+	if err != nil {
+		return err
 	}
 	commit := st.at
 	cur := cursor{st: st, s: s}
 	c := tidemill.Change{Table: sh.table}
-	n := len(sh.Columns)
-	var err error
-	if op < opDelete {
-		c.After = b.values.take(n)
-		if err = cur.fill(c.After, &b.slab); err != nil {
-			return err
-		}
-	}
-	switch op {
-	case opInsert:
-		c.Op = tidemill.Insert
-	case opUpdate:
-		c.Op = tidemill.Update
-		c.Before = b.values.take(n)
-		if sh.Before == "key" {
-			err = cur.keys(c.Before, sh, &b.slab)
-			break
-		}
-		if err = cur.fill(c.Before, &b.slab); err == nil {
-			for i, r := range sh.restore {
-				if r {
-					c.Before[i] = restore(c.Before[i], c.After[i])
-				}
-			}
-		}
-	case opDelete:
-		c.Op = tidemill.Delete
-		c.Before = b.values.take(n)
-		if sh.Before == "key" {
-			err = cur.keys(c.Before, sh, &b.slab)
-		} else {
-			err = cur.fill(c.Before, &b.slab)
-		}
-	case opRefresh:
-		c.Op = tidemill.Update
-		c.Before = b.values.take(n)
-		for i := range c.Before {
-			if !sh.added[i] {
-				c.Before[i] = c.After[i]
-			}
-		}
-	case opGone:
-		c.Op = tidemill.Delete
-		c.Before = b.values.take(n)
-		err = cur.keys(c.Before, sh, &b.slab)
-	}
-	if err != nil {
+	if err := cur.change(&c, sh, code&(1<<opBits-1), b); err != nil {
 		return err
 	}
 	tx := &b.txs.take(1)[0]
@@ -173,6 +120,73 @@ func (st *stream) decode(s *stmt, b *builder) error {
 	c.Tx, c.At = tx, uint64(st.seq)
 	b.add(c)
 	return nil
+}
+
+// shapeOf is the shape that a log row's code names; its operation is one of ours too.
+func (st *stream) shapeOf(code int64) (*shape, error) {
+	if st.shapes[code>>opBits] == nil { // made since by another run
+		all, err := st.d.shapes(st.meta, st.shapes)
+		if err != nil {
+			return nil, err
+		}
+		st.shapes = all
+	}
+	sh := st.shapes[code>>opBits]
+	if sh == nil || code < 0 || code&(1<<opBits-1) > opGone {
+		return nil, tidemill.Fatalf("sqlite: %s: row %d of %s has a code that this program did not write; run with --fresh to start over",
+			st.path, st.seq, st.meta.log)
+	}
+	return sh, nil
+}
+
+// change reads the operation and the row's values, after and before, in the order in which the triggers log them.
+func (c *cursor) change(dst *tidemill.Change, sh *shape, op int64, b *builder) error {
+	n := len(sh.Columns)
+	if op < opDelete {
+		dst.After = b.values.take(n)
+		if err := c.fill(dst.After, &b.slab); err != nil {
+			return err
+		}
+	}
+	if op == opInsert {
+		dst.Op = tidemill.Insert
+		return nil
+	}
+	dst.Before = b.values.take(n)
+	switch op {
+	case opUpdate:
+		dst.Op = tidemill.Update
+		if err := c.before(dst.Before, sh, &b.slab); err != nil || sh.Before == "key" {
+			return err
+		}
+		for i, r := range sh.restore {
+			if r {
+				dst.Before[i] = restore(dst.Before[i], dst.After[i])
+			}
+		}
+	case opDelete:
+		dst.Op = tidemill.Delete
+		return c.before(dst.Before, sh, &b.slab)
+	case opRefresh:
+		dst.Op = tidemill.Update
+		for i := range dst.Before {
+			if !sh.added[i] {
+				dst.Before[i] = dst.After[i]
+			}
+		}
+	case opGone:
+		dst.Op = tidemill.Delete
+		return c.keys(dst.Before, sh, &b.slab)
+	}
+	return nil
+}
+
+// before reads what is logged of the row as it was: its key, or all of it.
+func (c *cursor) before(dst []tidemill.Value, sh *shape, sl *slab) error {
+	if sh.Before == "key" {
+		return c.keys(dst, sh, sl)
+	}
+	return c.fill(dst, sl)
 }
 
 func (c *cursor) keys(dst []tidemill.Value, sh *shape, sl *slab) (err error) {
