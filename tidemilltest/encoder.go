@@ -57,156 +57,180 @@ func EncoderVectors(n int) (xs []*tidemill.Vector, ys [][]float64) {
 // row, bit for bit; broken states are errors. It binds EncoderColumns.
 func Encoder(t *testing.T, made func() tidemill.Encoder) {
 	t.Helper()
-	bind := func(t *testing.T, e tidemill.Encoder, terms bool) tidemill.Input {
-		t.Helper()
-		in := tidemill.Input{Columns: EncoderColumns(), Classes: 2, Terms: terms}
-		out, err := e.Bind(in)
-		if err != nil {
-			t.Fatalf("Bind: %v", err)
-		}
-		if !slices.Equal(in.Columns, EncoderColumns()) {
-			t.Fatal("Bind changed the columns it was given")
-		}
-		if out.Classes != in.Classes {
-			t.Fatal("Bind does not pass the number of classes on")
-		}
-		return out
-	}
-	bound := func(t *testing.T) (tidemill.Encoder, tidemill.Input) {
-		t.Helper()
-		e := made()
-		return e, bind(t, e, true)
-	}
-	xs, ys := EncoderVectors(300)
+	h := &encoderTest{made: made}
+	h.xs, h.ys = EncoderVectors(300)
+	t.Run("columns", h.columns)
+	t.Run("stream", h.stream)
+	t.Run("without an answer", h.withoutAnswer)
+	t.Run("finite", h.finite)
+	t.Run("broken state", h.brokenState)
+}
 
-	t.Run("columns", func(t *testing.T) {
-		_, out := bound(t)
-		seen := map[string]bool{}
-		for _, c := range out.Columns {
-			if c.Name == "" || seen[c.Name] {
-				t.Errorf("two outgoing columns are named %q", c.Name)
-			}
-			seen[c.Name] = true
+type encoderTest struct {
+	made func() tidemill.Encoder
+	xs   []*tidemill.Vector
+	ys   [][]float64
+}
+
+// bind binds e to EncoderColumns, with sparse terms or without.
+func (h *encoderTest) bind(t *testing.T, e tidemill.Encoder, terms bool) tidemill.Input {
+	t.Helper()
+	in := tidemill.Input{Columns: EncoderColumns(), Classes: 2, Terms: terms}
+	out, err := e.Bind(in)
+	if err != nil {
+		t.Fatalf("Bind: %v", err)
+	}
+	if !slices.Equal(in.Columns, EncoderColumns()) {
+		t.Fatal("Bind changed the columns it was given")
+	}
+	if out.Classes != in.Classes {
+		t.Fatal("Bind does not pass the number of classes on")
+	}
+	return out
+}
+
+// bound is a new encoder that knows its columns.
+func (h *encoderTest) bound(t *testing.T) (tidemill.Encoder, tidemill.Input) {
+	t.Helper()
+	e := h.made()
+	return e, h.bind(t, e, true)
+}
+
+func (h *encoderTest) columns(t *testing.T) {
+	_, out := h.bound(t)
+	seen := map[string]bool{}
+	for _, c := range out.Columns {
+		if c.Name == "" || seen[c.Name] {
+			t.Errorf("two outgoing columns are named %q", c.Name)
 		}
-		e := made()
-		if e.Describe() == "" {
-			t.Error("the encoder does not describe its settings")
+		seen[c.Name] = true
+	}
+	e := h.made()
+	if e.Describe() == "" {
+		t.Error("the encoder does not describe its settings")
+	}
+	if _, err := e.Bind(tidemill.Input{}); err != nil {
+		return // an encoder may need a column
+	}
+	var dst tidemill.Vector
+	x := &tidemill.Vector{Terms: []tidemill.Term{{Hash: 1, Value: 2}}}
+	e.Learn(x, []float64{1})
+	e.Apply(&dst, x)
+}
+
+// stream learns in two encoders, one of which is restarted often, and given memory that is overwritten afterwards.
+func (h *encoderTest) stream(t *testing.T) {
+	plain, out := h.bound(t)
+	dense := h.bind(t, h.made(), false) // what it says where no terms come in
+	empty := StateBytes(t, plain)
+	restarted, _ := h.bound(t)
+	var a, b tidemill.Vector
+	for i, x := range h.xs {
+		if i%41 == 0 {
+			saved := StateBytes(t, restarted)
+			restarted, _ = h.bound(t)
+			restore(t, restarted, saved)
 		}
-		if _, err := e.Bind(tidemill.Input{}); err != nil {
-			return // an encoder may need a column
+		before := x.Clone()
+		saved := StateBytes(t, plain)
+		plain.Apply(&a, x)
+		if len(a.Dense) != len(out.Columns) {
+			t.Fatalf("row %d: Apply gives %d dense columns, Bind said %d", i, len(a.Dense), len(out.Columns))
 		}
-		var dst tidemill.Vector
-		x := &tidemill.Vector{Terms: []tidemill.Term{{Hash: 1, Value: 2}}}
-		e.Learn(x, []float64{1})
+		if len(a.Terms) > 0 && (!out.Terms || len(x.Terms) == 0 && !dense.Terms) {
+			t.Fatalf("row %d: it gives sparse terms, and Bind did not say so", i)
+		}
+		b = tidemill.Vector{Dense: []float64{1, 2, 3}, Terms: []tidemill.Term{{Hash: 5, Value: 5}}} // dirty
+		restarted.Apply(&b, x)
+		if !sameVector(&a, &b) {
+			t.Fatalf("row %d: %v after a restart or into a used vector, %v without", i, b, a)
+		}
+		if !bytes.Equal(saved, StateBytes(t, plain)) {
+			t.Fatalf("row %d: Apply changed the state", i)
+		}
+		plain.Learn(x, h.ys[i])
+		if !sameVector(x, before) || !learnsFromLoan(restarted, x, h.ys[i]) {
+			t.Fatalf("row %d: Learn or Apply changed its input", i)
+		}
+	}
+	if !bytes.Equal(StateBytes(t, plain), StateBytes(t, restarted)) {
+		t.Error("restarts or reused memory are visible in the state")
+	}
+	fresh := plain.New()
+	h.bind(t, fresh, true)
+	if !bytes.Equal(StateBytes(t, fresh), empty) {
+		t.Error("New of a learned encoder is not unlearned")
+	}
+	concurrently(t, func() {
+		var v tidemill.Vector
+		for _, x := range h.xs[:50] {
+			plain.Apply(&v, x)
+		}
+	})
+}
+
+// learnsFromLoan lets e learn from copies, says whether they are unchanged, and then overwrites them.
+func learnsFromLoan(e tidemill.Encoder, x *tidemill.Vector, answer []float64) bool {
+	loan, y := x.Clone(), slices.Clone(answer)
+	e.Learn(loan, y)
+	same := sameVector(loan, x) && y[0] == answer[0]
+	for k := range loan.Dense {
+		loan.Dense[k] = -3
+	}
+	for k := range loan.Terms {
+		loan.Terms[k] = tidemill.Term{}
+	}
+	y[0] = -3
+	return same
+}
+
+func (h *encoderTest) withoutAnswer(t *testing.T) {
+	e, _ := h.bound(t)
+	if e.Supervised() {
+		e.Learn(h.xs[0], []float64{math.NaN()})
+	}
+	var dst tidemill.Vector
+	for _, x := range h.xs[:20] {
+		e.Learn(x, nil)
 		e.Apply(&dst, x)
-	})
+	}
+}
 
-	t.Run("stream", func(t *testing.T) {
-		plain, out := bound(t)
-		dense := bind(t, made(), false) // what it says where no terms come in
-		empty := StateBytes(t, plain)
-		restarted, _ := bound(t)
-		var a, b tidemill.Vector
-		for i, x := range xs {
-			if i%41 == 0 {
-				saved := StateBytes(t, restarted)
-				restarted, _ = bound(t)
-				restore(t, restarted, saved)
-			}
-			before := x.Clone()
-			saved := StateBytes(t, plain)
-			plain.Apply(&a, x)
-			if len(a.Dense) != len(out.Columns) {
-				t.Fatalf("row %d: Apply gives %d dense columns, Bind said %d", i, len(a.Dense), len(out.Columns))
-			}
-			if len(a.Terms) > 0 && (!out.Terms || len(x.Terms) == 0 && !dense.Terms) {
-				t.Fatalf("row %d: it gives sparse terms, and Bind did not say so", i)
-			}
-			b = tidemill.Vector{Dense: []float64{1, 2, 3}, Terms: []tidemill.Term{{Hash: 5, Value: 5}}} // dirty
-			restarted.Apply(&b, x)
-			if !sameVector(&a, &b) {
-				t.Fatalf("row %d: %v after a restart or into a used vector, %v without", i, b, a)
-			}
-			if !bytes.Equal(saved, StateBytes(t, plain)) {
-				t.Fatalf("row %d: Apply changed the state", i)
-			}
-			plain.Learn(x, ys[i])
-			loan, y := x.Clone(), slices.Clone(ys[i])
-			restarted.Learn(loan, y)
-			if !sameVector(x, before) || !sameVector(loan, before) || y[0] != ys[i][0] {
-				t.Fatalf("row %d: Learn or Apply changed its input", i)
-			}
-			for k := range loan.Dense {
-				loan.Dense[k] = -3
-			}
-			for k := range loan.Terms {
-				loan.Terms[k] = tidemill.Term{}
-			}
-			y[0] = -3
+func (h *encoderTest) finite(t *testing.T) {
+	e, _ := h.bound(t)
+	xs, ys := EncoderVectors(300)
+	var dst tidemill.Vector
+	for i, x := range xs {
+		for k := range x.Dense {
+			x.Dense[k] = math.NaN()
 		}
-		if !bytes.Equal(StateBytes(t, plain), StateBytes(t, restarted)) {
-			t.Error("restarts or reused memory are visible in the state")
+		if i%2 == 0 {
+			x.Dense[0], x.Dense[2], x.Dense[5] = math.MaxFloat64, -math.MaxFloat64, 5e-324
 		}
-		fresh := plain.New()
-		bind(t, fresh, true)
-		if !bytes.Equal(StateBytes(t, fresh), empty) {
-			t.Error("New of a learned encoder is not unlearned")
-		}
-		concurrently(t, func() {
-			var v tidemill.Vector
-			for _, x := range xs[:50] {
-				plain.Apply(&v, x)
+		e.Learn(x, ys[i])
+		e.Apply(&dst, x)
+		for _, v := range dst.Dense {
+			if math.IsInf(v, 0) {
+				t.Fatalf("row %d: finite input became %v", i, dst.Dense)
 			}
-		})
-	})
+		}
+	}
+	xs, ys = EncoderVectors(300)
+	for i, x := range xs { // and it still learns
+		e.Learn(x, ys[i])
+		e.Apply(&dst, x)
+	}
+	saved := StateBytes(t, e)
+	next, _ := h.bound(t)
+	restore(t, next, saved)
+}
 
-	t.Run("without an answer", func(t *testing.T) {
-		e, _ := bound(t)
-		if e.Supervised() {
-			e.Learn(xs[0], []float64{math.NaN()})
-		}
-		var dst tidemill.Vector
-		for _, x := range xs[:20] {
-			e.Learn(x, nil)
-			e.Apply(&dst, x)
-		}
-	})
-
-	t.Run("finite", func(t *testing.T) {
-		e, _ := bound(t)
-		var dst tidemill.Vector
-		for i, x := range xs {
-			for k := range x.Dense {
-				x.Dense[k] = math.NaN()
-			}
-			if i%2 == 0 {
-				x.Dense[0], x.Dense[2], x.Dense[5] = math.MaxFloat64, -math.MaxFloat64, 5e-324
-			}
-			e.Learn(x, ys[i])
-			e.Apply(&dst, x)
-			for _, v := range dst.Dense {
-				if math.IsInf(v, 0) {
-					t.Fatalf("row %d: finite input became %v", i, dst.Dense)
-				}
-			}
-		}
-		xs, ys = EncoderVectors(300)
-		for i, x := range xs { // and it still learns
-			e.Learn(x, ys[i])
-			e.Apply(&dst, x)
-		}
-		saved := StateBytes(t, e)
-		next, _ := bound(t)
-		restore(t, next, saved)
-	})
-
-	t.Run("broken state", func(t *testing.T) {
-		e, _ := bound(t)
-		for i, x := range xs[:100] {
-			e.Learn(x, ys[i])
-		}
-		hostile(t, func() tidemill.State { e, _ := bound(t); return e }, StateBytes(t, e))
-	})
+func (h *encoderTest) brokenState(t *testing.T) {
+	e, _ := h.bound(t)
+	for i, x := range h.xs[:100] {
+		e.Learn(x, h.ys[i])
+	}
+	hostile(t, func() tidemill.State { e, _ := h.bound(t); return e }, StateBytes(t, e))
 }
 
 func sameVector(a, b *tidemill.Vector) bool {

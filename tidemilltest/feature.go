@@ -223,11 +223,12 @@ func loan(c *tidemill.Change) (borrowed tidemill.Change, spoil func()) {
 	}
 }
 
+// stream folds the changes into two features, one of which is restarted often, and given memory that is overwritten
+// afterwards.
 func (f *featureTest) stream(t *testing.T) {
 	plain, restarted := f.bound(t, f.Changes), f.bound(t, f.Changes)
 	empty := StateBytes(t, plain)
-	width, learned := width(plain), false
-	_, terms := plain.Columns()
+	learned := false
 	for i := range f.Changes {
 		c := &f.Changes[i]
 		if i%43 == 0 {
@@ -236,41 +237,7 @@ func (f *featureTest) stream(t *testing.T) {
 			restore(t, restarted, saved)
 		}
 		if c.After != nil {
-			want := tidemill.Vector{}
-			err := ask(plain, &want, c)
-			got := tidemill.Vector{Dense: []float64{1, 2}, Terms: []tidemill.Term{{Hash: 1, Value: 1}}}
-			var saved []byte
-			if i%7 == 0 {
-				saved = StateBytes(t, restarted)
-			}
-			again := ask(restarted, &got, c)
-			if saved != nil && !bytes.Equal(saved, StateBytes(t, restarted)) {
-				t.Fatalf("change %d: Append changed the state", i)
-			}
-			if (err == nil) != (again == nil) {
-				t.Fatalf("change %d: %v without restarts, %v with", i, err, again)
-			}
-			if err != nil {
-				t.Fatalf("change %d: %v", i, err)
-			}
-			if len(want.Dense) != width {
-				t.Fatalf("change %d: %d dense columns, not %d", i, len(want.Dense), width)
-			}
-			if len(want.Terms) > 0 && !terms {
-				t.Fatalf("change %d: it appends sparse terms, and Columns does not say so", i)
-			}
-			if len(got.Dense) < 2 || got.Dense[0] != 1 || got.Dense[1] != 2 || len(got.Terms) < 1 || got.Terms[0].Hash != 1 {
-				t.Fatalf("change %d: Append overwrote what was there", i)
-			}
-			rest := tidemill.Vector{Dense: got.Dense[2:], Terms: got.Terms[1:]}
-			if !sameVector(&want, &rest) {
-				t.Fatalf("change %d: %v without restarts, %v with", i, want, rest)
-			}
-			for _, v := range want.Dense {
-				if math.IsInf(v, 0) {
-					t.Fatalf("change %d: infinite", i)
-				}
-			}
+			appendsAlike(t, i, c, plain, restarted)
 		}
 		update(plain, c)
 		borrowed, spoil := loan(c)
@@ -298,6 +265,47 @@ func (f *featureTest) stream(t *testing.T) {
 			}
 		}
 	})
+}
+
+// appendsAlike checks what Append adds for change i: as many finite columns as Columns says, behind what is there, without
+// a change of the state, and the same by a feature that was restarted.
+func appendsAlike(t *testing.T, i int, c *tidemill.Change, plain, restarted tidemill.Feature) {
+	t.Helper()
+	want := tidemill.Vector{}
+	err := ask(plain, &want, c)
+	got := tidemill.Vector{Dense: []float64{1, 2}, Terms: []tidemill.Term{{Hash: 1, Value: 1}}}
+	var saved []byte
+	if i%7 == 0 {
+		saved = StateBytes(t, restarted)
+	}
+	again := ask(restarted, &got, c)
+	if saved != nil && !bytes.Equal(saved, StateBytes(t, restarted)) {
+		t.Fatalf("change %d: Append changed the state", i)
+	}
+	if (err == nil) != (again == nil) {
+		t.Fatalf("change %d: %v without restarts, %v with", i, err, again)
+	}
+	if err != nil {
+		t.Fatalf("change %d: %v", i, err)
+	}
+	if width := width(plain); len(want.Dense) != width {
+		t.Fatalf("change %d: %d dense columns, not %d", i, len(want.Dense), width)
+	}
+	if _, terms := plain.Columns(); len(want.Terms) > 0 && !terms {
+		t.Fatalf("change %d: it appends sparse terms, and Columns does not say so", i)
+	}
+	if len(got.Dense) < 2 || got.Dense[0] != 1 || got.Dense[1] != 2 || len(got.Terms) < 1 || got.Terms[0].Hash != 1 {
+		t.Fatalf("change %d: Append overwrote what was there", i)
+	}
+	rest := tidemill.Vector{Dense: got.Dense[2:], Terms: got.Terms[1:]}
+	if !sameVector(&want, &rest) {
+		t.Fatalf("change %d: %v without restarts, %v with", i, want, rest)
+	}
+	for _, v := range want.Dense {
+		if math.IsInf(v, 0) {
+			t.Fatalf("change %d: infinite", i)
+		}
+	}
 }
 
 // reversed is the change over a table whose columns stand in reverse order.

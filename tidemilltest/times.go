@@ -1,5 +1,7 @@
 package tidemilltest
 
+import "slices"
+
 // TimeText is a text, and the moment that it names: every way into a flow reads it alike.
 type TimeText struct {
 	Text string
@@ -9,6 +11,11 @@ type TimeText struct {
 // Times are texts that are times and texts that nearly are: what expr.ParseTime takes, and so every source, the
 // expressions, `at:` and a row over REST.
 func Times() []TimeText {
+	return slices.Concat(clockTimes(), calendarDates(), farYears())
+}
+
+// clockTimes are times of day, with zones and without.
+func clockTimes() []TimeText {
 	return []TimeText{
 		{"2024-03-01", "2024-03-01T00:00:00Z"},
 		{"2024-03-01 08:30", "2024-03-01T08:30:00Z"},
@@ -58,6 +65,12 @@ func Times() []TimeText {
 		{"2024-03-01 ", ""},
 		{"2024-03-01  08:30", ""},
 		{"2024-03-01_08:30", ""},
+	}
+}
+
+// calendarDates are days that there are, days that there are not, and other ways to write one.
+func calendarDates() []TimeText {
+	return []TimeText{
 		{"2024-02-29", "2024-02-29T00:00:00Z"},
 		{"2023-02-29", ""},
 		{"1900-02-29", ""},
@@ -70,6 +83,12 @@ func Times() []TimeText {
 		{"24-01-01", ""},
 		{"20240301", ""},
 		{"2024/03/01", ""},
+	}
+}
+
+// farYears are years before 1, years beyond 9999, the ends of what a Value holds, and words.
+func farYears() []TimeText {
+	return []TimeText{
 		{"0000-01-01", "0000-01-01T00:00:00Z"},
 		{"-0043-03-15", "-0043-03-15T00:00:00Z"},
 		{"0044-03-15 BC", "-0043-03-15T00:00:00Z"},
