@@ -15,7 +15,7 @@ type bar struct {
 	what     string
 	began    time.Time
 	last     time.Time
-	whole    bool // the end has been told
+	whole    bool // the end has been shown
 	drawn    bool // the cursor stands in the bar's line
 }
 

@@ -209,6 +209,54 @@ func (s *stage) start(ctx context.Context) error {
 	return nil
 }
 
+// run writes the flow file, starts the flow and waits until its snapshot is done; look, which may be nil, sees each
+// status meanwhile.
+func (s *stage) run(ctx context.Context, flow string, look func(*engine.Status)) error {
+	if err := s.write(flow); err != nil {
+		return err
+	}
+	if err := s.start(ctx); err != nil {
+		return err
+	}
+	return s.until(ctx, func(st *engine.Status) bool {
+		if look != nil {
+			look(st)
+		}
+		return st.Snapshot.Done
+	})
+}
+
+// stream lets the writer write into the database while the flow runs, until done says that the flow has caught up. It
+// returns how long the writer wrote. A writer that fails ends the flow.
+func (s *stage) stream(ctx context.Context, write func() error, done func(*engine.Status) bool) (wrote time.Duration, err error) {
+	began := time.Now()
+	failed := make(chan error, 1)
+	finished := make(chan time.Duration, 1)
+	go func() {
+		if err := write(); err != nil {
+			failed <- err
+			s.cancel()
+			return
+		}
+		finished <- time.Since(began)
+	}()
+	err = s.until(ctx, done)
+	select {
+	case e := <-failed: // which is why the flow ended
+		return 0, fmt.Errorf("demo %s: %w", s.name, e)
+	default:
+	}
+	if err != nil {
+		return 0, err
+	}
+	select { // the writer may see the end of its last transaction after the flow does
+	case e := <-failed:
+		return 0, fmt.Errorf("demo %s: %w", s.name, e)
+	case wrote = <-finished:
+		return wrote, nil
+	}
+}
+
 // ticker paces what the world does while people may watch: every so often something is let through. With Once all is let
 // through at once. It returns false when the context has ended.
 func (s *stage) ticker(every time.Duration) (next func(context.Context) bool, stop func()) {

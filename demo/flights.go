@@ -24,21 +24,9 @@ func runFlights(ctx context.Context, o Options) error {
 		return err
 	}
 	defer s.close()
-	all, err := flights.All()
+	all, err := firstFlights(o.Rows)
 	if err != nil {
 		return err
-	}
-	if o.Rows > 0 && o.Rows < len(all) { // the year's first ones: the file is not in the order of time
-		slices.SortStableFunc(all, func(a, b flights.Flight) int { return a.Scheduled - b.Scheduled })
-		all = all[:o.Rows]
-		slices.SortFunc(all, func(a, b flights.Flight) int { return a.ID - b.ID })
-	}
-	events := flights.Events(all)
-	landings := uint64(0)
-	for i := range all {
-		if all[i].Landed {
-			landings++
-		}
 	}
 	db, err := s.openTimetable(ctx)
 	if err != nil {
@@ -52,32 +40,48 @@ func runFlights(ctx context.Context, o Options) error {
 	if s.kind == "postgres" {
 		flow = flights.FlowPostgres
 	}
-	if err := s.write(flow); err != nil {
-		return err
-	}
-	if err := s.start(ctx); err != nil {
-		return err
-	}
-	if err := s.until(ctx, func(st *engine.Status) bool { return st.Snapshot.Done }); err != nil {
+	if err := s.run(ctx, flow, nil); err != nil {
 		return err
 	}
 	s.result.Phases["snapshot"] = Phase{}
+	if err := s.streamFlights(ctx, db, all); err != nil {
+		return err
+	}
+	s.reportFlights(s.mill.Status())
+	return s.finish(ctx)
+}
 
+// firstFlights are the year's first n flights; all of them where n is 0. The file is not in the order of time.
+func firstFlights(n int) ([]flights.Flight, error) {
+	all, err := flights.All()
+	if err != nil || n <= 0 || n >= len(all) {
+		return all, err
+	}
+	slices.SortStableFunc(all, func(a, b flights.Flight) int { return a.Scheduled - b.Scheduled })
+	all = all[:n]
+	slices.SortFunc(all, func(a, b flights.Flight) int { return a.ID - b.ID })
+	return all, nil
+}
+
+// streamFlights writes the departures and landings, and waits until all are asked about and answered.
+func (s *stage) streamFlights(ctx context.Context, db timetable, all []flights.Flight) error {
+	events := flights.Events(all)
+	total, landings := uint64(len(events)), uint64(0)
+	for i := range all {
+		if all[i].Landed {
+			landings++
+		}
+	}
 	began := time.Now()
-	failed := make(chan error, 1)
-	wrote := make(chan float64, 1)
-	go func() { // the world: a year passes
+	s.pace = 500 * time.Millisecond
+	wrote, err := s.stream(ctx, func() error {
 		for i := 0; i < len(events); i += eventsPerTx {
 			if err := db.write(ctx, all, events[i:min(i+eventsPerTx, len(events))]); err != nil {
-				failed <- err
-				s.cancel()
-				return
+				return err
 			}
 		}
-		wrote <- time.Since(began).Seconds()
-	}()
-	s.pace = 500 * time.Millisecond
-	err = s.until(ctx, func(st *engine.Status) bool {
+		return nil
+	}, func(st *engine.Status) bool {
 		t := &st.Tasks[0]
 		note := ""
 		if !st.Clock.IsZero() {
@@ -86,22 +90,16 @@ func runFlights(ctx context.Context, o Options) error {
 		if a := accuracyOf(st, "stream"); a != "" {
 			note += "  " + a
 		}
-		s.bar.show("changes (stream)", st.Stream.Rows, uint64(len(events)), note)
+		s.bar.show("changes (stream)", st.Stream.Rows, total, note)
 		return t.Counts.Asked >= uint64(len(all)) && t.Counts.Answered >= landings && st.Written >= st.Outputs
 	})
-	select {
-	case e := <-failed:
-		return fmt.Errorf("demo flights: %w", e)
-	default:
-	}
 	if err != nil {
 		return err
 	}
-	s.result.Phases["write"] = Phase{uint64(len(events)), <-wrote}
-	s.result.Phases["stream"] = Phase{uint64(len(events)), time.Since(began).Seconds()}
-	s.result.Phases["all"] = Phase{uint64(len(events)), time.Since(s.began).Seconds()}
-	s.tellFlights(s.mill.Status())
-	return s.finish(ctx)
+	s.result.Phases["write"] = Phase{total, wrote.Seconds()}
+	s.result.Phases["stream"] = Phase{total, time.Since(began).Seconds()}
+	s.result.Phases["all"] = Phase{total, time.Since(s.began).Seconds()}
+	return nil
 }
 
 func (s *stage) openTimetable(ctx context.Context) (timetable, error) {
@@ -122,13 +120,13 @@ func (s *stage) openTimetable(ctx context.Context) (timetable, error) {
 	return &postgresTimetable{conn}, nil
 }
 
-// flightScores are the figures that are told, and whether more is better.
+// flightScores are the figures that are reported, and whether more is better.
 var flightScores = []struct{ name, title string }{
 	{"accuracy", "accuracy"}, {"auc", "AUC"}, {"logloss", "log loss"}, {"precision", "precision"}, {"recall", "recall"},
 }
 
-// tellFlights prints the year: both tasks beside the baselines, the counts, the delay of the answers.
-func (s *stage) tellFlights(st *engine.Status) {
+// reportFlights prints the year: both tasks beside the baselines, the counts, the delay of the answers.
+func (s *stage) reportFlights(st *engine.Status) {
 	first := &st.Tasks[0]
 	c := first.Counts
 	s.scores(first, "")

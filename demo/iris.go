@@ -108,17 +108,7 @@ func runIris(ctx context.Context, o Options) error {
 	r.Shuffle(len(flowers), func(i, j int) { flowers[i], flowers[j] = flowers[j], flowers[i] })
 	asked, taught := flowers[:heldOut], flowers[heldOut:]
 
-	flow := iris.FlowSQLite
-	g := &garden{kind: s.kind}
-	if s.kind == "postgres" {
-		flow = iris.FlowPostgres
-		if err := s.clearPostgres(ctx, flow, "iris", "iris_new"); err != nil {
-			return err
-		}
-		g.db, err = sql.Open("pgx", o.Source)
-	} else {
-		g.db, err = openSQLite(s.path("iris.db"))
-	}
+	g, flow, err := s.openGarden(ctx)
 	if err != nil {
 		return err
 	}
@@ -126,13 +116,7 @@ func runIris(ctx context.Context, o Options) error {
 	if err := g.setUp(ctx); err != nil {
 		return fmt.Errorf("demo iris: %w", err)
 	}
-	if err := s.write(flow); err != nil {
-		return err
-	}
-	if err := s.start(ctx); err != nil {
-		return err
-	}
-	if err := s.until(ctx, func(st *engine.Status) bool { return st.Snapshot.Done }); err != nil {
+	if err := s.run(ctx, flow, nil); err != nil {
 		return err
 	}
 	s.say("%d flowers teach, %d are held out and predicted as the centres move.", len(taught), len(asked))
@@ -144,53 +128,89 @@ func runIris(ctx context.Context, o Options) error {
 		share float64
 	}{{"after_1_percent", 0.01}, {"after_half", 0.5}, {"", 1}} {
 		upto := max(int(part.share*float64(len(taught))), 1)
-		if _, err := s.plant(ctx, g, "iris", taught[done:upto]); err != nil {
-			return err
-		}
-		done = upto
-		ids, err := s.plant(ctx, g, "iris_new", asked)
+		ids, err := s.teachAndAsk(ctx, g, taught[:upto], done, asked)
 		if err != nil {
 			return err
 		}
-		want := uint64(g.nextID - done)
-		if err := s.until(ctx, func(st *engine.Status) bool {
-			for _, t := range st.Tasks {
-				if t.Counts.Asked < want || t.Counts.Learned < uint64(done) {
-					return false
-				}
-			}
-			return st.Written >= st.Outputs
-		}); err != nil {
+		done = upto
+		if err := s.reportPart(ctx, g, part.name, taught[:done], asked, ids); err != nil {
 			return err
 		}
-		line := fmt.Sprintf("%-16d", done)
-		for _, task := range []string{"spark", "flink"} {
-			got, err := g.predictions(ctx, task, ids)
-			if err != nil {
-				return fmt.Errorf("demo iris: %w", err)
-			}
-			names, err := s.matchClusters(task, taught[:done])
-			if err != nil {
-				return err
-			}
-			right := 0
-			for i, c := range got {
-				if names[c] == asked[i].Class {
-					right++
-				}
-			}
-			key := task
-			if part.name != "" {
-				key += "_" + part.name
-			}
-			s.result.Scores[key] = float64(right) / heldOut
-			line += fmt.Sprintf(" %2d %-21s", right, strings.Repeat("●", right)+strings.Repeat("○", heldOut-right))
-		}
-		s.say("%s", strings.TrimRight(line, " "))
 	}
 	s.result.Scores["accuracy"] = s.result.Scores["spark"]
 	s.result.Phases["snapshot"] = Phase{}
 	s.result.Phases["stream"] = Phase{uint64(g.nextID), time.Since(began).Seconds()}
+	s.sayCentres()
+	return s.finish(ctx)
+}
+
+// openGarden opens the demo's database, and says which flow file goes with it.
+func (s *stage) openGarden(ctx context.Context) (g *garden, flow string, err error) {
+	g, flow = &garden{kind: s.kind}, iris.FlowSQLite
+	if s.kind == "postgres" {
+		flow = iris.FlowPostgres
+		if err := s.clearPostgres(ctx, flow, "iris", "iris_new"); err != nil {
+			return nil, "", err
+		}
+		g.db, err = sql.Open("pgx", s.o.Source)
+	} else {
+		g.db, err = openSQLite(s.path("iris.db"))
+	}
+	return g, flow, err
+}
+
+// teachAndAsk adds the flowers of taught from done on, then those that are asked about, and waits until both are through
+// the flow. It returns the ids of the asked ones.
+func (s *stage) teachAndAsk(ctx context.Context, g *garden, taught []iris.Flower, done int, asked []iris.Flower) ([]string, error) {
+	if _, err := s.plant(ctx, g, "iris", taught[done:]); err != nil {
+		return nil, err
+	}
+	ids, err := s.plant(ctx, g, "iris_new", asked)
+	if err != nil {
+		return nil, err
+	}
+	questions, learned := uint64(g.nextID-len(taught)), uint64(len(taught))
+	return ids, s.until(ctx, func(st *engine.Status) bool {
+		for _, t := range st.Tasks {
+			if t.Counts.Asked < questions || t.Counts.Learned < learned {
+				return false
+			}
+		}
+		return st.Written >= st.Outputs
+	})
+}
+
+// reportPart prints how many of the asked flowers each task has right by now, and puts the shares into the result.
+func (s *stage) reportPart(ctx context.Context, g *garden, part string, taught, asked []iris.Flower, ids []string) error {
+	line := fmt.Sprintf("%-16d", len(taught))
+	for _, task := range []string{"spark", "flink"} {
+		got, err := g.predictions(ctx, task, ids)
+		if err != nil {
+			return fmt.Errorf("demo iris: %w", err)
+		}
+		names, err := s.matchClusters(task, taught)
+		if err != nil {
+			return err
+		}
+		right := 0
+		for i, c := range got {
+			if names[c] == asked[i].Class {
+				right++
+			}
+		}
+		key := task
+		if part != "" {
+			key += "_" + part
+		}
+		s.result.Scores[key] = float64(right) / heldOut
+		line += fmt.Sprintf(" %2d %-21s", right, strings.Repeat("●", right)+strings.Repeat("○", heldOut-right))
+	}
+	s.say("%s", strings.TrimRight(line, " "))
+	return nil
+}
+
+// sayCentres prints where the centres of both tasks stand.
+func (s *stage) sayCentres() {
 	st := s.mill.Status()
 	s.say("")
 	for _, t := range st.Tasks {
@@ -199,7 +219,6 @@ func runIris(ctx context.Context, o Options) error {
 			s.say("  %6.3f %6.3f %6.3f %6.3f", c[0], c[1], c[2], c[3])
 		}
 	}
-	return s.finish(ctx)
 }
 
 // plant adds flowers and returns their ids: all at once, or ten a second while people may watch.

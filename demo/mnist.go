@@ -44,67 +44,15 @@ func runMNIST(ctx context.Context, o Options) error {
 		return err
 	}
 	defer db.close()
-	began := time.Now()
-	if err := db.load(ctx, train, train.N, func(n int) { s.bar.show("insert the training set", uint64(n), uint64(train.N), "") }); err != nil {
-		return fmt.Errorf("demo mnist: load the training set: %w", err)
-	}
-	s.bar.end()
-	s.result.Phases["load"] = Phase{uint64(train.N), time.Since(began).Seconds()}
-
-	flow := mnist.FlowSQLite
-	if s.kind == "postgres" {
-		flow = mnist.FlowPostgres
-	}
-	if err := s.write(flow); err != nil {
+	if err := s.learnDigits(ctx, db, train); err != nil {
 		return err
 	}
-	if err := s.start(ctx); err != nil {
+	if err := s.recogniseDigits(ctx, db, test, streamed); err != nil {
 		return err
 	}
-	if err := s.until(ctx, func(st *engine.Status) bool {
-		s.bar.show("learn (snapshot)", st.Snapshot.Rows, uint64(train.N), accuracyOf(st, "snapshot"))
-		return st.Snapshot.Done
-	}); err != nil {
-		return err
-	}
-	st := s.mill.Status()
-	s.result.Phases["snapshot"] = Phase{st.Snapshot.Rows, st.Snapshot.Seconds}
-
-	began = time.Now()
-	failed := make(chan error, 1)
-	go func() { // the world: rows come while the flow runs
-		per := 100
-		if !o.Once {
-			per = watchedDigits
-		}
-		next, stop := s.ticker(watchedEvery)
-		defer stop()
-		for i := 0; i < streamed && next(ctx); i += per {
-			if err := db.insert(ctx, test, i, min(i+per, streamed)); err != nil {
-				failed <- err
-				s.cancel()
-				return
-			}
-		}
-	}()
-	err = s.until(ctx, func(st *engine.Status) bool {
-		n := st.Tasks[0].Counts.Evaluated
-		s.bar.show("recognise (stream)", n, uint64(streamed), accuracyOf(st, "stream"))
-		return n >= uint64(streamed) && st.Written >= st.Outputs
-	})
-	select {
-	case e := <-failed:
-		return fmt.Errorf("demo mnist: insert test rows: %w", e)
-	default:
-	}
-	if err != nil {
-		return err
-	}
-	s.result.Phases["stream"] = Phase{uint64(streamed), time.Since(began).Seconds()}
 	s.result.Phases["all"] = Phase{uint64(train.N + streamed), time.Since(s.began).Seconds()}
 
-	st = s.mill.Status()
-	t := &st.Tasks[0]
+	t := &s.mill.Status().Tasks[0]
 	s.scores(t, "")
 	if err := s.showDigit(test); err != nil {
 		return err
@@ -115,6 +63,58 @@ func runMNIST(ctx context.Context, o Options) error {
 	s.say("")
 	s.confusion(t)
 	return s.finish(ctx)
+}
+
+// learnDigits loads the training set into its table and lets the flow learn it as its snapshot.
+func (s *stage) learnDigits(ctx context.Context, db digits, train *mnist.Set) error {
+	total, began := uint64(train.N), time.Now()
+	if err := db.load(ctx, train, train.N, func(n int) { s.bar.show("insert the training set", uint64(n), total, "") }); err != nil {
+		return fmt.Errorf("demo mnist: load the training set: %w", err)
+	}
+	s.bar.end()
+	s.result.Phases["load"] = Phase{total, time.Since(began).Seconds()}
+
+	flow := mnist.FlowSQLite
+	if s.kind == "postgres" {
+		flow = mnist.FlowPostgres
+	}
+	err := s.run(ctx, flow, func(st *engine.Status) {
+		s.bar.show("learn (snapshot)", st.Snapshot.Rows, total, accuracyOf(st, "snapshot"))
+	})
+	if err != nil {
+		return err
+	}
+	snapshot := s.mill.Status().Snapshot
+	s.result.Phases["snapshot"] = Phase{snapshot.Rows, snapshot.Seconds}
+	return nil
+}
+
+// recogniseDigits inserts the first n test rows while the flow runs, and waits until all are recognised.
+func (s *stage) recogniseDigits(ctx context.Context, db digits, test *mnist.Set, n int) error {
+	began := time.Now()
+	_, err := s.stream(ctx, func() error {
+		per := 100
+		if !s.o.Once {
+			per = watchedDigits
+		}
+		next, stop := s.ticker(watchedEvery)
+		defer stop()
+		for i := 0; i < n && next(ctx); i += per {
+			if err := db.insert(ctx, test, i, min(i+per, n)); err != nil {
+				return fmt.Errorf("insert test rows: %w", err)
+			}
+		}
+		return nil
+	}, func(st *engine.Status) bool {
+		evaluated := st.Tasks[0].Counts.Evaluated
+		s.bar.show("recognise (stream)", evaluated, uint64(n), accuracyOf(st, "stream"))
+		return evaluated >= uint64(n) && st.Written >= st.Outputs
+	})
+	if err != nil {
+		return err
+	}
+	s.result.Phases["stream"] = Phase{uint64(n), time.Since(began).Seconds()}
+	return nil
 }
 
 func (s *stage) openDigits(ctx context.Context) (digits, error) {
