@@ -30,7 +30,7 @@ type Options struct {
 	Out, Err io.Writer     // results; progress
 	Colour   bool          // what people read may have colours
 	Terminal bool          // Err is a terminal: progress is redrawn in place
-	PeakRSS  func() uint64 // the most memory that the process has held, in bytes; nil: not told
+	PeakRSS  func() uint64 // the most memory that the process has held, in bytes; nil: not reported
 }
 
 // Result is what every demo prints with JSON.
@@ -299,7 +299,7 @@ func (s *stage) until(ctx context.Context, done func(*engine.Status) bool) error
 	}
 }
 
-// finish tells the result, keeps serving unless once, and ends the flow.
+// finish reports the result, keeps serving unless once, and ends the flow.
 func (s *stage) finish(ctx context.Context) error {
 	st := s.mill.Status()
 	var predicted uint64
@@ -351,7 +351,7 @@ func (s *stage) close() {
 		return
 	}
 	s.cancel()
-	s.mill.Wait() // what failed has been told, or is why the demo ends
+	s.mill.Wait() // what failed has been reported, or is why the demo ends
 	if s.served != nil {
 		s.served()
 	}

@@ -184,7 +184,7 @@ func TestWatched(t *testing.T) {
 	}
 }
 
-// TestBarEndsOnce: what is done is told once, however often it is looked at, and the next phase begins anew.
+// TestBarEndsOnce: what is done is shown once, however often it is looked at, and the next phase begins anew.
 func TestBarEndsOnce(t *testing.T) {
 	for _, terminal := range []bool{false, true} {
 		var out bytes.Buffer

@@ -14,9 +14,9 @@ import (
 // minmax is the online range scaler; see MinMax.
 type minmax struct {
 	unsupervised
-	cols, rest []int
-	names      []string
-	stats      []span
+	cols, scaled []int
+	names        []string
+	stats        []span
 }
 
 // span is one column's smallest and largest value, min > max before the first, the count of values, and of absurd ones
@@ -53,7 +53,7 @@ func (s *minmax) New() tidemill.Encoder { return &minmax{} }
 
 // Bind implements tidemill.Encoder: the columns stay, and are scaled from now on.
 func (s *minmax) Bind(in tidemill.Input) (tidemill.Input, error) {
-	s.cols, s.names, s.rest, s.stats = nil, nil, nil, nil
+	s.cols, s.names, s.scaled, s.stats = nil, nil, nil, nil
 	out := in
 	out.Columns = slices.Clone(in.Columns)
 	for i := range in.Columns {
@@ -63,7 +63,7 @@ func (s *minmax) Bind(in tidemill.Input) (tidemill.Input, error) {
 			s.stats = append(s.stats, noSpan)
 			c.Scaled = true
 		case !c.Nominal:
-			s.rest = append(s.rest, i)
+			s.scaled = append(s.scaled, i)
 		}
 	}
 	return out, nil
@@ -106,7 +106,7 @@ func (s *minmax) Apply(dst, x *tidemill.Vector) {
 			d[i] = 0 // of a range that is near the smallest number
 		}
 	}
-	for _, i := range s.rest {
+	for _, i := range s.scaled {
 		if d[i] != d[i] {
 			d[i] = 0
 		}

@@ -13,10 +13,10 @@ import (
 // standard is the online z-score; see Standard.
 type standard struct {
 	unsupervised
-	cols  []int // the columns that are scaled
-	names []string
-	rest  []int // number columns that are scaled already: only NaN becomes 0
-	stats []moments
+	cols   []int // the columns that are scaled
+	names  []string
+	scaled []int // number columns that are scaled already: only NaN becomes 0
+	stats  []moments
 }
 
 // moments are one column's: the count, the mean, the population variance and its root (kept, as Apply is the hot path),
@@ -26,7 +26,7 @@ type moments struct{ n, mean, variance, std, refused float64 }
 // absurd says that v is far from all that was learned.
 func (m *moments) absurd(v float64) bool { return Absurd(v-m.mean, math.Abs(m.mean)+m.std) }
 
-// near says what nearly every value can be told by, at the cost of one comparison: a number at this distance from the
+// near says what nearly every value can be recognised by, at the cost of one comparison: a number at this distance from the
 // mean is known, neither absurd nor too large.
 func near(distance float64) bool { return math.Abs(distance) <= FarBy }
 
@@ -61,7 +61,7 @@ func (s *standard) New() tidemill.Encoder { return &standard{} }
 
 // Bind implements tidemill.Encoder: the columns stay, and are scaled from now on.
 func (s *standard) Bind(in tidemill.Input) (tidemill.Input, error) {
-	s.cols, s.names, s.rest = nil, nil, nil
+	s.cols, s.names, s.scaled = nil, nil, nil
 	out := in
 	out.Columns = slices.Clone(in.Columns)
 	for i := range in.Columns {
@@ -70,7 +70,7 @@ func (s *standard) Bind(in tidemill.Input) (tidemill.Input, error) {
 			s.cols, s.names = append(s.cols, i), append(s.names, c.Name)
 			c.Scaled = true
 		case !c.Nominal:
-			s.rest = append(s.rest, i)
+			s.scaled = append(s.scaled, i)
 		}
 	}
 	s.stats = make([]moments, len(s.cols))
@@ -120,7 +120,7 @@ func (s *standard) Apply(dst, x *tidemill.Vector) {
 		}
 		d[i] = v
 	}
-	for _, i := range s.rest {
+	for _, i := range s.scaled {
 		if d[i] != d[i] {
 			d[i] = 0
 		}

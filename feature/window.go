@@ -27,7 +27,7 @@ import (
 type window struct {
 	config  WindowConfig
 	where   *expr.Expr // nil: all rows
-	mistake error      // of a constructor; told by Bind
+	mistake error      // of a constructor; returned by Bind
 	figures []windowed
 	streams []valueStream
 	out     []tidemill.FeatureColumn

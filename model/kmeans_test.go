@@ -13,7 +13,7 @@ func learnRows(m tidemill.Model, rows ...[]float64) {
 	}
 }
 
-// centresOf is the centres, told as weights; nil until there are some.
+// centresOf is the centres, given as weights; nil until there are some.
 func centresOf(m tidemill.Model) (out [][]float64) {
 	m.(tidemill.Weighted).Weights(func(_ int, _ uint64, centre int, v float64) bool {
 		for len(out) <= centre {

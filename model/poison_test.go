@@ -144,8 +144,8 @@ func TestOneAbsurdRowChangesLittle(t *testing.T) {
 		for how, scaler := range scalers {
 			for _, absurd := range []float64{1e308, -math.MaxFloat64, 1e120, 1e30, -1e15} {
 				t.Run(fmt.Sprintf("%s %s %g", name, how, absurd), func(t *testing.T) {
-					var told [2][]float64
-					for k := range told {
+					var predicted [2][]float64
+					for k := range predicted {
 						m, e := made(), scaler()
 						in, err := e.Bind(tidemill.Input{Columns: []tidemill.FeatureColumn{{Name: "a"}, {Name: "b"}}, Classes: 2})
 						if err != nil {
@@ -171,12 +171,12 @@ func TestOneAbsurdRowChangesLittle(t *testing.T) {
 						}
 						for _, a := range []float64{-1, 0, 1, 2, 3} {
 							e.Apply(&x, &tidemill.Vector{Dense: []float64{a, 0.5}})
-							told[k] = append(told[k], m.Predict(nil, &x)...)
+							predicted[k] = append(predicted[k], m.Predict(nil, &x)...)
 						}
 					}
-					for i, p := range told[0] {
-						if !(math.Abs(told[1][i]-p) < 0.05) {
-							t.Errorf("it predicts %v, without the absurd value %v", told[1], told[0])
+					for i, p := range predicted[0] {
+						if !(math.Abs(predicted[1][i]-p) < 0.05) {
+							t.Errorf("it predicts %v, without the absurd value %v", predicted[1], predicted[0])
 							break
 						}
 					}

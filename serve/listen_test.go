@@ -142,7 +142,7 @@ func chunked(header, body string) string {
 // The end of the server is the end of idle connections, of those that have said nothing too; a request in work is
 // answered, and told that it is the last.
 func TestShutdown(t *testing.T) {
-	m := &waiting{fake: fakeFlights(), begun: make(chan struct{}), goOn: make(chan struct{})}
+	m := &waiting{fake: fakeFlights(), started: make(chan struct{}), goOn: make(chan struct{})}
 	ctx, cancel := context.WithCancel(t.Context())
 	lim := limits{header: 5 * time.Second, read: time.Minute, write: time.Minute, idle: time.Minute,
 		end: 20 * time.Second}
@@ -152,7 +152,7 @@ func TestShutdown(t *testing.T) {
 	}
 	idle, busy := dial(t, url), dial(t, url)
 	io.WriteString(busy, prediction(aRow))
-	<-m.begun
+	<-m.started
 	cancel()
 	gone(t, idle, 5*time.Second)
 	if _, err := net.Dial("tcp", strings.TrimPrefix(url, "http://")); err == nil {
@@ -170,11 +170,11 @@ func TestShutdown(t *testing.T) {
 // waiting is a fake whose first prediction waits.
 type waiting struct {
 	*fake
-	begun, goOn chan struct{}
+	started, goOn chan struct{}
 }
 
 func (w *waiting) Predict(task string, r tidemill.Row) (engine.Prediction, error) {
-	close(w.begun)
+	close(w.started)
 	<-w.goOn
 	return w.fake.Predict(task, r)
 }

@@ -353,10 +353,10 @@ func TestBodyLimits(t *testing.T) {
 
 func TestInFlight(t *testing.T) {
 	f := fakeFlights()
-	enter, leave := make(chan bool), make(chan bool)
+	entered, release := make(chan bool), make(chan bool)
 	f.predict = func(ts *engine.TaskStatus, r tidemill.Row) (engine.Prediction, error) {
-		enter <- true
-		<-leave
+		entered <- true
+		<-release
 		return delayed(ts, r)
 	}
 	s := newServer(f, Config{InFlight: 1})
@@ -366,11 +366,11 @@ func TestInFlight(t *testing.T) {
 		s.ServeHTTP(w, httptest.NewRequest("POST", "/predict/late", strings.NewReader(`{}`)))
 		done <- w.Code
 	}()
-	<-enter
+	<-entered
 	if got := ask(t, s, "POST", "/predict/late", `{}`, 429); !strings.Contains(got, "try again") {
 		t.Error(got)
 	}
-	leave <- true
+	release <- true
 	if code := <-done; code != 200 {
 		t.Errorf("the first request: %d", code)
 	}

@@ -139,7 +139,7 @@ func TestDeafWatchers(t *testing.T) {
 	well(t, url)
 }
 
-// Sixty-four dashboards at once and one too many; a crowd that comes and goes leaves nothing behind.
+// Sixty-four dashboards at once and one too many; many that come and go leave nothing behind.
 func TestManyWatchers(t *testing.T) {
 	s := newServer(&fake{now: moving(1000, 5000, statustest.Flights), predict: delayed}, Config{})
 	l, err := net.Listen("tcp", "localhost:0")
@@ -246,12 +246,12 @@ func TestHundredThousandRows(t *testing.T) {
 
 // What is being asked when the server is told to stop is answered; whoever comes then is not.
 func TestGracefulStop(t *testing.T) {
-	begun, go_on := make(chan struct{}), make(chan struct{})
+	started, goOn := make(chan struct{}), make(chan struct{})
 	f := fakeFlights()
 	rule := f.predict
 	f.predict = func(ts *engine.TaskStatus, r tidemill.Row) (engine.Prediction, error) {
-		begun <- struct{}{}
-		<-go_on
+		started <- struct{}{}
+		<-goOn
 		return rule(ts, r)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -271,7 +271,7 @@ func TestGracefulStop(t *testing.T) {
 		b, err := io.ReadAll(r.Body)
 		got <- fmt.Sprint(r.StatusCode, " ", string(b), err)
 	}()
-	<-begun
+	<-started
 	cancel()
 	for end := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		c, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
@@ -283,7 +283,7 @@ func TestGracefulStop(t *testing.T) {
 			t.Fatal("it still takes connections")
 		}
 	}
-	close(go_on)
+	close(goOn)
 	if s := <-got; !strings.HasPrefix(s, `200 {"prediction":`) {
 		t.Errorf("the question under way: %s", s)
 	}

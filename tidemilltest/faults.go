@@ -46,20 +46,20 @@ func (f Failure) String() string { return failureNames[f] }
 // Counted are Lock, Save, List, Load, SetAside, Create, Open and Remove of a store, and Write and Sync of its segments;
 // Resume, Write and Flush of a sink; each batch and each Release of a source. Methods may be called from any goroutine.
 type Faults struct {
-	mu      sync.Mutex
-	at      int
-	how     Failure
-	ops     int
-	what    string
-	crashed bool
-	dead    chan struct{}
-	free    chan struct{}
-	bury    []func() error
+	mu        sync.Mutex
+	at        int
+	how       Failure
+	ops       int
+	what      string
+	crashed   bool
+	dead      chan struct{}
+	unblocked chan struct{}
+	bury      []func() error
 }
 
 // NewFaults lets the operation number at, counted from 1, go wrong. With 0 none does, and Ops counts them.
 func NewFaults(at int, how Failure) *Faults {
-	return &Faults{at: at, how: how, dead: make(chan struct{}), free: make(chan struct{})}
+	return &Faults{at: at, how: how, dead: make(chan struct{}), unblocked: make(chan struct{})}
 }
 
 // Ops is how many operations there were.
@@ -80,7 +80,7 @@ func (f *Faults) What() string {
 func (f *Faults) Crashed() <-chan struct{} { return f.dead }
 
 // Unblock lets a blocked operation go on.
-func (f *Faults) Unblock() { close(f.free) }
+func (f *Faults) Unblock() { close(f.unblocked) }
 
 // Bury gives back what the dead process held: locks, files, connections. Call it when the flow has returned.
 func (f *Faults) Bury() error {
@@ -144,7 +144,7 @@ func (f *Faults) step(ctx context.Context, what string, op func() error) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-f.free:
+		case <-f.unblocked:
 			return op()
 		}
 	}

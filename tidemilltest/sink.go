@@ -11,11 +11,11 @@ import (
 	"github.com/tidemill/tidemill/engine"
 )
 
-// SinkHarness says how to open a sink and how to look at what it told.
+// SinkHarness says how to open a sink and how to look at what it wrote.
 type SinkHarness struct {
 	// New makes a target of its own (a database table, a file), empty.
 	New func(t *testing.T) SinkTarget
-	// NoTruth: the sink does not tell truths.
+	// NoTruth: the sink does not write truths.
 	NoTruth bool
 	// NoMoves: the sink does not follow a row to another key.
 	NoMoves bool
@@ -70,7 +70,7 @@ func Sink(t *testing.T, h SinkHarness) {
 		{"write before resume", false, (*sinkTest).early},
 		{"a write again changes nothing", true, (*sinkTest).again},
 		{"replay after resume gives the same rows", true, (*sinkTest).replay},
-		{"a crash before the first checkpoint", true, (*sinkTest).begun},
+		{"a crash before the first checkpoint", true, (*sinkTest).crashBeforeCheckpoint},
 		{"a cancelled write is whole or nothing", true, (*sinkTest).cancelled},
 		{"what it holds", false, (*sinkTest).holds},
 		{"fence", true, (*sinkTest).fence},

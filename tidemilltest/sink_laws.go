@@ -97,7 +97,7 @@ func (s *sinkTest) moves() {
 	if s.h.AtLeastOnce {
 		return
 	}
-	// A move that is told again finds its row where it went.
+	// A move that is written again finds its row where it went.
 	s.target = s.h.New(s.T)
 	k = s.open(1, tidemill.Mark{})
 	s.write(k, a)
@@ -108,7 +108,7 @@ func (s *sinkTest) moves() {
 	s.write(k, move(2, "a", "c"))
 	s.rows(map[string]SinkRow{key("c"): row(a)})
 	_ = k.Close()
-	// Two rows that have changed places are not told to do so twice, by a run that is killed meanwhile and by the next one.
+	// Two rows that have changed places are not moved twice, by a run that is killed meanwhile and by the next one.
 	s.target = s.h.New(s.T)
 	k = s.open(1, tidemill.Mark{})
 	s.write(k, a, b)
@@ -289,7 +289,7 @@ func (s *sinkTest) startsOver() {
 	}
 }
 
-func (s *sinkTest) begun() {
+func (s *sinkTest) crashBeforeCheckpoint() {
 	outs := s.script(10)
 	k := s.open(1, tidemill.Mark{})
 	s.write(k, outs...)

@@ -107,7 +107,7 @@ func Source(t *testing.T, h SourceHarness) {
 		{"transactions stay whole", false, (*sourceTest).transactions},
 		{"caught up", false, (*sourceTest).caughtUp},
 		{"cancel is prompt", false, (*sourceTest).cancel},
-		{"a snapshot that broke off begins anew", h.NoSnapshot, (*sourceTest).begun},
+		{"a snapshot that broke off begins anew", h.NoSnapshot, (*sourceTest).interruptedSnapshot},
 		{"release", false, (*sourceTest).release},
 		{"a slow consumer loses nothing", false, (*sourceTest).slow},
 		{"a batch stays as it is", false, (*sourceTest).memory},

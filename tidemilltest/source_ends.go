@@ -57,7 +57,7 @@ func (s *sourceTest) cancel() {
 	s.same(got)
 }
 
-func (s *sourceTest) begun() {
+func (s *sourceTest) interruptedSnapshot() {
 	s.apply(insertedTo(1, 3000)...)
 	s.read(s.db.Source(s.T), "", func(heard) bool { return true })
 	s.apply(inserted(4000)...)

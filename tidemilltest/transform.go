@@ -64,7 +64,7 @@ func TransformChanges(n int) []tidemill.Change {
 }
 
 // Transform checks the laws of the Transform door: the same change gives the same changes whatever came before it, nothing that
-// came in is changed, what leaves has the shape that was told, and what is not of a row passes.
+// came in is changed, what leaves has the shape that was announced, and what is not of a row passes.
 func Transform(t *testing.T, make func() tidemill.Transform) {
 	t.Helper()
 	tr, other := make(), make()
@@ -119,14 +119,14 @@ func sameChange(a, b tidemill.Change) bool {
 	return a.Op == b.Op && a.Tx.Order == b.Tx.Order && a.N == b.N && a.At == b.At && row(a.Before, b.Before) && row(a.After, b.After)
 }
 
-// leaves checks a change that leaves against the shapes that were told.
+// leaves checks a change that leaves against the shapes that were announced.
 func leaves(t *testing.T, shapes []*tidemill.Table, c *tidemill.Change) {
 	t.Helper()
 	if c.Table == nil {
 		return
 	}
 	if !slices.ContainsFunc(shapes, func(s *tidemill.Table) bool { return s.Sum == c.Table.Sum }) {
-		t.Errorf("a %s of table %s leaves, which was not told", c.Op, c.Table)
+		t.Errorf("a %s of table %s leaves, which was not announced", c.Op, c.Table)
 		return
 	}
 	for _, row := range [][]tidemill.Value{c.Before, c.After} {

@@ -140,7 +140,7 @@ func look(ctx context.Context, f *config.File) (found []tidemill.Finding, wrong 
 	if err != nil {
 		for _, x := range found {
 			if x.Level == "error" && strings.HasPrefix(x.Path, "source") {
-				return found, nil // told already, with its mend
+				return found, nil // reported already, with its mend
 			}
 		}
 		return append(found, tidemill.Finding{Path: "source", Level: "error", Text: err.Error()}), nil

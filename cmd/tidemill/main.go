@@ -177,7 +177,7 @@ type failure struct {
 func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
 
-// silent is an error that is already told.
+// silent is an error that is already reported.
 type silent struct{ code int }
 
 func (s *silent) Error() string { return "" }
@@ -201,9 +201,9 @@ func (a *app) report(err error) int {
 	if err == nil {
 		return exitOK
 	}
-	var told *silent
-	if errors.As(err, &told) {
-		return told.code
+	var reported *silent
+	if errors.As(err, &reported) {
+		return reported.code
 	}
 	var wrong config.Errors
 	if errors.As(err, &wrong) {

@@ -44,7 +44,7 @@ func TestPace(t *testing.T) {
 		}
 	}
 	if p.rate < 399 || p.rate > 401 {
-		t.Errorf("400 rows a second are told as %v", p.rate)
+		t.Errorf("400 rows a second are shown as %v", p.rate)
 	}
 	p.see(&engine.Status{Snapshot: engine.PhaseStatus{Rows: 5900, Epoch: 2, Epochs: 3, Pass: 1, PassTotal: 5900}}, at.Add(16*time.Second))
 	if p.rate < 399 || p.rate > 401 { // the next epoch counts from its own start
@@ -62,14 +62,14 @@ func TestPaceOfTheFirstRows(t *testing.T) {
 	p.see(&engine.Status{}, at)
 	p.see(&engine.Status{Snapshot: engine.PhaseStatus{Rows: 100, Epoch: 1, Epochs: 3}}, at.Add(250*time.Millisecond))
 	if p.rate != 400 {
-		t.Errorf("100 rows in a quarter of a second are told as %v/s", p.rate)
+		t.Errorf("100 rows in a quarter of a second are shown as %v/s", p.rate)
 	}
 }
 
 func TestNumber(t *testing.T) {
 	for v, want := range map[float64]string{0: "0", 0.123456: "0.1235", 6052.3: "6052", 9999.6: "10,000", 14026.38: "14,026", -135467.2: "-135,467", 3.2e17: "3.2e+17", -0.00001: "-1e-05"} {
 		if got := number(v); got != want {
-			t.Errorf("%v is told as %s, not %s", v, got, want)
+			t.Errorf("%v is shown as %s, not %s", v, got, want)
 		}
 	}
 }

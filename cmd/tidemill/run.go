@@ -140,7 +140,7 @@ func (a *app) serve(ctx context.Context, mill *engine.Mill, served *serve.Config
 
 // reachable is an error where nothing has been learned yet and the database does not answer: then there is nothing to
 // predict with meanwhile, and what is wrong is more likely the address than the database. What else is wrong with it is
-// told by the start.
+// reported by the start.
 func (a *app) reachable(ctx context.Context, flow tidemill.Flow) error {
 	lister, ok := flow.Source.(tidemill.TableLister)
 	if !ok {
@@ -183,7 +183,7 @@ func hint(path string, err error) error {
 }
 
 // diagnose looks at the databases after a failure that does not say whose it is: if something is wrong there, that is
-// told with its mend, and the exit code is the environment's.
+// reported with its mend, and the exit code is the environment's.
 func (a *app) diagnose(ctx context.Context, f *config.File, err error) error {
 	var wrong config.Errors
 	if errors.As(err, &wrong) || a.codeOf(err) != exitRuntime {

@@ -22,12 +22,12 @@ func TestSecondSignal(t *testing.T) {
 	_, err = db.Exec(`PRAGMA journal_mode = WAL; CREATE TABLE rows (id INTEGER PRIMARY KEY, x REAL, y TEXT);
 		INSERT INTO rows VALUES (1, 0.5, 'a'), (2, 0.7, 'b')`)
 	must(t, err)
-	asked, free := make(chan struct{}, 100), make(chan struct{})
+	asked, release := make(chan struct{}, 100), make(chan struct{})
 	var taken atomic.Int64
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked <- struct{}{}
 		select {
-		case <-free:
+		case <-release:
 			taken.Add(1)
 		case <-r.Context().Done():
 		}
@@ -73,7 +73,7 @@ checkpoint: {dir: state, every: 1h}
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("the second signal took %v", took)
 	}
-	close(free)
+	close(release)
 	call(t, dir, nil, exitOK, "run", "flow.yaml", "--once", "--quiet")
 	if taken.Load() == 0 {
 		t.Error("the next run has written nothing")

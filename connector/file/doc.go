@@ -46,5 +46,5 @@
 // exact: its mark is its length, a resumed flow cuts off what lies beyond the mark of its checkpoint and writes it
 // again. Beside it lies out.jsonl.tidemill, which holds the flow's name and the term; a run with an older term is
 // fenced. Another format is another sink to a checkpoint: the file has to be moved away, or adopted. Standard output
-// is told at least once.
+// is at least once.
 package file

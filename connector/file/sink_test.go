@@ -116,7 +116,7 @@ func resumed(t *testing.T, path string, term uint64, after tidemill.Mark) *Write
 	return w
 }
 
-// TestKilledWriter kills a process in the middle of its writes, and goes on from each mark that it has told.
+// TestKilledWriter kills a process in the middle of its writes, and goes on from each mark that it has reported.
 func TestKilledWriter(t *testing.T) {
 	for round := range 3 {
 		path := filepath.Join(t.TempDir(), "out.jsonl")
@@ -126,9 +126,9 @@ func TestKilledWriter(t *testing.T) {
 		must(t, err)
 		must(t, cmd.Start())
 		lines := bufio.NewScanner(out)
-		told := ""
+		reported := ""
 		for n := 0; lines.Scan(); n++ {
-			told = lines.Text() // the last one counts: also of those that it said before it died
+			reported = lines.Text() // the last one counts: also of those that it said before it died
 			if n == 1+round {
 				time.Sleep(time.Duration(round) * 3 * time.Millisecond)
 				must(t, cmd.Process.Kill())
@@ -136,8 +136,8 @@ func TestKilledWriter(t *testing.T) {
 		}
 		_ = cmd.Wait()
 		var mark tidemill.Mark
-		if _, err := fmt.Sscan(told, &mark.Term, &mark.Seq, &mark.Place); err != nil {
-			t.Fatalf("%q: %v", told, err)
+		if _, err := fmt.Sscan(reported, &mark.Term, &mark.Seq, &mark.Place); err != nil {
+			t.Fatalf("%q: %v", reported, err)
 		}
 		w := resumed(t, path, 2, mark)
 		must(t, w.Write(t.Context(), outputs(mark.Seq+1, 5)))

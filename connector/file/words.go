@@ -16,7 +16,7 @@ func (*SourceConfig) Words() tidemill.Words {
 	}
 }
 
-// Outside reports nothing: what is wrong with a file is told by the operating system's errors.
+// Outside reports nothing: what is wrong with a file is in the operating system's errors.
 func (*SourceConfig) Outside(error) bool { return false }
 
 // Open looks at a file; it is one table, whatever is asked for.

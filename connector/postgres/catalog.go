@@ -116,7 +116,7 @@ func (c *catalog) form(ctx context.Context, oid uint32) (form, error) {
 	return formOther, nil
 }
 
-// shape makes the Table and the column forms; key names the primary key's columns, identity what is told of old rows.
+// shape makes the Table and the column forms; key names the primary key's columns, identity what the log holds of old rows.
 func (c *catalog) shape(ctx context.Context, name tableName, columns []columnInfo, key []string, identity byte) (*tidemill.Table, []form, error) {
 	cols := make([]tidemill.Column, len(columns))
 	forms := make([]form, len(columns))

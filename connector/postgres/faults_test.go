@@ -26,11 +26,12 @@ func slot(t *testing.T, s *postgrestest.Server, url string) string {
 // dropSlot waits until nobody uses the slot and drops it.
 func dropSlot(t *testing.T, s *postgrestest.Server, url string) {
 	t.Helper()
-	free(t, s, url)
+	waitSlotIdle(t, s, url)
 	s.Exec(t, url, "SELECT pg_drop_replication_slot('"+slot(t, s, url)+"')")
 }
 
-func free(t *testing.T, s *postgrestest.Server, url string) {
+// waitSlotIdle waits until nobody uses the slot.
+func waitSlotIdle(t *testing.T, s *postgrestest.Server, url string) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		if len(s.Query(t, url, "SELECT 1 FROM pg_replication_slots WHERE slot_name = '"+slot(t, s, url)+"' AND active")) == 0 {
@@ -74,7 +75,7 @@ func TestGaps(t *testing.T) {
 	}
 	// Somebody moves the slot.
 	s.Exec(t, url, "INSERT INTO a VALUES (1); SELECT pg_switch_wal()")
-	free(t, s, url)
+	waitSlotIdle(t, s, url)
 	s.Exec(t, url, "SELECT pg_replication_slot_advance('"+name+"', pg_current_wal_lsn())")
 	moved := s.Query(t, url, "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = '"+name+"'")[0][0]
 	isGap(t, first(t, src, at), "was moved to "+moved, strings.SplitAfter(string(at), "lsn=")[1])
@@ -96,7 +97,7 @@ func TestInvalidatedSlot(t *testing.T) {
 	s := postgrestest.Start(t, postgrestest.Conf("max_slot_wal_keep_size", "1MB"), postgrestest.Conf("wal_keep_size", "0"), postgrestest.Conf("max_wal_size", "32MB"), postgrestest.Conf("min_wal_size", "32MB"))
 	url := s.CreateDB(t)
 	src, at := begin(t, s, url)
-	free(t, s, url)
+	waitSlotIdle(t, s, url)
 	for i := range 4 {
 		s.Exec(t, url, fmt.Sprintf("INSERT INTO a SELECT g, 'x' FROM generate_series(%d, %d) g; SELECT pg_switch_wal()", i*1000, i*1000+999))
 	}
@@ -356,7 +357,7 @@ func TestPromotedServer(t *testing.T) {
 	c.until(func() bool { return c.caughtUp })
 	c.close()
 	mustSay(t, string(c.upto), "/2 slot=")
-	free(t, s, url)
+	waitSlotIdle(t, s, url)
 
 	// A copy of the server misses what was committed, and read, since: it is not gone on with.
 	s.Stop(t)

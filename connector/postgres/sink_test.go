@@ -109,9 +109,9 @@ func TestSinkTimesOfAnyYear(t *testing.T) {
 		t.Error(got)
 	}
 	write(t, w, answered(5, "2", "no"))
-	told, err := w.Recall(context.Background(), "late", 10)
-	if err != nil || len(told) != 1 || !told[0].Asked.IsZero() {
-		t.Errorf("recalled %+v, %v", told, err)
+	recalled, err := w.Recall(context.Background(), "late", 10)
+	if err != nil || len(recalled) != 1 || !recalled[0].Asked.IsZero() {
+		t.Errorf("recalled %+v, %v", recalled, err)
 	}
 }
 

@@ -21,7 +21,7 @@ func many(seq *uint64, from, to int, label string) (out []tidemill.Output) {
 	return out
 }
 
-// New rows are copied; rows that are there are written over, and truths beside them told.
+// New rows are copied; rows that are there are written over, and truths beside them are written.
 func TestSinkCopies(t *testing.T) {
 	s := postgrestest.Start(t)
 	url := s.CreateDB(t)

@@ -207,18 +207,18 @@ func upsertParams(steps []sqltable.Step) [][]byte {
 
 // truthParams is the parameters of stmtTruth for the steps that hold a truth alone; nil if there is none.
 func truthParams(steps []sqltable.Step) [][]byte {
-	told := 0
+	truths := 0
 	for i := range steps {
 		if steps[i].Truth != nil && steps[i].Prediction == nil {
-			told++
+			truths++
 		}
 	}
-	if told == 0 {
+	if truths == 0 {
 		return nil
 	}
 	var c [4]array
 	for i, oid := range []uint32{oidText, oidText, oidText, oidTimestamptz} {
-		c[i].begin(oid, told)
+		c[i].begin(oid, truths)
 	}
 	for i := range steps {
 		if a := steps[i].Truth; a != nil && steps[i].Prediction == nil {

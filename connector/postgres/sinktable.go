@@ -116,7 +116,7 @@ func (t *table) Transact(ctx context.Context, f func() error) error {
 	}
 	if err := f(); err != nil {
 		if t.IsOpen() {
-			_, _ = t.conn.Exec(ctx, "ROLLBACK").ReadAll() // the error is told
+			_, _ = t.conn.Exec(ctx, "ROLLBACK").ReadAll() // the error is returned
 		}
 		return err
 	}

@@ -9,9 +9,9 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// patience is how long a slot that is still in use is waited for: the server needs a moment to see that a former run of
+// slotTimeout is how long a slot that is still in use is waited for: the server needs a moment to see that a former run of
 // ours has gone.
-const patience = 5 * time.Second
+const slotTimeout = 5 * time.Second
 
 // slotState is a replication slot as the server has it.
 type slotState struct {
@@ -127,7 +127,7 @@ func leftTimeline(ctx context.Context, s *session, was, now uint32) (lsn, error)
 
 // dropSlot drops a slot, waiting a while for whoever uses it. done is false if there was none.
 func dropSlot(ctx context.Context, s *session, name string) (done bool, err error) {
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(slotTimeout)
 	for {
 		st, err := lookSlot(ctx, s, name)
 		if err != nil || st == nil {

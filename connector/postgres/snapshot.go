@@ -11,9 +11,10 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// begin makes publication and slot and yields the snapshot; it closes s. Afterwards place.lsn is where the stream begins.
-func (u *run) begin(ctx context.Context, s *session, begun bool) error {
-	if begun {
+// begin makes publication and slot and yields the snapshot; it closes s. A snapshot that was interrupted starts
+// anew. Afterwards place.lsn is where the stream begins.
+func (u *run) begin(ctx context.Context, s *session, interrupted bool) error {
+	if interrupted {
 		if _, err := dropSlot(ctx, s, u.slot); err != nil {
 			return err
 		}

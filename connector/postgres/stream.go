@@ -120,7 +120,7 @@ func (u *run) stream(ctx context.Context, s *session) error {
 	return err
 }
 
-// senderTimeout is how often the status goes out: a quarter of the server's patience, at most every 10 s.
+// senderTimeout is how often the status goes out: a quarter of the server's wal_sender_timeout, at most every 10 s.
 func senderTimeout(ctx context.Context, s *session) (time.Duration, error) {
 	rows, err := s.ask(ctx, "SELECT setting::int8 FROM pg_settings WHERE name = 'wal_sender_timeout'")
 	if err != nil {
@@ -143,7 +143,7 @@ func (u *run) start(ctx context.Context, s *session) error {
 	}
 	sql := "START_REPLICATION SLOT " + quoting.Name(u.slot) + " LOGICAL " + u.place.lsn.String() +
 		" (" + u.options(binary) + ")"
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(slotTimeout)
 	for {
 		err := u.startOnce(ctx, s, sql)
 		switch code(err) {

@@ -49,7 +49,7 @@
 //     is the key alone. Not seen: rows in the way of a unique index over an expression, and a REPLACE that names the rowid
 //     of a table whose primary key is something else.
 //   - SQLite fires the newest trigger first. Ours must come before those that change the row again, and are made again
-//     when a newer one is found; what happened in between may be told in the wrong order.
+//     when a newer one is found; what happened in between may come in the wrong order.
 //   - A connection that has switched triggers off, restores a backup or edits the file as bytes is not captured; a restore
 //     while the flow runs is noticed.
 //   - A boolean is an INTEGER, a date mostly TEXT: the column's Kind is what its declared type promises, each Value says

@@ -12,11 +12,11 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// patience is how long a lock that somebody else holds is waited for before the wait becomes an error, which the engine
+// lockTimeout is how long a lock that somebody else holds is waited for before the wait becomes an error, which the engine
 // meets by trying again.
-const patience = 30 * time.Second
+const lockTimeout = 30 * time.Second
 
-// retry calls f until it succeeds, fails with anything but a lock, ctx ends or patience is over. SQLite has waited
+// retry calls f until it succeeds, fails with anything but a lock, ctx ends or lockTimeout has passed. SQLite has waited
 // busyStep inside each call already.
 func (d *db) retry(ctx context.Context, f func() error) error {
 	var waited time.Duration
@@ -31,8 +31,8 @@ func (d *db) retry(ctx context.Context, f func() error) error {
 			}
 			return err
 		}
-		if waited += pause + busyStep; waited > patience {
-			return fmt.Errorf("another connection has held the lock for %s: end its transaction: %w", patience, err)
+		if waited += pause + busyStep; waited > lockTimeout {
+			return fmt.Errorf("another connection has held the lock for %s: end its transaction: %w", lockTimeout, err)
 		}
 		select {
 		case <-ctx.Done():

@@ -44,7 +44,7 @@ func TestAddColumn(t *testing.T) {
 	}
 	cs := expect(t, c, want...)
 	if cs[3].Table == cs[4].Table || cs[4].Table != cs[5].Table || cs[4].Table.Sum == cs[3].Table.Sum || *cs[4].Table.Columns[2].Default != "'x'" {
-		t.Error("the new shape is not told by a new Table")
+		t.Error("the new shape does not come with a new Table")
 	}
 	exec("UPDATE t SET b='w' WHERE id=1")
 	expect(t, c, "update t (int:1 int:1 text:y) -> (int:1 int:1 text:w)")
@@ -56,7 +56,7 @@ func TestAddColumn(t *testing.T) {
 	all := append([]string{"insert t - -> (int:1 int:1)"}, want...)
 	all = append(all, "update t (int:1 int:1 text:y) -> (int:1 int:1 text:w)", "update t (int:2 int:2 text:z) -> (int:2 int:2 text:z)",
 		"update t (int:2 int:2 text:z unknown:?) -> (int:2 int:2 text:z float:1.5)")
-	// Rows written since the position are told again where the triggers may not have known the column: row 1 too.
+	// Rows written since the position come again where the triggers may not have known the column: row 1 too.
 	cs, _ = c.take(t, len(all)+1)
 	for i, w := range all[:len(all)-1] {
 		if got := showOne(&cs[i]); got != w {
@@ -94,7 +94,7 @@ func TestAddColumnToWideTable(t *testing.T) {
 	for i, id := range []int64{3, 4, 1} {
 		r := cs[5+i].After
 		if len(r) != 152 || !r[0].Equal(tidemill.Int(id)) || !r[151].Equal(tidemill.Int(id)) || !r[150].Equal(tidemill.Int(7)) {
-			t.Errorf("row %d is told as %v", id, r)
+			t.Errorf("row %d comes as %v", id, r)
 		}
 	}
 }

@@ -61,7 +61,7 @@ var (
 	_ tidemill.Gatherer  = (*Predictions)(nil)
 )
 
-// Describe names the file, the table and whether the truth is told.
+// Describe names the file, the table and whether the truth is written.
 func (p *Predictions) Describe() string {
 	return fmt.Sprintf("sqlite path=%s table=%s truth=%t", strconv.Quote(p.table.path), p.table.name, p.table.truth)
 }

@@ -102,7 +102,7 @@ func (t *table) rows(b *sqltable.Batch) error {
 		case step.Prediction != nil:
 			err = t.predict(step.Prediction, step.Truth)
 		case step.Truth != nil:
-			err = t.tell(step.Truth)
+			err = t.updateTruth(step.Truth)
 		case step.Move != nil:
 			err = t.moveRow(step.Move)
 		}
@@ -188,8 +188,8 @@ func (t *table) predict(o, truth *tidemill.Output) error {
 	return s.run()
 }
 
-// tell adds the truth to a row.
-func (t *table) tell(o *tidemill.Output) error {
+// updateTruth adds the truth to a row.
+func (t *table) updateTruth(o *tidemill.Output) error {
 	s := t.answer
 	s.bindText(1, o.Truth)
 	t.bindTime(s, 2, o.Answered)

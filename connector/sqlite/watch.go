@@ -9,27 +9,27 @@ import (
 
 // watcher waits for somebody to write to the database file.
 type watcher struct {
-	wake <-chan struct{} // nil where the system cannot tell
-	stop func()
-	most time.Duration // between two looks
-	base time.Duration // the first pause after an event or a batch
-	path string
-	file os.FileInfo // as it was when it was opened
-	told bool        // somebody wrote a moment ago
-	many bool        // the last batch was of a flood
+	wake     <-chan struct{} // nil where the system does not report writes
+	stop     func()
+	most     time.Duration // between two looks
+	base     time.Duration // the first pause after an event or a batch
+	path     string
+	file     os.FileInfo // as it was when it was opened
+	notified bool        // the system reported a write a moment ago
+	many     bool        // the last batch was of a flood
 }
 
-// The pauses between looks. Where the system tells of writes, a look soon after one is still needed several times: a
-// commit in WAL mode becomes visible by a write to shared memory, which nobody tells of, a moment after the write to the
-// file. The rare looks without an event are for file systems that tell nothing.
+// The pauses between looks. Where the system reports writes, a look soon after one is still needed several times: a
+// commit in WAL mode becomes visible by a write to shared memory, which nobody reports, a moment after the write to the
+// file. The rare looks without an event are for file systems that report nothing.
 const (
 	firstPause   = 200 * time.Microsecond
-	toldPause    = time.Second
+	recheckPause = time.Second
 	pollPause    = 5 * time.Millisecond
 	longestPause = 100 * time.Millisecond
 	// A large commit is some tens of writes, of which each would wake the reader: for so long after the first the clock
 	// does, in a flood. A small one is seen at once.
-	tellingPause = time.Millisecond
+	coalescePause = time.Millisecond
 )
 
 // After floodChanges in one batch the next look is floodPause after the last: in a flood, batches that are large cost less,
@@ -43,7 +43,7 @@ const (
 func newWatcher(path string, file os.FileInfo) *watcher {
 	w := &watcher{most: longestPause, base: pollPause, path: path, file: file}
 	if w.wake, w.stop = watchFile(path); w.wake != nil {
-		w.most, w.base = toldPause, firstPause
+		w.most, w.base = recheckPause, firstPause
 	}
 	return w
 }
@@ -58,7 +58,7 @@ func (w *watcher) close() {
 func (w *watcher) wait(ctx context.Context, delay time.Duration) (time.Duration, error) {
 	delay = min(max(2*delay, w.base), w.most)
 	wake := w.wake
-	if w.told = w.told && w.many && delay < tellingPause; w.told {
+	if w.notified = w.notified && w.many && delay < coalescePause; w.notified {
 		wake = nil
 	}
 	t := time.NewTimer(delay)
@@ -67,11 +67,11 @@ func (w *watcher) wait(ctx context.Context, delay time.Duration) (time.Duration,
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	case <-wake:
-		w.told = true
+		w.notified = true
 		return 0, nil
 	case <-t.C:
 	}
-	if w.told { // what was told meanwhile is seen by the look that follows
+	if w.notified { // what was reported meanwhile is seen by the look that follows
 		select {
 		case <-w.wake:
 		default:

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watchFile tells of writes to the database file and to its WAL by inotify. A nil channel means that the system cannot
-// tell.
+// watchFile reports writes to the database file and to its WAL by inotify. A nil channel means that the system
+// cannot.
 func watchFile(path string) (<-chan struct{}, func()) {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
@@ -40,7 +40,7 @@ func watchFile(path string) (<-chan struct{}, func()) {
 				}
 				e = e[min(len(e), unix.SizeofInotifyEvent+int(binary.NativeEndian.Uint32(e[12:]))):]
 			}
-			// Nothing is read before somebody waits: the system merges what is told meanwhile, and wakes nobody for it.
+			// Nothing is read before somebody waits: the system merges what it reports meanwhile, and wakes nobody for it.
 			select {
 			case wake <- struct{}{}:
 			case <-quit:

@@ -21,7 +21,7 @@ type DatabaseConfig struct {
 	Marks       string // likewise
 	// MarksExist gives a row where the table of the marks is there.
 	MarksExist string
-	Truth      bool // truths are told
+	Truth      bool // truths are written
 }
 
 // NewDatabase makes a sink over database/sql: all that a system needs which has no faster way of its own. Rows are
@@ -113,7 +113,7 @@ func (d *database) Transact(ctx context.Context, f func() error) (err error) {
 	err = f()
 	d.tx = nil
 	if err != nil {
-		d.broken = tx.Rollback() != nil || d.broken // err is told
+		d.broken = tx.Rollback() != nil || d.broken // err is returned
 		return err
 	}
 	if err = tx.Commit(); err != nil {

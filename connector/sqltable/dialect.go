@@ -44,7 +44,7 @@ type Types struct{ Key, Text, Number, JSON, Time, Count string }
 // Column is a column of the table of predictions.
 type Column struct {
 	Name  string
-	Truth bool // filled in when the answer comes; absent where the sink does not tell truths
+	Truth bool // filled in when the answer comes; absent where the sink does not write truths
 }
 
 // Columns are the table's columns in the order in which statements name them: a table that the sink makes has them

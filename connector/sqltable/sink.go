@@ -37,7 +37,7 @@ type Config struct {
 	Where      string // begins messages: "postgres: sink public.predictions"
 	Table      string // as the marks name it
 	Marks      string // the table of the marks, in messages
-	Truth      bool   // truths are told
+	Truth      bool   // truths are written
 	Chunk      int    // how many outputs one transaction takes at most; 0: all of a Write
 }
 
