@@ -6,8 +6,8 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// runMax is how many asks or learns that follow one another are computed together.
-const runMax = 256
+// maxRun is how many asks or learns that follow one another are computed together.
+const maxRun = 256
 
 // askHow says what becomes of an ask.
 type askHow uint8
@@ -32,7 +32,7 @@ type runRow struct {
 	y      float64
 	truth  string
 	weight float64
-	mute   bool // its outputs are not told
+	silent bool // its outputs are not told
 	scored bool // of a learned row: it was scored when the same change asked about it
 }
 
@@ -72,7 +72,7 @@ func (r *run) lessons() []lesson {
 
 // ask adds a question to the run.
 func (t *task) ask(r *row, id string, how askHow, y float64, truth string) error {
-	if len(t.run.rows) > 0 && (t.run.learn || len(t.run.rows) >= runMax) {
+	if len(t.run.rows) > 0 && (t.run.learn || len(t.run.rows) >= maxRun) {
 		if err := t.flush(); err != nil {
 			return err
 		}
@@ -86,7 +86,7 @@ func (t *task) ask(r *row, id string, how askHow, y float64, truth string) error
 		return err
 	}
 	t.run.learn, t.run.first = false, min(t.run.first, r.at)
-	t.run.rows = append(t.run.rows, runRow{c: r.c, table: r.table, i: r.i, id: id, at: r.at, how: how, y: y, truth: truth, weight: w, mute: t.out.mute})
+	t.run.rows = append(t.run.rows, runRow{c: r.c, table: r.table, i: r.i, id: id, at: r.at, how: how, y: y, truth: truth, weight: w, silent: t.out.silent})
 	if how == learnNow {
 		return t.flush()
 	}
@@ -95,7 +95,7 @@ func (t *task) ask(r *row, id string, how askHow, y float64, truth string) error
 
 // learnRow adds a row that is learned as it is to the run.
 func (t *task) learnRow(r *row, y float64, has bool) error {
-	if len(t.run.rows) > 0 && (!t.run.learn || len(t.run.rows) >= runMax) {
+	if len(t.run.rows) > 0 && (!t.run.learn || len(t.run.rows) >= maxRun) {
 		if err := t.flush(); err != nil {
 			return err
 		}
@@ -136,10 +136,10 @@ func (t *task) flushAsks() error {
 	owned := append([]float64(nil), r.preds...) // outputs keep it past the run
 	r.base = t.board.base.predict(r.base[:0])
 	last := t.board.base.last
-	mute := t.out.mute
+	mute := t.out.silent
 	for n := range r.rows {
 		row := &r.rows[n]
-		t.out.mute = row.mute
+		t.out.silent = row.silent
 		pred := owned[n*width : (n+1)*width : (n+1)*width]
 		class := t.learner.decide(pred)
 		var frozen []float64
@@ -148,7 +148,7 @@ func (t *task) flushAsks() error {
 		}
 		if t.phase == tidemill.Stream {
 			t.nulls.add(tidemill.Stream, &r.xs[n])
-		} else if t.spec.Snapshot == tidemill.SnapshotReplay && row.mute { // it will be learned with what is known of it by now
+		} else if t.spec.Snapshot == tidemill.SnapshotReplay && row.silent { // it will be learned with what is known of it by now
 			t.nulls.add(tidemill.Snapshot, &r.xs[n])
 		}
 		t.display.names.note(&r.xs[n], row.c)
@@ -173,7 +173,7 @@ func (t *task) flushAsks() error {
 			}
 		case predictOnly:
 			t.out.emit(row.i, o)
-			if t.scoresGroups() {
+			if t.board.scoresGroups() {
 				t.board.update(t.phase, t.learner, pred, class, math.NaN(), row.weight, &r.xs[n], &others{nil, math.NaN(), nil}, true)
 			}
 		case scoreNow, evaluateNow, learnNow:
@@ -192,14 +192,14 @@ func (t *task) flushAsks() error {
 			}
 		}
 	}
-	t.out.mute = mute
+	t.out.silent = mute
 	return nil
 }
 
 // flushLearns teaches rows as they are. In the snapshot, and in tasks that never ask, each is first predicted and scored.
 func (t *task) flushLearns() {
 	r := &t.run
-	score := (r.rows[0].has || t.scoresGroups()) && (t.phase == tidemill.Snapshot || !t.triggers.asks())
+	score := (r.rows[0].has || t.board.scoresGroups()) && (t.phase == tidemill.Snapshot || !t.triggers.asks())
 	for i := range r.rows {
 		if t.phase == tidemill.Snapshot {
 			t.nulls.add(tidemill.Snapshot, &r.xs[i])
@@ -255,7 +255,7 @@ func (t *task) relearn() {
 			if row.has {
 				ys = append(ys, row.y)
 			}
-			t.learner.teachAgain(&r.xs[n], ys, row.weight*t.rarity(row.y, row.has), &r.enc)
+			t.learner.teachAgain(&r.xs[n], ys, row.weight*t.board.rarity(row.y, row.has, t.spec), &r.enc)
 		}
 	}
 	r.reset()

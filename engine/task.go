@@ -25,7 +25,7 @@ type task struct {
 	counts   Counts
 	phase    tidemill.Phase
 	nulls    nullShares
-	shown    shown
+	copies   readCopies
 	run      run
 	out      taskOutputs
 	display  display
@@ -96,7 +96,7 @@ func (t *task) build() error {
 		counts: &t.counts, out: &t.out, flush: t.flush}
 	t.board, t.nulls, t.display = newScoreboard(spec), newNullShares(t.raw), display{names: newNames(t.raw)}
 	t.run.reset()
-	t.shown.reset()
+	t.copies.reset()
 	var err error
 	t.learner, err = newLearner(spec, t.raw, newClasses(fixed))
 	return err
