@@ -110,7 +110,7 @@ func (t *task) expire(c *tidemill.Change, i int) error {
 		return nil
 	}
 	limit := t.clock.now - t.spec.Wait.Microseconds()
-	if limit <= t.ledger.questions.first && limit <= t.run.first {
+	if limit <= t.ledger.questions.first && limit <= t.batch.first {
 		return nil
 	}
 	if err := t.flush(); err != nil {

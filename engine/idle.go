@@ -21,9 +21,9 @@ func (m *Mill) releaseIdle(now time.Time) {
 	m.out.pending, m.out.heads = nil, nil
 	m.mu.Lock()
 	for _, t := range m.tasks {
-		if len(t.run.rows) == 0 {
-			t.run = run{}
-			t.run.reset()
+		if len(t.batch.rows) == 0 {
+			t.batch = rowBatch{}
+			t.batch.reset()
 		}
 		if len(t.out.list) == 0 {
 			t.out.list = nil

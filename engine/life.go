@@ -142,7 +142,7 @@ func (t *task) teach(x *tidemill.Vector, y float64, has bool, weight float64) {
 	if has {
 		ys = append(ys, y)
 	}
-	t.learner.teach(x, ys, weight*t.board.rarity(y, has, t.spec), &t.run.enc)
+	t.learner.teach(x, ys, weight*t.board.rarity(y, has, t.spec), &t.batch.enc)
 	if has {
 		t.board.base.learn(y)
 	}

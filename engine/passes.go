@@ -127,9 +127,9 @@ func (s *snapshot) epoch(ctx context.Context, t *task, epoch int) error {
 	var c tidemill.Change
 	var buf []byte
 	for s.at < len(rows) {
-		n := min(maxRun, len(rows)-s.at)
-		t.run.reset()
-		t.run.learn = true
+		n := min(maxBatch, len(rows)-s.at)
+		t.batch.reset()
+		t.batch.learn = true
 		for _, p := range rows[s.at : s.at+n] {
 			if buf, err = s.journal.rowAt(p, &c, tx, buf); err != nil {
 				return err
@@ -170,7 +170,7 @@ func (s *snapshot) learnAgain(t *task, c *tidemill.Change) error {
 	if err != nil {
 		return nil
 	}
-	x := t.run.slot()
+	x := t.batch.slot()
 	w, err := (&row{c: c, table: tt}).weight()
 	if err == nil {
 		err = appendFeatures(x, t.spec.Features, c, t.clock.now)
@@ -182,6 +182,6 @@ func (s *snapshot) learnAgain(t *task, c *tidemill.Change) error {
 	if err != nil {
 		return err
 	}
-	t.run.rows = append(t.run.rows, runRow{y: y, has: has, weight: w})
+	t.batch.rows = append(t.batch.rows, batchRow{y: y, has: has, weight: w})
 	return nil
 }

@@ -56,7 +56,7 @@ func (s *snapshot) replay(ctx context.Context, t *task) error {
 	tx := s.journal.tx()
 	m.figures.beginPass(s.at, len(moments))
 	for s.at < len(moments) {
-		n := min(maxRun, len(moments)-s.at)
+		n := min(maxBatch, len(moments)-s.at)
 		rows := make([]tidemill.Change, n)
 		for k := range n {
 			if _, err := s.journal.rowAt(moments[s.at+k].row, &rows[k], tx, nil); err != nil {

@@ -157,21 +157,21 @@ func (s *snapshot) closing(ctx context.Context, t *task) error {
 			return err
 		}
 		asked := tt.holds() != nil
-		if !asked && n%maxRun != 0 {
+		if !asked && n%maxBatch != 0 {
 			return nil
 		}
 		m.mu.Lock()
 		if asked {
 			err = t.applyOne(cloneChange(c), 0, t.askRead) // a run and its outputs keep the row past the scan
 		}
-		if err == nil && n%maxRun == 0 {
+		if err == nil && n%maxBatch == 0 {
 			err = t.flush()
 		}
 		m.unlockState()
 		if err != nil {
 			return err
 		}
-		if n%maxRun == 0 {
+		if n%maxBatch == 0 {
 			s.at = n
 			if err := t.ledger.questions.spill(); err != nil {
 				return err

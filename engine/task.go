@@ -26,7 +26,7 @@ type task struct {
 	phase    tidemill.Phase
 	nulls    nullShares
 	copies   readCopies
-	run      run
+	batch    rowBatch
 	out      taskOutputs
 	display  display
 	version  func() tidemill.Version
@@ -95,7 +95,7 @@ func (t *task) build() error {
 	t.ledger = ledger{task: spec.Name, questions: newQuestions(spec.Name, spec.Memory, t.store, t.term), answered: newAnswered(),
 		counts: &t.counts, out: &t.out, flush: t.flush}
 	t.board, t.nulls, t.display = newScoreboard(spec), newNullShares(t.raw), display{names: newNames(t.raw)}
-	t.run.reset()
+	t.batch.reset()
 	t.copies.reset()
 	var err error
 	t.learner, err = newLearner(spec, t.raw, newClasses(fixed))
