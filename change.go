@@ -13,13 +13,13 @@ type Op uint16
 
 // The operations.
 const (
-	Read     Op = 1 << iota // a snapshot row
-	Insert                  // a row came
-	Update                  // a row changed
-	Delete                  // a row went; After is nil
-	Truncate                // all rows of the table went; Before and After are nil
-	Message                 // a logical message
-	Control                 // a decision that does not come from the source
+	Read           Op = 1 << iota // a snapshot row
+	Insert                        // a row came
+	Update                        // a row changed
+	Delete                        // a row went; After is nil
+	Truncate                      // all rows of the table went; Before and After are nil
+	LogicalMessage                // what an application wrote into the log itself
+	Control                       // a decision that does not come from the source
 )
 
 var opNames = [...]string{"read", "insert", "update", "delete", "truncate", "message", "control"}

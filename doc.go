@@ -18,9 +18,11 @@
 //   - Model learns and answers: package model. Predict is a pure read.
 //   - Score is a running figure over answers: package score.
 //   - Sink tells the world: tables, files, webhooks, beside their sources under connector.
+//   - Format writes outputs as the messages of a sink that carries bytes: under format.
 //   - Store keeps checkpoints: package store.
 //
-// Further abilities are upgrades, found by type assertion, as io.WriterTo is: BatchLearner, Preparer, Checker, Describer …
+// Further abilities are upgrades, found by type assertion, as io.WriterTo is: Batcher, Preparer, Checker, Capturer …
+// They are few: what nearly every kind of a door has belongs into the door.
 // Package tidemilltest has the laws of each door as test suites; a kind of your own is tested by calling one.
 //
 // # The life of a row

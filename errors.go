@@ -3,6 +3,7 @@ package tidemill
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Sentinels, found with errors.Is.
@@ -55,6 +56,24 @@ func Fatal(err error) error { return fatalError{err} }
 
 // Fatalf is Fatal of fmt.Errorf.
 func Fatalf(format string, a ...any) error { return fatalError{fmt.Errorf(format, a...)} }
+
+// RetryError is an error that waiting may mend, with what is known about the wait. A sink or a source returns it in
+// place of Err; any other error that is not fatal is tried again too, by the engine's own back-off.
+type RetryError struct {
+	Err error
+	// After is how long the other side asks us to wait; 0 where it does not say. Whoever makes the error bounds it.
+	After time.Duration
+	// Progress says that something was done since the error before: the back-off begins anew.
+	Progress bool
+	// Quiet says that it is too early to tell anybody: the engine tries again without a word.
+	Quiet bool
+}
+
+// Error is the text of Err.
+func (e *RetryError) Error() string { return e.Err.Error() }
+
+// Unwrap is Err.
+func (e *RetryError) Unwrap() error { return e.Err }
 
 // IsFatal reports whether err, or what it wraps, is fatal.
 func IsFatal(err error) bool {

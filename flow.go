@@ -20,7 +20,6 @@ type Flow struct {
 	Once       bool          // end when caught up
 	Fresh      bool          // set the old state aside and start with a new snapshot
 	Adopt      bool          // take sinks over whatever mark they hold
-	Serves     bool          // predictions are asked while it learns: on Linux the flow's threads then run at a niceness of 5 more, behind those that answer
 	Reset      bool          // and remove what they hold of the flow's tasks first: only where the flow starts from nothing
 	Idle       func()        // called once nothing has come for some seconds after much work, in a goroutine of its own: a program that holds nothing else gives memory back then (debug.FreeOSMemory); nil: nothing
 	Log        *slog.Logger  // nil: silent

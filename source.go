@@ -26,6 +26,8 @@ type Locator interface{ Locate(c *Change) string }
 // Dropper is an upgrade of Source: remove all that the source made at the server (slot, publication, triggers).
 type Dropper interface {
 	Drop(ctx context.Context) (done []string, err error)
+	// Left says what stays there after a stop, and what that costs: a sentence without its point.
+	Left() string
 }
 
 // Checker is an upgrade of Source, Sink and Store: look at the outside world without changing it.
@@ -33,8 +35,8 @@ type Checker interface {
 	Check(ctx context.Context) []Finding
 }
 
-// Describer is an upgrade of every kind: its settings in one canonical line without secrets. The engine fingerprints
-// features, encoders, models and sources by it, so it names whatever changes results.
+// Describer is part of Transform, and an upgrade of Source, Sink, Store and Format: the settings in one canonical line without
+// secrets. The engine fingerprints sources and transforms by it, so it names whatever changes results.
 type Describer interface{ Describe() string }
 
 // TableLister is an upgrade of Source: the tables as they are now, read from the database. check and init use it.

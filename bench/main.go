@@ -36,7 +36,7 @@ func rows() []row {
 		{"engine", "the engine alone on MNIST, source and sink in memory: processor time per row", engineRow},
 		{"checkpoint", "checkpoint of a million window keys and the MNIST model", checkpointRow},
 		{"start", "start to first prediction from a checkpoint", startRow},
-		{"rest", "10,000 predictions a second over REST while the flights flow learns at full speed from SQLite; -rows is seconds", restRow},
+		{"rest", "predictions over REST at rest, and while the flights flow learns at full speed from SQLite; -rows is seconds", restRow},
 		{"size", "stripped binary and idle memory", sizeRow},
 	}
 }
@@ -47,6 +47,7 @@ func children() map[string]func(ctx context.Context, a args) (figures, error) {
 		"mlp": mlpChild, "source": sourceChild, "flow": flowChild,
 		"flights": flightsChild, "timetable": timetableChild, "flights-memory": flightsMemoryChild,
 		"elec2": elec2Child, "engine": engineChild, "kmeans": kmeansChild, "checkpoint": checkpointChild,
+		"load": loadChild, "empty": emptyChild,
 	}
 }
 

@@ -20,14 +20,14 @@ type field struct {
 	typ      reflect.Type
 }
 
-// fieldsOf lists the keys of a struct in their order; fields of embedded structs count as its own.
+// fieldsOf lists the keys of a struct in their order; fields of embedded and inlined structs count as its own.
 func fieldsOf(t reflect.Type) []field {
 	var list []field
 	for i := range t.NumField() {
 		f := t.Field(i)
-		key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-		if f.Anonymous && key == "" && f.Type.Kind() == reflect.Struct {
-			for _, in := range fieldsOf(f.Type) {
+		key, option, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if inner := structOf(f.Type); key == "" && inner != nil && (f.Anonymous || option == "inline") {
+			for _, in := range fieldsOf(inner) {
 				in.index = append([]int{i}, in.index...)
 				list = append(list, in)
 			}
@@ -67,7 +67,8 @@ func keysOf(fields []field) []string {
 
 // single is true for a list that reads better without brackets where it has one item.
 func (f field) single() bool {
-	return len(f.enum) > 0 || f.typ.Elem().Kind() == reflect.Struct && f.key != "tasks" && reflect.PointerTo(f.typ.Elem()).Implements(reflect.TypeFor[defaulted]())
+	return len(f.enum) > 0 || f.typ.Elem().Kind() == reflect.Struct && f.key != "tasks" &&
+		reflect.PointerTo(f.typ.Elem()).Implements(reflect.TypeFor[defaulted]())
 }
 
 // defaulted is a struct that has defaults in a list.

@@ -21,7 +21,8 @@ func Kind[T any, C Builder[T]](constructor func() C) New[T] {
 	return func() Builder[T] { return constructor() }
 }
 
-// Kinds are the kinds that a flow file can name, by name. It is a value: two programs, or two tests, may know different ones.
+// Kinds are the kinds that a flow file can name, by name. It is a value: two programs, or two tests, may know different
+// ones.
 type Kinds struct {
 	Sources    map[string]New[tidemill.Source]
 	Transforms map[string]New[tidemill.Transform]
@@ -30,6 +31,7 @@ type Kinds struct {
 	Models     map[string]New[tidemill.Model]
 	Scores     map[string]New[tidemill.Score]
 	Sinks      map[string]New[tidemill.Sink]
+	Formats    map[string]New[tidemill.Format]
 	Stores     map[string]New[tidemill.Store]
 
 	// Merge joins a task's features that can share their memory; nil where none can.
@@ -58,7 +60,8 @@ func (k *Kinds) rooms() []room {
 		roomOf("source", "sources", k.Sources), roomOf("transform", "transforms", k.Transforms),
 		roomOf("feature", "features", k.Features), roomOf("encoder", "encoders", k.Encoders),
 		roomOf("model", "models", k.Models), roomOf("score", "scores", k.Scores),
-		roomOf("sink", "sinks", k.Sinks), roomOf("store", "stores", k.Stores),
+		roomOf("sink", "sinks", k.Sinks), roomOf("format", "formats", k.Formats),
+		roomOf("store", "stores", k.Stores),
 	}
 }
 

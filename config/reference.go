@@ -17,7 +17,8 @@ type Page struct {
 // Reference is the documentation of every kind and of the flow file's own keys, made from the definitions that Parse
 // reads by. The last page is the index.
 func Reference(kinds Kinds) []Page {
-	index := "# Kinds\n\nWhat a flow file can name. Generated from the code; `tidemill kinds <name>` prints the same.\n\n" +
+	index := "# Kinds\n\nWhat a flow file can name. Generated from the code; `tidemill kinds <name>` prints the " +
+		"same.\n\n" +
 		"- [The flow file](flow.md)\n"
 	pages := []Page{flowPage(&kinds)}
 	for _, r := range kinds.rooms() {
@@ -49,7 +50,7 @@ func kindPage(kinds *Kinds, r room, name string) Page {
 // Example is a piece of a flow file that names the kind with its required keys and its defaults.
 func Example(word, name string, cfg any) string {
 	v := reflect.ValueOf(cfg).Elem()
-	fillRequired(v, map[string]string{"file": "rows.csv", "sqlite": "shop.db", "dir": "state"}[name])
+	fillRequired(v)
 	shown := showConfig(filled(cfg), reflect.Value{})
 	item := any(pairs{{name, shown}})
 	if shown == nil {
@@ -59,6 +60,8 @@ func Example(word, name string, cfg any) string {
 	switch word {
 	case "feature", "encoder", "score", "sink", "transform":
 		printYAML(&b, pairs{{word + "s", []any{item}}}, "")
+	case "format":
+		printYAML(&b, pairs{{"sinks", []any{pairs{{"stdout", pairs{{"format", item}}}}}}}, "")
 	case "store":
 		if shown == nil {
 			item = pairs{{name, pairs{}}}
@@ -70,8 +73,15 @@ func Example(word, name string, cfg any) string {
 	return b.String()
 }
 
-// fillRequired puts words where a value must be given or an example gives one; path stands for a path.
-func fillRequired(v reflect.Value, path string) {
+// ExampleOf makes a thing of a kind's example: the required keys, and the defaults.
+func ExampleOf[T any](kind New[T]) (T, error) {
+	cfg := kind()
+	fillRequired(reflect.ValueOf(cfg).Elem())
+	return cfg.Build("example")
+}
+
+// fillRequired puts words where a value must be given or an example gives one.
+func fillRequired(v reflect.Value) {
 	for _, f := range fieldsOf(v.Type()) {
 		x := v.FieldByIndex(f.index)
 		if !f.required && f.like == "" || !x.IsZero() {
@@ -87,8 +97,6 @@ func fillRequired(v reflect.Value, path string) {
 			x.Set(reflect.ValueOf(strings.Split(f.like, ",")))
 		case x.Kind() == reflect.String && len(f.enum) > 0:
 			x.SetString(f.enum[0])
-		case x.Kind() == reflect.String && f.key == "path" && path != "":
-			x.SetString(path)
 		case x.Kind() == reflect.String:
 			x.SetString(f.key)
 		case x.Type() == durationType:
@@ -107,11 +115,11 @@ func fillRequired(v reflect.Value, path string) {
 			case item.Kind() == reflect.String:
 				item.SetString("a")
 			case item.Kind() == reflect.Struct:
-				fillRequired(item, path)
+				fillRequired(item)
 			}
 			x.Set(reflect.Append(x, item))
 		case x.Kind() == reflect.Struct:
-			fillRequired(x, path)
+			fillRequired(x)
 		}
 	}
 }
@@ -169,8 +177,10 @@ func shapedName(f field) string {
 	switch f.key {
 	case "source", "model":
 		return "a [" + f.key + "](README.md#" + f.key + "s)"
-	case "transforms": // there is no kind to link to yet
-		return "list of transforms"
+	case "format":
+		return "a [format](README.md#formats)"
+	case "transforms":
+		return "list of [transforms](README.md#transforms)"
 	case "classes":
 		return "list of labels"
 	case "rejects":
@@ -185,8 +195,10 @@ func shapedName(f field) string {
 
 func flowPage(kinds *Kinds) Page {
 	var b strings.Builder
-	b.WriteString("# The flow file\n\nThe keys of a flow file. Values may hold `${NAME}` and `${NAME:-default}` from the environment; a duration is written\n" +
-		"10s, 30m, 2d or 1w; a list of one item needs no brackets; an expression is a piece of SQL over the row, like\n`arr_delay > 15`.\n\n")
+	b.WriteString("# The flow file\n\nThe keys of a flow file. Values may hold `${NAME}` and `${NAME:-default}` " +
+		"from the environment; a duration is written\n" +
+		"10s, 30m, 2d or 1w; a list of one item needs no brackets; an expression is a piece of SQL over the row, " +
+		"like\n`arr_delay > 15`.\n\n")
 	table(&b, reflect.ValueOf(newFlowShape()).Elem())
 	if kinds.Serve != nil {
 		b.WriteString("\n## serve\n\n")

@@ -109,9 +109,11 @@ func (o *one[T]) decode(d *decoder, n *node, path string) {
 	if name == "" {
 		return
 	}
-	o.name, o.path = name, join(path, name)
+	if o.made == nil || o.name != name { // else it names the field's default, whose defaults stay
+		o.made = newOf[T](d.kinds)[name]
+	}
+	o.name, o.path, o.cfg = name, join(path, name), nil
 	d.mark(o.path, key)
-	o.made = newOf[T](d.kinds)[name]
 	cfg := o.made()
 	before := len(d.errs) + d.broken
 	d.object(value, reflect.ValueOf(cfg).Elem(), o.path, r.word+" "+name)
@@ -129,7 +131,9 @@ func (d *decoder) kindName(n *node, r room, path string) (name string, key, valu
 		key, value = n.entries[0].key, n.entries[0].value
 	case n.kind == mappingNode && len(n.entries) > 1:
 		second := n.entries[1].key
-		d.node(second, path, "one %s, please: %q is already there (is it indented too little, or does a - belong before it?)", r.word, n.entries[0].key.text)
+		d.node(second, path,
+			"one %s, please: %q is already there (is it indented too little, or does a - belong before it?)", r.word,
+			n.entries[0].key.text)
 		return "", nil, nil
 	default:
 		d.node(n, path, "a %s is missing; there are %s", r.word, strings.Join(r.names, ", "))
@@ -335,7 +339,8 @@ func (c *checkpoint) show() any {
 }
 
 func newOf[T any](k *Kinds) map[string]New[T] {
-	for _, m := range []any{k.Sources, k.Transforms, k.Features, k.Encoders, k.Models, k.Scores, k.Sinks, k.Stores} {
+	for _, m := range []any{k.Sources, k.Transforms, k.Features, k.Encoders, k.Models, k.Scores, k.Sinks, k.Formats,
+		k.Stores} {
 		if found, ok := m.(map[string]New[T]); ok {
 			return found
 		}
@@ -348,7 +353,8 @@ func wordOf[T any](k *Kinds) room {
 		reflect.TypeFor[tidemill.Source](): "source", reflect.TypeFor[tidemill.Transform](): "transform",
 		reflect.TypeFor[tidemill.Feature](): "feature", reflect.TypeFor[tidemill.Encoder](): "encoder",
 		reflect.TypeFor[tidemill.Model](): "model", reflect.TypeFor[tidemill.Score](): "score",
-		reflect.TypeFor[tidemill.Sink](): "sink", reflect.TypeFor[tidemill.Store](): "store",
+		reflect.TypeFor[tidemill.Sink](): "sink", reflect.TypeFor[tidemill.Format](): "format",
+		reflect.TypeFor[tidemill.Store](): "store",
 	}
 	return k.room(words[reflect.TypeFor[T]()])
 }

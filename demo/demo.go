@@ -190,10 +190,6 @@ func (s *stage) start(ctx context.Context) error {
 	ctx, s.cancel = context.WithCancel(ctx)
 	var err error
 	cfg, _ := s.file.Serve.(*serve.Config)
-	if cfg != nil {
-		s.file.Flow.Serves = true
-		serve.Room()
-	}
 	s.file.Flow.Idle = debug.FreeOSMemory
 	s.file.Flow.Reset = true // the state of an earlier run is gone, so are its predictions
 	if s.mill, err = engine.Start(ctx, s.file.Flow); err != nil {

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // answeredMax is how many answered ids a task remembers, the newest ones: enough to tell a second answer from one that
@@ -114,26 +115,26 @@ func (a *answered) forgetTable(table uint64) (n int) {
 
 func (a *answered) appendTo(b []byte) []byte {
 	b = slices.Grow(b, 16*a.n+1024)
-	b = putUvarint(b, uint64(a.n))
+	b = statebytes.AppendUvarint(b, uint64(a.n))
 	for i := range a.n {
 		e := a.at((a.from + i) % a.n)
-		b = putU64(b, e.hash)
-		b = putU64(b, uint64(e.note))
+		b = statebytes.AppendUint(b, e.hash)
+		b = statebytes.AppendUint(b, uint64(e.note))
 	}
 	return b
 }
 
-func (a *answered) read(d *decoder) {
-	n := d.count(16)
+func (a *answered) read(d *statebytes.Reader) {
+	n := d.Count(16)
 	if n > answeredMax {
-		d.fail()
+		d.Fail(statebytes.ErrShort)
 		return
 	}
 	a.reset()
 	for range n {
-		e := entry{d.u64(), note(d.u64())}
+		e := entry{d.Uint(), note(d.Uint())}
 		if a.look(e.hash) != nil {
-			d.fail()
+			d.Fail(statebytes.ErrShort)
 			return
 		}
 		a.put(e)

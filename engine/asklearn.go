@@ -13,17 +13,17 @@ const runMax = 256
 type askHow uint8
 
 const (
-	holdIt  askHow = iota // hold the question until its answer comes
-	scoreIt               // the truth is known: score at once
-	judgeIt               // the same, and another answer may come
-	teachIt               // the truth is known: score, then learn
-	tellIt                // nothing can answer it: predict only
+	holdQuestion askHow = iota // hold the question until its answer comes
+	scoreNow                   // the truth is known: score at once
+	evaluateNow                // the same, and another answer may come
+	learnNow                   // the truth is known: score, then learn
+	predictOnly                // nothing can answer it: predict only
 )
 
 // runRow is one ask or learn of a run.
 type runRow struct {
 	c      *tidemill.Change
-	tt     *taskTable
+	table  *boundTable
 	i      int
 	id     string
 	at     int64
@@ -38,15 +38,14 @@ type runRow struct {
 
 // run is asks, or learns, that follow one another with nothing between them that could change their result.
 type run struct {
-	rows  []runRow
-	xs    []tidemill.Vector
-	learn bool
-	first int64 // no ask of the run is earlier
-	enc   [2]tidemill.Vector
-	block tidemill.Block
-	asked tidemill.Block // rows as they were before they were learned
-	preds []float64
-	base  []float64
+	rows   []runRow
+	xs     []tidemill.Vector
+	learn  bool
+	first  int64 // no ask of the run is earlier
+	enc    encoding
+	taught []lesson
+	preds  []float64
+	base   []float64
 }
 
 func (r *run) reset() { r.rows, r.learn, r.first = r.rows[:0], false, math.MaxInt64 }
@@ -61,51 +60,61 @@ func (r *run) slot() *tidemill.Vector {
 	return &r.xs[n]
 }
 
+// lessons are the run's answers and weights.
+func (r *run) lessons() []lesson {
+	r.taught = r.taught[:0]
+	for i := range r.rows {
+		row := &r.rows[i]
+		r.taught = append(r.taught, lesson{y: row.y, has: row.has, weight: row.weight})
+	}
+	return r.taught
+}
+
 // ask adds a question to the run.
-func (t *taskState) ask(c *tidemill.Change, tt *taskTable, id string, at int64, i int, how askHow, y float64, truth string) error {
+func (t *task) ask(r *row, id string, how askHow, y float64, truth string) error {
 	if len(t.run.rows) > 0 && (t.run.learn || len(t.run.rows) >= runMax) {
 		if err := t.flush(); err != nil {
 			return err
 		}
 	}
 	x := t.run.slot()
-	if err := t.vector(x, c, at); err != nil {
+	if err := appendFeatures(x, t.spec.Features, r.c, r.at); err != nil {
 		return err
 	}
-	w, err := t.rowWeight(tt, c)
+	w, err := r.weight()
 	if err != nil {
 		return err
 	}
-	t.run.learn, t.run.first = false, min(t.run.first, at)
-	t.run.rows = append(t.run.rows, runRow{c: c, tt: tt, i: i, id: id, at: at, how: how, y: y, truth: truth, weight: w, mute: t.mute})
-	if how == teachIt {
+	t.run.learn, t.run.first = false, min(t.run.first, r.at)
+	t.run.rows = append(t.run.rows, runRow{c: r.c, table: r.table, i: r.i, id: id, at: r.at, how: how, y: y, truth: truth, weight: w, mute: t.out.mute})
+	if how == learnNow {
 		return t.flush()
 	}
 	return nil
 }
 
 // learnRow adds a row that is learned as it is to the run.
-func (t *taskState) learnRow(c *tidemill.Change, tt *taskTable, at int64, y float64, has bool, i int) error {
+func (t *task) learnRow(r *row, y float64, has bool) error {
 	if len(t.run.rows) > 0 && (!t.run.learn || len(t.run.rows) >= runMax) {
 		if err := t.flush(); err != nil {
 			return err
 		}
 	}
 	x := t.run.slot()
-	if err := t.vector(x, c, at); err != nil {
+	if err := appendFeatures(x, t.spec.Features, r.c, r.at); err != nil {
 		return err
 	}
-	w, err := t.rowWeight(tt, c)
+	w, err := r.weight()
 	if err != nil {
 		return err
 	}
 	t.run.learn = true
-	t.run.rows = append(t.run.rows, runRow{c: c, tt: tt, i: i, at: at, y: y, has: has, weight: w})
+	t.run.rows = append(t.run.rows, runRow{c: r.c, table: r.table, i: r.i, at: r.at, y: y, has: has, weight: w})
 	return nil
 }
 
 // flush computes the run.
-func (t *taskState) flush() error {
+func (t *task) flush() error {
 	if len(t.run.rows) == 0 {
 		return nil
 	}
@@ -119,254 +128,135 @@ func (t *taskState) flush() error {
 	return err
 }
 
-// fill makes the run's rows into a block, encoded; y and weights too when they are to be learned.
-func (t *taskState) fill(learn bool) *tidemill.Block {
-	r, b := &t.run, &t.run.block
-	out := t.fillRows(b, r.xs[:len(r.rows)], &r.enc)
-	b.Y, b.Weight = b.Y[:0], b.Weight[:0]
-	weighted := false
-	if learn {
-		for i := range r.rows {
-			b.Y = append(b.Y, r.rows[i].y)
-			b.Weight = append(b.Weight, r.rows[i].weight)
-			weighted = weighted || r.rows[i].weight != 1
-		}
-	}
-	if learn && r.rows[0].has {
-		out.Y = b.Y
-	}
-	if weighted {
-		out.Weight = b.Weight
-	}
-	return &out
-}
-
-// fillRows encodes rows into b, and gives the block as the model wants it: in b's memory, without what there is none of.
-func (t *taskState) fillRows(b *tidemill.Block, xs []tidemill.Vector, enc *[2]tidemill.Vector) tidemill.Block {
-	f := t.filling(b)
-	for i := range xs {
-		f.add(encode(t.encoders, &xs[i], &enc[0], &enc[1]))
-	}
-	return f.block(len(t.encoded))
-}
-
-// predictRun is the run's predictions and where each row's begins; widths may differ only where classes grow.
-func (t *taskState) predictRun() (preds []float64, width int) {
-	r := &t.run
-	preds = r.preds[:0]
-	if bp, ok := t.model.(tidemill.BatchPredictor); ok && len(r.rows) > 1 {
-		preds = bp.PredictBatch(preds, t.fill(false))
-	} else {
-		for i := range r.rows {
-			preds = t.model.Predict(preds, encode(t.encoders, &r.xs[i], &r.enc[0], &r.enc[1]))
-		}
-	}
-	r.preds = preds
-	return preds, len(preds) / len(r.rows)
-}
-
 // flushAsks predicts, tells, and holds or scores.
-func (t *taskState) flushAsks() error {
+func (t *task) flushAsks() error {
 	r := &t.run
-	preds, width := t.predictRun()
-	owned := append([]float64(nil), preds...) // outputs keep it past the run
-	r.base = t.base.predict(r.base[:0])
-	last := t.base.last
-	mute := t.mute
+	var width int
+	r.preds, width = t.learner.predictAll(r.preds[:0], r.xs[:len(r.rows)], &r.enc)
+	owned := append([]float64(nil), r.preds...) // outputs keep it past the run
+	r.base = t.board.base.predict(r.base[:0])
+	last := t.board.base.last
+	mute := t.out.mute
 	for n := range r.rows {
 		row := &r.rows[n]
-		t.mute = row.mute
+		t.out.mute = row.mute
 		pred := owned[n*width : (n+1)*width : (n+1)*width]
-		class := t.decide(pred)
+		class := t.learner.decide(pred)
 		var frozen []float64
-		if t.frozen != nil {
-			frozen = t.frozen.predict(nil, &r.xs[n])
+		if t.board.frozen != nil {
+			frozen = t.board.frozen.predict(nil, &r.xs[n], &r.enc)
 		}
 		if t.phase == tidemill.Stream {
-			t.countNulls(tidemill.Stream, &r.xs[n])
+			t.nulls.add(tidemill.Stream, &r.xs[n])
 		} else if t.spec.Snapshot == tidemill.SnapshotReplay && row.mute { // it will be learned with what is known of it by now
-			t.countNulls(tidemill.Snapshot, &r.xs[n])
+			t.nulls.add(tidemill.Snapshot, &r.xs[n])
 		}
-		t.names.note(&r.xs[n], row.c)
-		t.example.note(row.c)
+		t.display.names.note(&r.xs[n], row.c)
+		t.display.example.note(row.c)
 		t.counts.Asked++
-		label, score := t.labelOf(pred, class)
+		label, score := t.learner.labelOf(pred, class)
 		o := tidemill.Output{Kind: tidemill.Predicted, Change: row.c, Task: t.spec.Name, ID: row.id, Model: t.kind, Label: label, Score: score,
-			Prediction: pred, Version: t.version(), Asked: clockTime(row.at), Position: t.locate(row.c)}
+			Prediction: pred, Version: t.version(), Asked: clockTime(row.at), Position: t.out.locate(row.c)}
 		if t.kind == tidemill.Classify {
-			o.Labels = t.classes.labels
+			o.Labels = t.learner.classes.labels
 		}
-		if len(r.rows)-n <= latestMax {
-			t.remember(&o, row)
+		if t.phase == tidemill.Stream && len(r.rows)-n <= latestMax {
+			t.display.remember(&o, row, t.spec.Features)
 		}
 		switch row.how {
-		case holdIt:
-			t.emit(row.i, o)
-			err := t.hold(&question{id: row.id, table: row.tt.name, asked: row.at, weight: row.weight, class: class, pred: pred,
+		case holdQuestion:
+			t.out.emit(row.i, o)
+			err := t.ledger.hold(&question{id: row.id, table: row.table.name, asked: row.at, weight: row.weight, class: class, pred: pred,
 				base: r.base, last: last, frozen: frozen, x: r.xs[n]})
 			if err != nil {
 				return err
 			}
-		case tellIt:
-			t.emit(row.i, o)
+		case predictOnly:
+			t.out.emit(row.i, o)
 			if t.scoresGroups() {
-				t.scoreAnswer(pred, class, math.NaN(), row.weight, &r.xs[n], &others{nil, math.NaN(), nil}, true)
+				t.board.update(t.phase, t.learner, pred, class, math.NaN(), row.weight, &r.xs[n], &others{nil, math.NaN(), nil}, true)
 			}
-		case scoreIt, judgeIt, teachIt:
+		case scoreNow, evaluateNow, learnNow:
 			o.Truth, o.Answered = row.truth, o.Asked
-			t.emit(row.i, o)
+			t.out.emit(row.i, o)
 			t.counts.Answered++
-			t.delays.add(0)
-			t.scoreAnswer(pred, class, row.y, row.weight, &r.xs[n], &others{r.base, last, frozen}, row.how == teachIt)
-			if row.how != scoreIt {
-				t.answered.set(row.id, noteOf(row.tt.name, row.truth))
+			t.board.delays.add(0)
+			t.board.update(t.phase, t.learner, pred, class, row.y, row.weight, &r.xs[n], &others{r.base, last, frozen}, row.how == learnNow)
+			if row.how != scoreNow {
+				t.ledger.answered.set(row.id, noteOf(row.table.name, row.truth))
 			}
-			if row.how == teachIt {
+			if row.how == learnNow {
 				t.teach(&r.xs[n], row.y, true, row.weight)
 			} else {
 				t.counts.Evaluated++
 			}
 		}
 	}
-	t.mute = mute
-	return nil
-}
-
-// hold keeps a question; an open one of the same id is replaced.
-func (t *taskState) hold(q *question) error {
-	var old question
-	ok, err := t.questions.take(q.id, &old)
-	if err != nil {
-		return err
-	}
-	if ok {
-		t.counts.Replaced++
-	}
-	t.questions.put(q)
+	t.out.mute = mute
 	return nil
 }
 
 // flushLearns teaches rows as they are. In the snapshot, and in tasks that never ask, each is first predicted and scored.
-func (t *taskState) flushLearns() {
+func (t *task) flushLearns() {
 	r := &t.run
-	score := (r.rows[0].has || t.scoresGroups()) && (t.phase == tidemill.Snapshot || len(t.predict)+len(t.eval) == 0)
+	score := (r.rows[0].has || t.scoresGroups()) && (t.phase == tidemill.Snapshot || !t.triggers.asks())
 	for i := range r.rows {
 		if t.phase == tidemill.Snapshot {
-			t.countNulls(tidemill.Snapshot, &r.xs[i])
+			t.nulls.add(tidemill.Snapshot, &r.xs[i])
 		}
-		t.names.note(&r.xs[i], r.rows[i].c)
+		t.display.names.note(&r.xs[i], r.rows[i].c)
 	}
-	t.example.note(r.rows[0].c)
-	lb, ok := t.model.(tidemill.BatchLearner)
-	ok = ok && !t.spec.Balanced && (t.kind != tidemill.Classify || t.classes.fixed)
-	if ok && len(t.encoders) > 0 && t.learnEncoded(lb, score) {
-		return
-	}
-	if ok && len(t.encoders) == 0 {
-		r.preds = lb.LearnBatch(r.preds[:0], t.fill(true), score)
-		width := len(r.preds) / len(r.rows)
-		for n := range r.rows {
-			row := &r.rows[n]
-			if score && !row.scored {
-				pred := r.preds[n*width : (n+1)*width]
-				r.base = t.base.predict(r.base[:0])
-				t.scoreAnswer(pred, t.decide(pred), row.y, row.weight, &r.xs[n], &others{r.base, t.base.last, nil}, true)
-			}
-			if row.has {
-				t.base.learn(row.y)
-			}
-			t.counts.Learned++
-		}
-		return
-	}
+	t.display.example.note(r.rows[0].c)
+	preds, width, ok := t.learner.teachAll(r.preds[:0], r.xs[:len(r.rows)], r.lessons(), score, &r.enc)
+	r.preds = preds
 	for n := range r.rows {
 		row := &r.rows[n]
 		if score && !row.scored {
-			r.preds = t.model.Predict(r.preds[:0], encode(t.encoders, &r.xs[n], &r.enc[0], &r.enc[1]))
-			r.base = t.base.predict(r.base[:0])
-			var frozen []float64
-			if t.frozen != nil {
-				frozen = t.frozen.predict(nil, &r.xs[n])
+			pred := preds[n*width : (n+1)*width]
+			if !ok {
+				r.preds = t.learner.predict(r.preds[:0], &r.xs[n], &r.enc)
+				pred = r.preds
 			}
-			t.scoreAnswer(r.preds, t.decide(r.preds), row.y, row.weight, &r.xs[n], &others{r.base, t.base.last, frozen}, true)
+			t.scoreLearned(pred, row, &r.xs[n])
 		}
-		t.teach(&r.xs[n], row.y, row.has, row.weight)
+		if !ok {
+			t.teach(&r.xs[n], row.y, row.has, row.weight)
+			continue
+		}
+		if row.has {
+			t.board.base.learn(row.y)
+		}
+		t.counts.Learned++
 	}
 }
 
+// scoreLearned scores a row by what it would have been predicted just before it was learned.
+func (t *task) scoreLearned(pred []float64, row *runRow, x *tidemill.Vector) {
+	r := &t.run
+	r.base = t.board.base.predict(r.base[:0])
+	var frozen []float64
+	if t.board.frozen != nil {
+		frozen = t.board.frozen.predict(nil, x, &r.enc)
+	}
+	t.board.update(t.phase, t.learner, pred, t.learner.decide(pred), row.y, row.weight, x, &others{r.base, t.board.base.last, frozen}, true)
+}
+
 // relearn teaches the run again in a later epoch: encoders only apply, nothing is counted or scored.
-func (t *taskState) relearn() {
+func (t *task) relearn() {
 	r := &t.run
 	if len(r.rows) == 0 {
 		return
 	}
-	if lb, ok := t.model.(tidemill.BatchLearner); ok && (t.kind != tidemill.Classify || t.classes.fixed) && !t.spec.Balanced {
-		r.preds = lb.LearnBatch(r.preds[:0], t.fill(true), false)
-	} else {
+	if !t.learner.teachAllAgain(r.xs[:len(r.rows)], r.lessons(), &r.enc) {
 		for n := range r.rows {
 			row := &r.rows[n]
 			var y [1]float64
 			ys := y[:0]
-			w := row.weight
 			if row.has {
 				ys = append(ys, row.y)
-				if t.spec.Balanced && t.kind == tidemill.Classify {
-					w *= t.balance(row.y)
-				}
 			}
-			t.model.Learn(&tidemill.Example{X: encode(t.encoders, &r.xs[n], &r.enc[0], &r.enc[1]), Y: ys, Weight: w})
+			t.learner.teachAgain(&r.xs[n], ys, row.weight*t.rarity(row.y, row.has), &r.enc)
 		}
 	}
 	r.reset()
-}
-
-// countNulls counts which raw columns are unknown, to find what is filled in later.
-func (t *taskState) countNulls(p tidemill.Phase, x *tidemill.Vector) {
-	t.nullsOf[p]++
-	for i, v := range x.Dense {
-		if v != v {
-			t.nulls[p][i]++
-		}
-	}
-}
-
-// leaks names the columns whose share of NULL in the snapshot differs so much from that at the ask that they must be
-// filled in later: what the model learned from the snapshot it will not have when it is asked.
-func (t *taskState) leaks() []string {
-	if t.nullsOf[tidemill.Snapshot] < 100 || t.nullsOf[tidemill.Stream] < 100 {
-		return nil
-	}
-	var out []string
-	for i := range t.raw {
-		s := float64(t.nulls[tidemill.Snapshot][i]) / float64(t.nullsOf[tidemill.Snapshot])
-		a := float64(t.nulls[tidemill.Stream][i]) / float64(t.nullsOf[tidemill.Stream])
-		if math.Abs(s-a) > 0.5 {
-			out = append(out, t.raw[i].Name+" is filled in later: a leak (NULL in "+percent(s)+" of the snapshot's rows, in "+percent(a)+" of those asked about); leave it out")
-		}
-	}
-	return out
-}
-
-// latestMax is how many predictions are kept for people.
-const latestMax = 24
-
-// remember keeps a prediction for the dashboard, with its picture.
-func (t *taskState) remember(o *tidemill.Output, row *runRow) {
-	if t.phase != tidemill.Stream {
-		return
-	}
-	l := LatestStatus{ID: o.ID, Label: o.Label, Score: figure(o.Score), Truth: row.truth, Version: o.Version.String(), Asked: o.Asked}
-	if len(t.latest) == latestMax {
-		copy(t.latest, t.latest[1:])
-		t.latest = t.latest[:latestMax-1]
-	}
-	for _, f := range t.spec.Features {
-		if p, ok := f.(tidemill.Pictured); ok {
-			if pix, err := p.Pixels(nil, row.c); err == nil {
-				l.Picture = pix
-			}
-			break
-		}
-	}
-	t.latest = append(t.latest, l)
 }

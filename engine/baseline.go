@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // baseline is what any model must beat: the majority class or the mean so far, and no change (the last label learned).
@@ -45,21 +46,29 @@ func (b *baseline) predict(dst []float64) []float64 {
 	return dst
 }
 
+// rarity weighs a class: rows learned / (classes × rows of the class).
+func (b *baseline) rarity(y float64) float64 {
+	if int(y) >= len(b.counts) || b.counts[int(y)] == 0 {
+		return 1
+	}
+	return float64(b.n) / (float64(len(b.counts)) * float64(b.counts[int(y)]))
+}
+
 func (b *baseline) appendTo(out []byte) []byte {
-	out = putUvarint(out, b.n)
-	out = putF64(out, b.mean)
-	out = putF64(out, b.last)
-	out = putUvarint(out, uint64(len(b.counts)))
+	out = statebytes.AppendUvarint(out, b.n)
+	out = statebytes.AppendFloat(out, b.mean)
+	out = statebytes.AppendFloat(out, b.last)
+	out = statebytes.AppendUvarint(out, uint64(len(b.counts)))
 	for _, c := range b.counts {
-		out = putUvarint(out, c)
+		out = statebytes.AppendUvarint(out, c)
 	}
 	return out
 }
 
-func (b *baseline) read(d *decoder) {
-	b.n, b.mean, b.last = d.uvarint(), d.f64(), d.f64()
-	b.counts = make([]uint64, d.count(1))
+func (b *baseline) read(d *statebytes.Reader) {
+	b.n, b.mean, b.last = d.Uvarint(), d.Float(), d.Float()
+	b.counts = make([]uint64, d.Count(1))
 	for i := range b.counts {
-		b.counts[i] = d.uvarint()
+		b.counts[i] = d.Uvarint()
 	}
 }

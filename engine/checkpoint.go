@@ -8,197 +8,68 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
-
-// saved is what a checkpoint under way reports.
-type saved struct {
-	c     *tidemill.Checkpoint
-	pause time.Duration
-	took  time.Duration
-	bytes int
-	err   error
-}
 
 // maybeCheckpoint begins a checkpoint when it is time, the state is that of a position, and none is under way.
 func (m *Mill) maybeCheckpoint(ctx context.Context) error {
-	if m.flow.Store == nil || m.inSave || !m.clean || time.Now().Before(m.nextAt) {
+	if !m.clean || !m.ckpt.due(m.upto) {
 		return nil
 	}
-	if !m.dirty && (len(m.kept) > 0 && m.kept[len(m.kept)-1] == m.upto || time.Now().Before(m.nextAt.Add(5*m.flow.Every))) {
-		return nil // nothing happened; a position that moves on its own is kept at a sixth of the pace
-	}
-	return m.begin(ctx)
+	return m.checkpoint(ctx)
 }
 
-// begin captures the state, and hands it to a goroutine that waits for the sinks and saves it.
-func (m *Mill) begin(ctx context.Context) error {
+// checkpoint captures the state and begins to save it.
+func (m *Mill) checkpoint(ctx context.Context) error {
 	began := time.Now()
 	fixed, err := m.capture()
 	if err != nil {
 		return err
 	}
-	pause := time.Since(began)
-	m.inSave, m.dirty = true, false
-	m.nextAt = began.Add(m.flow.Every)
-	marks := make([]chan markResult, len(m.boxes))
-	for i, b := range m.boxes {
-		marks[i] = make(chan markResult, 1)
-		item := outItem{upto: m.seq, mark: marks[i]}
-		select {
-		case b.in <- item:
-		case err := <-m.failed:
-			m.inSave, m.dirty = false, true
-			return err
-		case <-ctx.Done(): // a sink is behind: the checkpoint before stands
-			m.inSave, m.dirty = false, true
-			return errStopped
-		}
-	}
-	go func() {
-		if m.flow.Serves {
-			behind()
-		}
-		r := saved{pause: pause}
-		defer func() { m.saving <- r }()
-		c, err := fixed.complete()
-		if r.c, r.err = c, err; err != nil {
-			return
-		}
-		for _, ch := range marks {
-			mk := <-ch
-			if mk.err != nil {
-				r.err = mk.err
-				return
-			}
-			c.Marks = append(c.Marks, mk.mark)
-		}
-		for i := range c.Sections {
-			r.bytes += len(c.Sections[i].Data)
-		}
-		r.err = m.flow.Store.Save(context.Background(), c)
-		r.took = time.Since(began)
-	}()
-	return nil
-}
-
-// saved takes the result of a checkpoint, and releases the source up to the oldest one that is kept.
-func (m *Mill) saved(r saved) error {
-	m.inSave = false
-	if r.err != nil {
-		m.dirty = true
-		m.sm.Lock()
-		m.stats.checkpoint.Failures++
-		m.sm.Unlock()
-		m.trouble(fmt.Errorf("checkpoint: %w", r.err))
-		m.alarm("checkpoint", "a checkpoint failed, nothing is acknowledged to the source until one works: "+r.err.Error())
-		if tidemill.IsFatal(r.err) {
-			return r.err
-		}
-		return nil
-	}
-	m.sm.Lock()
-	s := &m.stats.checkpoint
-	s.ID, s.At, s.Position, s.Bytes, s.Pause, s.Took, s.Loaded = r.c.ID, time.Now(), r.c.Position, r.bytes, r.pause, r.took, false
-	s.Recent = append(s.Recent, s.At)
-	if len(s.Recent) > 60 {
-		s.Recent = s.Recent[1:]
-	}
-	m.sm.Unlock()
-	m.kept = append(m.kept, r.c.Position)
-	if len(m.kept) > 2 {
-		m.kept = m.kept[len(m.kept)-2:]
-	}
-	if upto := m.kept[0]; upto != "" {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := m.flow.Source.Release(ctx, upto); err != nil && !tidemill.IsFatal(err) {
-			m.log.Warn("release the source", "position", upto, "error", err)
-		} else if err != nil {
-			return err
-		}
-	}
-	return nil
+	return m.ckpt.begin(ctx, fixed, began)
 }
 
 // finish ends the flow: drain, checkpoint, release. cause is why, nil for a wish to stop.
 func (m *Mill) finish(cause error) error {
 	if cause != nil && cause != errStopped {
 		// What came before the trouble is good, and may be kept: the checkpoint under way ends, no new one is taken.
-		m.await(2 * time.Second)
+		m.ckpt.await(2 * time.Second)
 		if tidemill.IsFatal(cause) {
 			m.refused()
 		}
 		return cause
 	}
 	m.watchModels() // a run that was short has not looked yet
-	m.setState("stopping")
+	m.figures.setState("stopping")
 	ctx, cancel := context.WithTimeout(context.Background(), m.flow.Patience)
 	defer cancel()
 	if err := m.send(ctx); err != nil {
-		return m.unfinished(err)
+		return unfinished(err, m.flow.Patience)
 	}
 	if m.flow.Store == nil {
-		return m.drain()
+		return m.out.drain(m.flow.Patience)
 	}
-	if err := m.await(m.flow.Patience); err != nil {
+	if err := m.ckpt.await(m.flow.Patience); err != nil {
 		return err
 	}
 	if !m.clean {
 		return nil // inside a transaction or the snapshot: the last checkpoint stands
 	}
-	if !m.dirty && len(m.kept) > 0 && m.kept[len(m.kept)-1] == m.upto {
+	if !m.ckpt.dirty && m.ckpt.holds(m.upto) {
 		return nil
 	}
-	if err := m.begin(ctx); err != nil {
-		return m.unfinished(err)
+	if err := m.checkpoint(ctx); err != nil {
+		return unfinished(err, m.flow.Patience)
 	}
-	return m.await(m.flow.Patience)
+	return m.ckpt.await(m.flow.Patience)
 }
 
 // unfinished explains a stop that a sink held up.
-func (m *Mill) unfinished(err error) error {
+func unfinished(err error, patience time.Duration) error {
 	if errors.Is(err, errStopped) {
-		return fmt.Errorf("stopped without a last checkpoint: a sink did not take its rows within %s; the checkpoint before stands, and what came after it is read again", m.flow.Patience)
+		return fmt.Errorf("stopped without a last checkpoint: a sink did not take its rows within %s; the checkpoint before stands, and what came after it is read again", patience)
 	}
 	return err
-}
-
-// await waits for the checkpoint under way.
-func (m *Mill) await(patience time.Duration) error {
-	if !m.inSave {
-		return nil
-	}
-	select {
-	case r := <-m.saving:
-		if err := m.saved(r); err != nil {
-			return err
-		}
-		return r.err
-	case <-time.After(patience):
-		return fmt.Errorf("a sink or the store did not finish within %s: the checkpoint before stands, nothing is lost", patience)
-	}
-}
-
-// drain waits until every sink has everything.
-func (m *Mill) drain() error {
-	for _, b := range m.boxes {
-		ch := make(chan markResult, 1)
-		ctx, cancel := context.WithTimeout(context.Background(), m.flow.Patience)
-		defer cancel()
-		select {
-		case b.in <- outItem{upto: m.seq, mark: ch}:
-		case <-ctx.Done():
-		}
-		select {
-		case r := <-ch:
-			if r.err != nil {
-				return r.err
-			}
-		case <-ctx.Done():
-			return fmt.Errorf("sink %s did not take its rows within %s", b.name, m.flow.Patience)
-		}
-	}
-	return nil
 }
 
 // sectionVersion is of what the engine itself writes into sections: 2 since delays have means, 3 since
@@ -208,28 +79,31 @@ const sectionVersion = 3
 
 // capture takes every state: the flow stands still for it.
 func (m *Mill) capture() (*captured, error) {
-	m.ckptSeq++
-	c := &captured{head: tidemill.Checkpoint{ID: tidemill.CheckpointID{Term: m.term, Seq: m.ckptSeq}, Flow: m.flow.Name, Position: m.upto}}
+	m.ckpt.seq++
+	c := &captured{head: tidemill.Checkpoint{ID: tidemill.CheckpointID{Term: m.term, Seq: m.ckpt.seq}, Flow: m.flow.Name, Position: m.upto}}
 	add := func(name, kind, fingerprint string, data []byte) {
 		c.sections = append(c.sections, section{Section: tidemill.Section{Name: name, Kind: kind, Version: sectionVersion,
 			Fingerprint: fingerprint, Data: data}})
 	}
 	add("flow", "flow", describe(m.flow.Source), m.appendFlow(nil))
 	add("outputs", "outputs", m.decides(), nil)
-	if m.journal != nil && m.live {
-		add("journal", "journal", "", m.journal.appendTo(nil))
-		c.head.Segments = append(c.head.Segments, m.journal.names...)
+	if len(m.flow.Transforms) > 0 {
+		add(transformsSection, transformsSection, m.describeTransforms(), nil)
+	}
+	if m.snapshot.journal != nil && m.live {
+		add("journal", "journal", "", m.snapshot.journal.appendTo(nil))
+		c.head.Segments = append(c.head.Segments, m.snapshot.journal.names...)
 	}
 	for _, t := range m.tasks {
-		if t.started {
-			c.head.Clock = max(c.head.Clock, t.clock)
+		if t.clock.started {
+			c.head.Clock = max(c.head.Clock, t.clock.now)
 		}
 		sections, err := t.capture()
 		if err != nil {
 			return nil, err
 		}
 		c.sections = append(c.sections, sections...)
-		c.head.Segments = append(c.head.Segments, t.questions.segments()...)
+		c.head.Segments = append(c.head.Segments, t.ledger.questions.segments()...)
 	}
 	return c, nil
 }
@@ -237,97 +111,32 @@ func (m *Mill) capture() (*captured, error) {
 // decides is what may be edited in a flow that goes on and yet decides which outputs come.
 func (m *Mill) decides() string {
 	var b strings.Builder
-	for _, tr := range m.flow.Transforms {
-		fmt.Fprintf(&b, "transform: %s\n", describe(tr))
-	}
 	for _, t := range m.tasks {
 		s := t.spec
 		fmt.Fprintf(&b, "task %s: wait %s, then %q, keep first %t, classes %q, positive %q, threshold %g, balanced %t, rejects %t\n",
-			s.Name, s.Wait, s.Then, s.KeepFirst, s.Classes, s.Positive, t.threshold, s.Balanced, !t.halt)
+			s.Name, s.Wait, s.Then, s.KeepFirst, s.Classes, s.Positive, t.learner.threshold, s.Balanced, !t.halt)
 	}
 	return b.String()
 }
 
 func (m *Mill) appendFlow(b []byte) []byte {
-	b = putUvarint(b, m.seq)
-	b = putUvarint(b, uint64(m.starts))
-	b = putBool(b, m.live)
-	b = putUvarint(b, uint64(m.passNo))
-	b = putUvarint(b, uint64(m.passAt))
-	b = putUvarint(b, uint64(len(m.boxes)))
-	for _, x := range m.boxes {
-		b = putString(b, x.name)
+	b = statebytes.AppendUvarint(b, m.out.seq)
+	b = statebytes.AppendUvarint(b, uint64(m.history.starts))
+	b = statebytes.AppendBool(b, m.live)
+	b = statebytes.AppendUvarint(b, uint64(m.snapshot.no))
+	b = statebytes.AppendUvarint(b, uint64(m.snapshot.at))
+	b = statebytes.AppendUvarint(b, uint64(len(m.out.boxes)))
+	for _, x := range m.out.boxes {
+		b = statebytes.AppendText(b, x.name)
 	}
-	m.sm.Lock()
-	b = putUvarint(b, m.stats.rejected)
-	b = putUvarint(b, m.stats.snapshot.Rows)
-	b = putF64(b, m.stats.snapshot.Seconds)
-	b = putUvarint(b, m.stats.stream.Rows)
-	m.sm.Unlock()
-	b = putBool(b, m.begun)
+	m.figures.mu.Lock()
+	b = statebytes.AppendUvarint(b, m.figures.rejected)
+	b = statebytes.AppendUvarint(b, m.figures.snapshot.Rows)
+	b = statebytes.AppendFloat(b, m.figures.snapshot.Seconds)
+	b = statebytes.AppendUvarint(b, m.figures.stream.Rows)
+	m.figures.mu.Unlock()
+	b = statebytes.AppendBool(b, m.history.begun)
 	return b
-}
-
-// capture is a task's sections. Feature, encoder and model states carry the description of their kind, so that a
-// changed flow is noticed.
-func (t *taskState) capture() ([]section, error) {
-	var out []section
-	prefix := "task/" + t.spec.Name + "/"
-	add := func(name, kind, fingerprint string, data []byte) {
-		out = append(out, section{Section: tidemill.Section{Name: prefix + name, Kind: kind, Version: sectionVersion,
-			Fingerprint: fingerprint, Data: data}})
-	}
-	state := func(name string, s tidemill.State) error {
-		if c, ok := s.(tidemill.Capturer); ok {
-			add(name, kindWord(s), describe(s), nil)
-			out[len(out)-1].write = c.Capture()
-			return nil
-		}
-		b, err := s.AppendBinary(nil)
-		if err != nil {
-			return fmt.Errorf("task %s: save %s: %w", t.spec.Name, name, err)
-		}
-		add(name, kindWord(s), describe(s), b)
-		return nil
-	}
-	add("life", "life", t.fingerprint(), t.appendLife(nil))
-	add("questions", "questions", "", t.questions.appendTo(nil))
-	for i, f := range t.spec.Features {
-		if err := state(fmt.Sprintf("feature/%d", i), f); err != nil {
-			return nil, err
-		}
-	}
-	models := []struct {
-		prefix   string
-		model    tidemill.Model
-		encoders []tidemill.Encoder
-	}{{"", t.model, t.encoders}}
-	if t.frozen != nil {
-		models = append(models, struct {
-			prefix   string
-			model    tidemill.Model
-			encoders []tidemill.Encoder
-		}{"frozen/", t.frozen.model, t.frozen.encoders})
-	}
-	for _, m := range models {
-		for i, e := range m.encoders {
-			if err := state(fmt.Sprintf("%sencoder/%d", m.prefix, i), e); err != nil {
-				return nil, err
-			}
-		}
-		if err := state(m.prefix+"model", m.model); err != nil {
-			return nil, err
-		}
-	}
-	for _, ty := range t.tallies {
-		write, err := ty.capture()
-		if err != nil {
-			return nil, fmt.Errorf("task %s: save scores: %w", t.spec.Name, err)
-		}
-		add("scores/"+ty.phase.String(), "scores", "", nil)
-		out[len(out)-1].write = write
-	}
-	return out, nil
 }
 
 // kindWord is the first word of a kind's description.
@@ -339,46 +148,6 @@ func kindWord(v any) string {
 		}
 	}
 	return d
-}
-
-func (t *taskState) appendLife(b []byte) []byte {
-	b = t.classes.appendTo(b)
-	b = t.base.appendTo(b)
-	b = t.answered.appendTo(b)
-	b = t.delays.appendTo(b)
-	for _, n := range t.counts.list() {
-		b = putUvarint(b, *n)
-	}
-	b = append(b, byte(t.phase))
-	b = putBool(b, t.started)
-	b = putVarint(b, t.clock)
-	b = putVarint(b, t.startAt)
-	for p := range t.nulls {
-		b = putUvarint(b, t.nullsOf[p])
-		for _, n := range t.nulls[p] {
-			b = putUvarint(b, n)
-		}
-	}
-	b = t.names.appendTo(b)
-	tables := t.asked()
-	b = putUvarint(b, uint64(len(tables)))
-	for _, table := range tables {
-		b = putTable(b, table)
-	}
-	return b
-}
-
-// asked are the newest shapes of the tables that the task's triggers name, in the order of the triggers.
-func (t *taskState) asked() []*tidemill.Table {
-	var out []*tidemill.Table
-	for _, list := range [][]*trigger{t.predict, t.eval, t.learn} {
-		for _, tr := range list {
-			if table := t.shapes[tr.on.Table]; table != nil && !containsTable(out, table) {
-				out = append(out, table)
-			}
-		}
-	}
-	return out
 }
 
 func containsTable(list []*tidemill.Table, t *tidemill.Table) bool {

@@ -2,7 +2,10 @@ package engine
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // classes are a task's labels and their indexes: fixed by the flow, or in the order of first answer. Labels handed out
@@ -23,6 +26,11 @@ func newClasses(fixed []string) *classes {
 		c.add(l)
 	}
 	return c
+}
+
+// clone is c for readers, which may be read while c grows.
+func (c *classes) clone() *classes {
+	return &classes{labels: slices.Clip(c.labels), index: maps.Clone(c.index), fixed: c.fixed}
 }
 
 // fixedLabels are the labels of a fixed set; nil where it is open.
@@ -57,23 +65,23 @@ func (c *classes) learn(label []byte) (int, bool) {
 }
 
 func (c *classes) appendTo(b []byte) []byte {
-	b = putBool(b, c.fixed)
-	b = putUvarint(b, uint64(len(c.labels)))
+	b = statebytes.AppendBool(b, c.fixed)
+	b = statebytes.AppendUvarint(b, uint64(len(c.labels)))
 	for _, l := range c.labels {
-		b = putString(b, l)
+		b = statebytes.AppendText(b, l)
 	}
 	return b
 }
 
-func (c *classes) read(d *decoder) error {
-	fixed := d.bool()
-	n := d.count(1)
+func (c *classes) read(d *statebytes.Reader) error {
+	fixed := d.Bool()
+	n := d.Count(1)
 	labels := make([]string, n)
 	for i := range labels {
-		labels[i] = d.string()
+		labels[i] = d.Text()
 	}
-	if d.err != nil {
-		return d.err
+	if d.Err() != nil {
+		return d.Err()
 	}
 	if fixed != c.fixed || fixed && !slices.Equal(labels, c.labels) {
 		e := &classesChanged{was: "an open set", now: "an open set"}

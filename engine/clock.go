@@ -9,13 +9,20 @@ import (
 	"github.com/tidemill/tidemill/expr"
 )
 
+// clock is a task's time: the data's, never the wall's. It never runs backwards.
+type clock struct {
+	now     int64 // microseconds since 1970
+	started bool  // a row has told a time
+	start   int64 // the first one
+}
+
 // timeFor is the change's own time on the task's clock: the column that `at:` names for what the change does, else the
-// commit time. pr, ln and ev are the triggers that it meets, nil where there is none. ok is false where the column is NULL
+// commit time. ok is false where the column is NULL
 // or unreadable; then at is the clock as it stands.
-func (t *taskState) timeFor(tt *taskTable, c *tidemill.Change, pr, ln, ev *boundOn) (at int64, ok bool) {
+func (t *task) timeFor(tt *boundTable, c *tidemill.Change, s *sight) (at int64, ok bool) {
 	tc := &tt.times[bits.TrailingZeros16(uint16(c.Op))]
 	if tc.mixed {
-		if b := timedBy(c, pr, ln, ev); b != nil {
+		if b := s.timedBy(c); b != nil {
 			tc = &timeColumn{col: b.at, unix: b.on.Unix}
 		}
 	}
@@ -28,26 +35,22 @@ func (t *taskState) timeFor(tt *taskTable, c *tidemill.Change, pr, ln, ev *bound
 			return at, true
 		}
 	}
-	return t.clock, false
+	return t.clock.now, false
 }
 
 // timedBy is the trigger whose `at:` is the time of a change: an answer has the time of the answer, an ask that of the ask. A row
 // that is inserted with its label has that of the ask, as it is asked about first. nil where the change meets none.
-func timedBy(c *tidemill.Change, pr, ln, ev *boundOn) *boundOn {
-	asks := pr
-	if asks == nil {
-		asks = ev
-	}
-	by, _, known := labelled(ln, ev, c.Row())
+func (s *sight) timedBy(c *tidemill.Change) *boundOn {
+	asks := s.asks()
 	switch {
-	case known && asks != nil && (c.Op == tidemill.Insert || by.at < 0):
+	case s.known && asks != nil && (c.Op == tidemill.Insert || s.by.at < 0):
 		return asks
-	case known:
-		return by
+	case s.known:
+		return s.by
 	case asks != nil:
 		return asks
 	}
-	return ln
+	return s.learn
 }
 
 func commitMicros(c *tidemill.Change) int64 {
@@ -59,23 +62,23 @@ func commitMicros(c *tidemill.Change) int64 {
 
 // tick moves the clock to the time of a row that the task looks at, and lets questions expire. It never moves back: a
 // late row is counted. A row more than a day beyond its commit time, or the time of reading where there is none, is refused.
-func (t *taskState) tick(c *tidemill.Change, at int64, i int) error {
+func (t *task) tick(c *tidemill.Change, at int64, i int) error {
 	if err := tooFar(c, at); err != nil {
 		return err
 	}
-	if !t.started {
-		t.started, t.clock, t.startAt = true, at, at
+	if !t.clock.started {
+		t.clock.started, t.clock.now, t.clock.start = true, at, at
 		return nil
 	}
-	if at < t.clock {
+	if at < t.clock.now {
 		t.counts.Late++
 		return nil
 	}
-	if at == t.clock {
+	if at == t.clock.now {
 		return nil
 	}
-	t.clock = at
-	if t.spec.Frozen > 0 && t.frozen == nil && at >= t.startAt+t.spec.Frozen.Microseconds() {
+	t.clock.now = at
+	if t.spec.Frozen > 0 && t.board.frozen == nil && at >= t.clock.start+t.spec.Frozen.Microseconds() {
 		if err := t.flush(); err != nil {
 			return err
 		}
@@ -100,25 +103,25 @@ func tooFar(c *tidemill.Change, at int64) error {
 }
 
 // expire answers or forgets the questions whose wait is over.
-func (t *taskState) expire(c *tidemill.Change, i int) error {
+func (t *task) expire(c *tidemill.Change, i int) error {
 	if t.spec.Wait <= 0 {
 		return nil
 	}
-	limit := t.clock - t.spec.Wait.Microseconds()
-	if limit <= t.questions.first && limit <= t.run.first {
+	limit := t.clock.now - t.spec.Wait.Microseconds()
+	if limit <= t.ledger.questions.first && limit <= t.run.first {
 		return nil
 	}
 	if err := t.flush(); err != nil {
 		return err
 	}
-	due, err := t.questions.due(limit)
+	due, err := t.ledger.questions.due(limit)
 	if err != nil {
 		return err
 	}
 	if t.phase == tidemill.Snapshot { // of a replay, only what stays open is told
-		mute := t.mute
-		t.mute = true
-		defer func() { t.mute = mute }()
+		mute := t.out.mute
+		t.out.mute = true
+		defer func() { t.out.mute = mute }()
 	}
 	for _, q := range due {
 		t.counts.Expired++
@@ -129,56 +132,17 @@ func (t *taskState) expire(c *tidemill.Change, i int) error {
 		if err != nil {
 			return err
 		}
-		if err := t.answer(q, y, text, q.asked+t.spec.Wait.Microseconds(), len(t.learn) > 0, c, i); err != nil {
+		if err := t.answer(q, y, text, q.asked+t.spec.Wait.Microseconds(), len(t.triggers.learn) > 0, c, i); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// frozenCopy is a copy of model and encoders that stopped learning: a baseline.
-type frozenCopy struct {
-	model    tidemill.Model
-	encoders []tidemill.Encoder
-	buf      [2]tidemill.Vector
-}
-
-func (t *taskState) freeze() error {
-	m, es, _, err := t.fresh()
-	if err != nil {
-		return err
-	}
-	state, err := t.model.AppendBinary(nil)
-	if err != nil {
-		return err
-	}
-	if err := m.UnmarshalBinary(state); err != nil {
-		return err
-	}
-	for i, e := range es {
-		if state, err = t.encoders[i].AppendBinary(nil); err != nil {
-			return err
-		}
-		if err := e.UnmarshalBinary(state); err != nil {
-			return err
-		}
-	}
-	t.frozen = &frozenCopy{model: m, encoders: es}
-	return nil
-}
-
-func (f *frozenCopy) predict(dst []float64, x *tidemill.Vector) []float64 {
-	return f.model.Predict(dst, encode(f.encoders, x, &f.buf[0], &f.buf[1]))
-}
-
-// encode applies the encoders in turn, using two vectors by turns; without encoders it is x itself.
-func encode(encoders []tidemill.Encoder, x, a, b *tidemill.Vector) *tidemill.Vector {
-	for _, e := range encoders {
-		e.Apply(a, x)
-		x = a
-		a, b = b, a
-	}
-	return x
+// freeze makes the baseline that has stopped learning.
+func (t *task) freeze() (err error) {
+	t.board.frozen, err = t.learner.frozen()
+	return err
 }
 
 // clockTime is the wall form of the flow's clock.

@@ -3,6 +3,8 @@ package engine
 import (
 	"math"
 	"math/bits"
+
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // delayBits is how many of a delay's leading bits choose its bucket: 128 buckets to the factor two.
@@ -59,24 +61,24 @@ func (h *delays) appendTo(b []byte) []byte {
 			used++
 		}
 	}
-	b = putUvarint(b, uint64(used))
+	b = statebytes.AppendUvarint(b, uint64(used))
 	for i, c := range h.buckets {
 		if c.n > 0 {
-			b = putUvarint(b, uint64(i))
-			b = putUvarint(b, c.n)
-			b = putF64(b, c.mean)
+			b = statebytes.AppendUvarint(b, uint64(i))
+			b = statebytes.AppendUvarint(b, c.n)
+			b = statebytes.AppendFloat(b, c.mean)
 		}
 	}
 	return b
 }
 
-func (h *delays) read(d *decoder) {
+func (h *delays) read(d *statebytes.Reader) {
 	*h = delays{}
 	most := uint64(delayIndex(math.MaxInt64))
-	for n := d.count(10); n > 0; n-- {
-		i, c, mean := d.uvarint(), d.uvarint(), d.f64()
+	for n := d.Count(10); n > 0; n-- {
+		i, c, mean := d.Uvarint(), d.Uvarint(), d.Float()
 		if i < uint64(len(h.buckets)) || i > most || c == 0 || !(mean >= 0) || math.IsInf(mean, 1) {
-			d.fail()
+			d.Fail(statebytes.ErrShort)
 			return
 		}
 		h.buckets = append(h.buckets, make([]delayBucket, int(i)+1-len(h.buckets))...)

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // TestDelays: the median of delays from nothing to three years, against that of the sorted list, and again after a restart.
@@ -26,8 +28,8 @@ func TestDelays(t *testing.T) {
 			t.Errorf("%d delays: %v, in truth %v", n, got, want)
 		}
 		var again delays
-		d := decoder{b: h.appendTo(nil)}
-		if again.read(&d); d.done() != nil || again.n != h.n || !slices.Equal(again.buckets, h.buckets) || !bytes.Equal(again.appendTo(nil), h.appendTo(nil)) {
+		d := statebytes.Read(h.appendTo(nil))
+		if again.read(d); d.End() != nil || again.n != h.n || !slices.Equal(again.buckets, h.buckets) || !bytes.Equal(again.appendTo(nil), h.appendTo(nil)) {
 			t.Errorf("%d delays: another histogram after a restart", n)
 		}
 	}

@@ -36,13 +36,13 @@ func (t *tally) diverged() (own, mean float64, yes bool) {
 }
 
 // divergence is the warning of a model that has diverged; "" where it has not.
-func (t *taskState) divergence() string {
-	if t.kind != tidemill.Regress {
+func (s *scoreboard) divergence() string {
+	if s.kind != tidemill.Regress {
 		return ""
 	}
-	ty := t.tallies[tidemill.Stream]
+	ty := s.tallies[tidemill.Stream]
 	if len(ty.ring) < divergedAfter {
-		ty = t.tallies[tidemill.Snapshot]
+		ty = s.tallies[tidemill.Snapshot]
 	}
 	own, mean, yes := ty.diverged()
 	if !yes {
@@ -54,9 +54,9 @@ func (t *taskState) divergence() string {
 // watchModels raises an alarm when a model has diverged, once until it has recovered. The engine's goroutine.
 func (m *Mill) watchModels() {
 	for _, t := range m.tasks {
-		text := t.divergence()
+		text := t.board.divergence()
 		if text != "" && !t.diverged {
-			m.alarm("model", "task "+t.spec.Name+": "+text)
+			m.figures.alarm("model", "task "+t.spec.Name+": "+text)
 		}
 		t.diverged = text != ""
 	}

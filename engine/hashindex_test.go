@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // TestHashIndex compares the index with a map, through hashes that fall together.
@@ -64,9 +65,9 @@ func TestAnsweredForgetsTheOldest(t *testing.T) {
 	a.forget(id(answeredMax))
 	state := a.appendTo(nil)
 	b := newAnswered()
-	d := decoder{b: state}
-	if b.read(&d); d.done() != nil {
-		t.Fatal(d.err)
+	d := statebytes.Read(state)
+	if b.read(d); d.End() != nil {
+		t.Fatal(d.Err())
 	}
 	if !bytes.Equal(b.appendTo(nil), state) {
 		t.Error("the restored state has other bytes")

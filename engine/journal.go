@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // journalSegment is the size at which the journal begins a new segment.
@@ -54,11 +55,11 @@ func (j *journal) append(c *tidemill.Change) error {
 	}
 	at := len(j.buf)
 	j.buf = append(j.buf, 0, 0, 0, 0, 0, 0, 0, 0)
-	j.buf = putUvarint(j.buf, uint64(ti))
-	j.buf = putUvarint(j.buf, c.N)
-	j.buf = putUvarint(j.buf, c.At)
+	j.buf = statebytes.AppendUvarint(j.buf, uint64(ti))
+	j.buf = statebytes.AppendUvarint(j.buf, c.N)
+	j.buf = statebytes.AppendUvarint(j.buf, c.At)
 	for _, v := range c.After {
-		j.buf = putValue(j.buf, v)
+		j.buf = statebytes.AppendValue(j.buf, v)
 	}
 	rec := j.buf[at+8:]
 	binary.LittleEndian.PutUint32(j.buf[at:], uint32(len(rec)))
@@ -197,7 +198,7 @@ func (j *journal) rowAt(p place, c *tidemill.Change, tx *tidemill.Tx, buf []byte
 	}
 	n := int(binary.LittleEndian.Uint32(head[:]))
 	if int64(n) > j.sizes[seg] {
-		return buf, j.damaged(seg, off, errShort)
+		return buf, j.damaged(seg, off, statebytes.ErrShort)
 	}
 	buf = append(buf[:0], make([]byte, n)...)
 	if _, err := r.ReadAt(buf, off+8); err != nil && !(errors.Is(err, io.EOF)) {
@@ -214,17 +215,17 @@ func (j *journal) decode(head, rec []byte, c *tidemill.Change, tx *tidemill.Tx, 
 	if crc32.Checksum(rec, castagnoli) != binary.LittleEndian.Uint32(head[4:]) {
 		return j.damaged(seg, off, errors.New("wrong checksum"))
 	}
-	d := decoder{b: rec}
-	ti := d.uvarint()
+	d := statebytes.Read(rec)
+	ti := d.Uvarint()
 	if ti >= uint64(len(j.tables)) {
-		return j.damaged(seg, off, errShort)
+		return j.damaged(seg, off, statebytes.ErrShort)
 	}
 	t := j.tables[ti]
-	*c = tidemill.Change{Op: tidemill.Read, Table: t, Tx: tx, N: d.uvarint(), At: d.uvarint(), After: c.After[:0]}
+	*c = tidemill.Change{Op: tidemill.Read, Table: t, Tx: tx, N: d.Uvarint(), At: d.Uvarint(), After: c.After[:0]}
 	for range t.Columns {
-		c.After = append(c.After, d.value())
+		c.After = append(c.After, d.Value())
 	}
-	if err := d.done(); err != nil {
+	if err := d.End(); err != nil {
 		return j.damaged(seg, off, err)
 	}
 	return nil
@@ -256,7 +257,7 @@ func (j *journal) scan(f func(p place, c *tidemill.Change) error) error {
 					}
 					n := int64(binary.LittleEndian.Uint32(buf[off-base:]))
 					if n > j.sizes[seg] {
-						return j.damaged(seg, off, errShort)
+						return j.damaged(seg, off, statebytes.ErrShort)
 					}
 					need = 8 + n
 					if have >= need {
@@ -266,7 +267,7 @@ func (j *journal) scan(f func(p place, c *tidemill.Change) error) error {
 				size := max(need, 1<<20)
 				size = min(size, j.sizes[seg]-off)
 				if size < need {
-					return j.damaged(seg, off, errShort)
+					return j.damaged(seg, off, statebytes.ErrShort)
 				}
 				if int64(cap(buf)) < size {
 					buf = make([]byte, size)
@@ -290,30 +291,30 @@ func (j *journal) scan(f func(p place, c *tidemill.Change) error) error {
 }
 
 func (j *journal) appendTo(b []byte) []byte {
-	b = putUvarint(b, j.rows)
-	b = putVarint(b, j.commit.UnixMicro())
-	b = putVarint(b, j.readAt.UnixMicro())
-	b = putUvarint(b, j.order)
-	b = putUvarint(b, uint64(len(j.tables)))
+	b = statebytes.AppendUvarint(b, j.rows)
+	b = statebytes.AppendVarint(b, j.commit.UnixMicro())
+	b = statebytes.AppendVarint(b, j.readAt.UnixMicro())
+	b = statebytes.AppendUvarint(b, j.order)
+	b = statebytes.AppendUvarint(b, uint64(len(j.tables)))
 	for _, t := range j.tables {
-		b = putTable(b, t)
+		b = statebytes.AppendTable(b, t)
 	}
-	b = putUvarint(b, uint64(len(j.names)))
+	b = statebytes.AppendUvarint(b, uint64(len(j.names)))
 	for i, n := range j.names {
-		b = putString(b, n)
-		b = putUvarint(b, uint64(j.sizes[i]))
+		b = statebytes.AppendText(b, n)
+		b = statebytes.AppendUvarint(b, uint64(j.sizes[i]))
 	}
 	return b
 }
 
-func (j *journal) read(d *decoder) {
-	j.rows, j.commit, j.readAt, j.order = d.uvarint(), clockTime(d.varint()), clockTime(d.varint()), d.uvarint()
-	for n := d.count(4); n > 0 && d.err == nil; n-- {
-		t := d.table()
+func (j *journal) read(d *statebytes.Reader) {
+	j.rows, j.commit, j.readAt, j.order = d.Uvarint(), clockTime(d.Varint()), clockTime(d.Varint()), d.Uvarint()
+	for n := d.Count(4); n > 0 && d.Err() == nil; n-- {
+		t := d.Table()
 		j.index[t] = len(j.tables)
 		j.tables = append(j.tables, t)
 	}
-	for n := d.count(2); n > 0; n-- {
-		j.names, j.sizes = append(j.names, d.string()), append(j.sizes, int64(d.uvarint()))
+	for n := d.Count(2); n > 0; n-- {
+		j.names, j.sizes = append(j.names, d.Text()), append(j.sizes, int64(d.Uvarint()))
 	}
 }

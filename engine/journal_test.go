@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // TestJournalKeepsWhenRowsWereRead: a later epoch, after a restart too, judges times as the first did.
@@ -20,9 +21,9 @@ func TestJournalKeepsWhenRowsWereRead(t *testing.T) {
 			t.Fatal(err)
 		}
 		back := newJournal(nil, 1)
-		d := decoder{b: j.appendTo(nil)}
-		back.read(&d)
-		if err := d.done(); err != nil {
+		d := statebytes.Read(j.appendTo(nil))
+		back.read(d)
+		if err := d.End(); err != nil {
 			t.Fatal(err)
 		}
 		got := back.tx()

@@ -3,34 +3,39 @@ package engine
 import (
 	"errors"
 	"math"
-	"strconv"
 
 	"github.com/tidemill/tidemill"
 )
 
-// apply takes one slice of the stream: answer, ask, fold in, for each change in turn. Asks and learns that follow one
-// another are computed together; the result is that of one at a time.
-func (t *taskState) apply(cs []tidemill.Change) error {
+// apply takes one slice of changes: answer, ask, fold in, for each in turn; of the snapshot's rows those that have their
+// answer are learned. Asks and learns that follow one another are computed together; the result is that of one at a time.
+func (t *task) apply(cs []tidemill.Change) error {
 	for i := range cs {
 		c := &cs[i]
 		if c.Table == nil {
 			continue
 		}
-		tt, err := t.look(c.Table)
-		if err != nil {
+		if err := t.applyOne(c, i, t.step); err != nil {
 			return err
-		}
-		if err := t.step(c, tt, i); err != nil {
-			if err := t.reject(err, c, tt, i); err != nil {
-				return err
-			}
 		}
 	}
 	return t.flush()
 }
 
+// applyOne lets a change live its life; where its row cannot be used it is rejected. i is its index in the slice.
+func (t *task) applyOne(c *tidemill.Change, i int, life func(*tidemill.Change, *boundTable, int) error) error {
+	tt, err := t.triggers.look(c.Table)
+	if err != nil {
+		return err
+	}
+	if err := life(c, tt, i); err != nil {
+		return t.reject(err, c, tt, i)
+	}
+	return nil
+}
+
 // reject turns a row's error into an output for the rejects, or into the end of the flow; other errors pass through.
-func (t *taskState) reject(err error, c *tidemill.Change, tt *taskTable, i int) error {
+func (t *task) reject(err error, c *tidemill.Change, tt *boundTable, i int) error {
 	var re *tidemill.RowError
 	if tidemill.IsFatal(err) || !errors.As(err, &re) {
 		return err
@@ -48,81 +53,58 @@ func (t *taskState) reject(err error, c *tidemill.Change, tt *taskTable, i int) 
 		}
 	}
 	if t.halt {
-		return tidemill.Fatalf("task %s, at %s: %w: mend the row, or name a sink under `rejects:` that keeps such rows apart", t.spec.Name, t.locate(c), err)
+		return tidemill.Fatalf("task %s, at %s: %w: mend the row, or name a sink under `rejects:` that keeps such rows apart", t.spec.Name, t.out.locate(c), err)
 	}
-	t.emit(i, tidemill.Output{Kind: tidemill.RowRejected, Change: c, Task: t.spec.Name, ID: re.ID, Reason: re.Error(), Position: t.locate(c)})
-	return nil
-}
-
-// any is some trigger of the table, for its id.
-func (tt *taskTable) any() *boundOn {
-	for _, l := range [][]*boundOn{tt.predict, tt.eval, tt.learn} {
-		if len(l) > 0 {
-			return l[0]
-		}
-	}
-	return nil
-}
-
-// holds is the trigger whose id names held questions of the table, or nil.
-func (tt *taskTable) holds() *boundOn {
-	for _, l := range [][]*boundOn{tt.predict, tt.eval} {
-		if len(l) > 0 {
-			return l[0]
-		}
-	}
+	t.out.emit(i, tidemill.Output{Kind: tidemill.RowRejected, Change: c, Task: t.spec.Name, ID: re.ID, Reason: re.Error(), Position: t.out.locate(c)})
 	return nil
 }
 
 // step is one change's life.
-func (t *taskState) step(c *tidemill.Change, tt *taskTable, i int) error {
+func (t *task) step(c *tidemill.Change, tt *boundTable, i int) error {
 	switch c.Op {
 	case tidemill.Insert, tidemill.Update, tidemill.Delete:
+	case tidemill.Read:
+		return t.learnRead(c, tt, i)
 	case tidemill.Truncate:
-		if err := t.truncated(tt); err != nil {
+		if err := t.ledger.truncated(tt); err != nil {
 			return err
 		}
-		at, _ := t.timeFor(tt, c, nil, nil, nil)
+		at, _ := t.timeFor(tt, c, &sight{})
 		t.fold(c, at)
 		return nil
+	case tidemill.LogicalMessage:
+		return nil // it is about no row
 	default:
-		return nil
+		return tidemill.Fatalf("task %s, at %s: the operation %s has no meaning for a task", t.spec.Name, t.out.locate(c), c.Op)
 	}
 	if c.Op == tidemill.Update && c.Before != nil {
-		if err := t.moved(c, tt, i); err != nil {
+		if err := t.ledger.keyChanged(c, tt, i); err != nil {
 			return err
 		}
 	}
-	if err := t.wholeBefore(tt, c); err != nil {
+	if err := t.triggers.wholeBefore(tt, c); err != nil {
 		return err
 	}
-	pr, err := match(tt.predict, c)
+	s, err := tt.see(c)
 	if err != nil {
 		return err
 	}
-	ln, err := match(tt.learn, c)
-	if err != nil {
-		return err
-	}
-	ev, err := match(tt.eval, c)
-	if err != nil {
-		return err
-	}
-	if c.Op == tidemill.Delete && (pr != nil || ln != nil || ev != nil) {
-		if err := t.atItsPlace(c, tt, i); err != nil {
+	r := row{c: c, table: tt, i: i, sight: s}
+	if c.Op == tidemill.Delete && !s.none() {
+		if err := t.ledger.swapInForDelete(c, tt, i); err != nil {
 			return err
 		}
 	}
-	at, ok := t.timeFor(tt, c, pr, ln, ev)
-	if pr != nil || ln != nil || ev != nil {
-		err = t.touch(c, tt, pr, ln, ev, at, ok, i)
+	r.at, r.timed = t.timeFor(tt, c, &s)
+	if !s.none() {
+		err = t.answerAndAsk(&r)
 	}
-	if !ok {
-		at = t.clock
+	at := r.at
+	if !r.timed {
+		at = t.clock.now
 	}
 	if c.Op == tidemill.Delete {
-		_, _, told := labelled(ln, ev, c.Before)
-		if e := t.gone(c, tt, told, i); e != nil {
+		if e := t.ledger.deleted(c, tt, s.known, i); e != nil {
 			t.fold(c, at) // the row is gone from the windows all the same
 			return e
 		}
@@ -134,203 +116,47 @@ func (t *taskState) step(c *tidemill.Change, tt *taskTable, i int) error {
 	return nil
 }
 
-// scoreAnswer updates the phase's tally with one answered prediction; one made by a model that was not ready is not scored.
-// In the snapshot, rows that only evaluate are scored apart from those that teach.
-func (t *taskState) scoreAnswer(pred []float64, class int, y, weight float64, x *tidemill.Vector, o *others, taught bool) {
-	if len(pred) == 0 || pred[0] != pred[0] {
-		return
-	}
-	tally := t.tallies[t.phase]
-	if t.phase == tidemill.Snapshot && !taught {
-		tally = t.tallies[tidemill.Evaluated]
-	}
-	a := &tally.answer
-	*a = tidemill.Answer{Kind: t.kind, Prediction: pred, Class: class, Truth: y, Weight: weight, Positive: t.positiveIndex(), Labels: t.classes.labels, X: x}
-	if t.kind == tidemill.Classify {
-		if y < 0 || int(y) >= len(pred) {
-			a.Unseen = true
-		}
-		if k := len(t.classes.labels); len(pred) < k {
-			p := make([]float64, k)
-			copy(p, pred)
-			a.Prediction = p
-		}
-	}
-	tally.update(a, o)
-}
-
 // scoresGroups reports whether rows without an answer are scored: how well each lies in its cluster is known at once, when
 // it is asked about or, as with answers, before it is learned.
-func (t *taskState) scoresGroups() bool { return t.kind == tidemill.Cluster && len(t.spec.Scores) > 0 }
-
-func (t *taskState) positiveIndex() int {
-	if t.positive != "" {
-		if k, ok := t.classes.index[t.positive]; ok {
-			return k
-		}
-		return -1
-	}
-	if len(t.classes.labels) > 2 {
-		return -1
-	}
-	for _, l := range []string{"true", "1"} {
-		if k, ok := t.classes.index[l]; ok {
-			return k
-		}
-	}
-	return -1
-}
-
-// decide is the predicted class: of two classes with a positive one by the threshold, else the likeliest.
-func (t *taskState) decide(pred []float64) int {
-	switch t.kind {
-	case tidemill.Classify:
-		if len(pred) == 2 && len(t.classes.labels) == 2 && pred[0] == pred[0] {
-			if p := t.positiveIndex(); p >= 0 {
-				if pred[p] > t.threshold {
-					return p
-				}
-				return 1 - p
-			}
-		}
-		return argmax(pred)
-	case tidemill.Cluster:
-		return argmin(pred)
-	}
-	return -1
-}
-
-// truncated is gone for all rows of a table.
-func (t *taskState) truncated(tt *taskTable) error {
-	if tt.holds() == nil {
-		return nil
-	}
-	if err := t.flush(); err != nil {
-		return err
-	}
-	t.moves = moves{}
-	n, err := t.questions.dropTable(tt.name)
-	t.counts.Dropped += uint64(n)
-	t.counts.Deleted += uint64(t.answered.forgetTable(tt.name))
-	return err
-}
+func (t *task) scoresGroups() bool { return t.kind == tidemill.Cluster && len(t.spec.Scores) > 0 }
 
 // fold lets the features remember the change, as of its time.
-func (t *taskState) fold(c *tidemill.Change, at int64) {
+func (t *task) fold(c *tidemill.Change, at int64) {
 	for _, f := range t.spec.Features {
-		if tf, ok := f.(tidemill.Timed); ok {
-			tf.UpdateAt(c, at)
-		} else {
-			f.Update(c)
-		}
+		f.Update(c, at)
 	}
 }
 
-// vector appends the features of c's row, as of just before c.
-func (t *taskState) vector(dst *tidemill.Vector, c *tidemill.Change, at int64) error {
-	for _, f := range t.spec.Features {
-		var err error
-		if tf, ok := f.(tidemill.Timed); ok {
-			err = tf.AppendAt(dst, c, at)
-		} else {
-			err = f.Append(dst, c)
-		}
-		if err != nil {
-			var re *tidemill.RowError
-			if errors.As(err, &re) {
-				return err
-			}
-			return &tidemill.RowError{Reason: err.Error()}
-		}
-	}
-	return nil
-}
-
-func (t *taskState) rowWeight(tt *taskTable, c *tidemill.Change) (float64, error) {
-	if tt.weight == nil {
+// weight is what the row counts for.
+func (r *row) weight() (float64, error) {
+	if r.table.weight == nil {
 		return 1, nil
 	}
-	w, ok := tt.weight.Eval(c.Row()).Number()
+	w, ok := r.table.weight.Eval(r.c.Row()).Number()
 	if !ok || w < 0 || math.IsInf(w, 0) || w != w {
 		return 0, &tidemill.RowError{Reason: "its weight is NULL, negative or not a finite number"}
 	}
 	return w, nil
 }
 
-func (t *taskState) emit(i int, o tidemill.Output) {
-	if t.mute && o.Kind != tidemill.RowRejected {
-		return
-	}
-	t.outs = append(t.outs, taskOutput{i, o})
-}
-
-// tellTruth completes a prediction among the latest.
-func (t *taskState) tellTruth(id, truth string) {
-	for i := len(t.latest) - 1; i >= 0; i-- {
-		if t.latest[i].ID == id {
-			t.latest[i].Truth = truth
-			return
-		}
-	}
-}
-
 // teach is one row learned: encoders, model, baseline.
-func (t *taskState) teach(x *tidemill.Vector, y float64, has bool, weight float64) {
+func (t *task) teach(x *tidemill.Vector, y float64, has bool, weight float64) {
 	var yv [1]float64
 	ys := yv[:0]
 	if has {
 		ys = append(ys, y)
 	}
-	if has && t.spec.Balanced && t.kind == tidemill.Classify {
-		weight *= t.balance(y)
-	}
-	t.model.Learn(&tidemill.Example{X: t.prepare(x, ys), Y: ys, Weight: weight})
+	t.learner.teach(x, ys, weight*t.rarity(y, has), &t.run.enc)
 	if has {
-		t.base.learn(y)
+		t.board.base.learn(y)
 	}
 	t.counts.Learned++
 }
 
-// balance weighs a class by its rarity among the rows learned: n / (classes × its count).
-func (t *taskState) balance(y float64) float64 {
-	if int(y) >= len(t.base.counts) || t.base.counts[int(y)] == 0 {
+// rarity is what a row's weight is multiplied by where classes are balanced.
+func (t *task) rarity(y float64, has bool) float64 {
+	if !has || !t.spec.Balanced || t.kind != tidemill.Classify {
 		return 1
 	}
-	return float64(t.base.n) / (float64(len(t.base.counts)) * float64(t.base.counts[int(y)]))
-}
-
-// prepare lets the encoders learn a row and returns it encoded.
-func (t *taskState) prepare(x *tidemill.Vector, y []float64) *tidemill.Vector {
-	a, b := &t.run.enc[0], &t.run.enc[1]
-	for i, e := range t.encoders {
-		if t.pupil[i] {
-			e.Apply(a, x)
-			e.Learn(x, y)
-		} else {
-			e.Learn(x, y)
-			e.Apply(a, x)
-		}
-		x = a
-		a, b = b, a
-	}
-	return x
-}
-
-// labelOf is the text of a prediction and its score: the class and its probability, the value, the centre and its distance.
-func (t *taskState) labelOf(pred []float64, class int) (string, float64) {
-	switch {
-	case len(pred) == 0 || pred[0] != pred[0]:
-		return "", math.NaN()
-	case t.kind == tidemill.Classify:
-		if class < 0 || class >= len(t.classes.labels) {
-			return "", math.NaN()
-		}
-		return t.classes.labels[class], pred[class]
-	case t.kind == tidemill.Cluster:
-		if class < 0 {
-			return "", math.NaN()
-		}
-		return strconv.Itoa(class), pred[class]
-	}
-	return strconv.FormatFloat(pred[0], 'g', -1, 64), pred[0]
+	return t.board.base.rarity(y)
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // namesMax is how many categories a task can name to people.
@@ -77,31 +78,31 @@ func (n *names) samples(column string) []string {
 }
 
 func (n *names) appendTo(b []byte) []byte {
-	b = putUvarint(b, uint64(len(n.text)))
+	b = statebytes.AppendUvarint(b, uint64(len(n.text)))
 	for _, h := range slices.Sorted(maps.Keys(n.text)) {
-		b = putU64(b, h)
-		b = putString(b, n.text[h])
+		b = statebytes.AppendUint(b, h)
+		b = statebytes.AppendText(b, n.text[h])
 	}
-	b = putUvarint(b, uint64(len(n.columns)))
+	b = statebytes.AppendUvarint(b, uint64(len(n.columns)))
 	for _, c := range n.columns {
-		b = putUvarint(b, uint64(len(c.seen)))
+		b = statebytes.AppendUvarint(b, uint64(len(c.seen)))
 		for _, s := range c.seen {
-			b = putString(b, s)
+			b = statebytes.AppendText(b, s)
 		}
 	}
 	return b
 }
 
-func (n *names) read(d *decoder) {
-	for k := d.count(9); k > 0; k-- {
-		h := d.u64()
-		n.text[h] = d.string()
+func (n *names) read(d *statebytes.Reader) {
+	for k := d.Count(9); k > 0; k-- {
+		h := d.Uint()
+		n.text[h] = d.Text()
 	}
-	cols := d.count(1)
+	cols := d.Count(1)
 	for i := range cols {
 		var seen []string
-		for k := d.count(1); k > 0; k-- {
-			seen = append(seen, d.string())
+		for k := d.Count(1); k > 0; k-- {
+			seen = append(seen, d.Text())
 		}
 		if i < len(n.columns) {
 			n.columns[i].seen = seen

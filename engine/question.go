@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // question is a held prediction: what was asked, with the raw vector and the answers of model and baselines as of then.
@@ -26,56 +27,41 @@ type question struct {
 }
 
 func (q *question) appendTo(b []byte) []byte {
-	b = putU64(b, uint64(q.asked))
-	b = putU64(b, q.table)
-	b = putString(b, q.id)
-	b = putF64(b, q.weight)
-	b = putVarint(b, int64(q.class))
-	b = putFloats(b, q.pred)
-	b = putFloats(b, q.base)
-	b = putF64(b, q.last)
-	b = putFloats(b, q.frozen)
-	b = putFloats(b, q.x.Dense)
-	b = putUvarint(b, uint64(len(q.x.Terms)))
+	b = statebytes.AppendUint(b, uint64(q.asked))
+	b = statebytes.AppendUint(b, q.table)
+	b = statebytes.AppendText(b, q.id)
+	b = statebytes.AppendFloat(b, q.weight)
+	b = statebytes.AppendVarint(b, int64(q.class))
+	b = appendFloats(b, q.pred)
+	b = appendFloats(b, q.base)
+	b = statebytes.AppendFloat(b, q.last)
+	b = appendFloats(b, q.frozen)
+	b = appendFloats(b, q.x.Dense)
+	b = statebytes.AppendUvarint(b, uint64(len(q.x.Terms)))
 	for _, t := range q.x.Terms {
-		b = putU64(b, t.Hash)
-		b = putF64(b, t.Value)
+		b = statebytes.AppendUint(b, t.Hash)
+		b = statebytes.AppendFloat(b, t.Value)
 	}
 	return b
 }
 
 func (q *question) read(b []byte) error {
-	d := decoder{b: b}
-	q.asked = int64(d.u64())
-	q.table = d.u64()
-	q.id = d.string()
-	q.weight = d.f64()
-	q.class = int(d.varint())
-	q.pred = d.floats(q.pred[:0])
-	q.base = d.floats(q.base[:0])
-	q.last = d.f64()
-	q.frozen = d.floats(q.frozen[:0])
-	q.x.Dense = d.floats(q.x.Dense[:0])
+	d := statebytes.Read(b)
+	q.asked = int64(d.Uint())
+	q.table = d.Uint()
+	q.id = d.Text()
+	q.weight = d.Float()
+	q.class = int(d.Varint())
+	q.pred = readFloats(d, q.pred[:0])
+	q.base = readFloats(d, q.base[:0])
+	q.last = d.Float()
+	q.frozen = readFloats(d, q.frozen[:0])
+	q.x.Dense = readFloats(d, q.x.Dense[:0])
 	q.x.Terms = q.x.Terms[:0]
-	for n := d.count(16); n > 0; n-- {
-		q.x.Terms = append(q.x.Terms, tidemill.Term{Hash: d.u64(), Value: d.f64()})
+	for n := d.Count(16); n > 0; n-- {
+		q.x.Terms = append(q.x.Terms, tidemill.Term{Hash: d.Uint(), Value: d.Float()})
 	}
-	return d.done()
-}
-
-func putFloats(b []byte, f []float64) []byte {
-	b = putUvarint(b, uint64(len(f)))
-	for _, v := range f {
-		b = putF64(b, v)
-	}
-	return b
-}
-
-func (d *decoder) floats(dst []float64) []float64 {
-	for n := d.count(8); n > 0; n-- {
-		dst = append(dst, d.f64())
-	}
-	return dst
+	return d.End()
 }
 
 // A chunk of held questions is full at a sixteenth of the memory bound, within these sizes; ordBits are enough to number the
@@ -430,4 +416,16 @@ func fileWord(s string) string {
 		}
 	}
 	return string(b)
+}
+
+// appendFloats appends numbers behind their count; readFloats reads them into dst's memory.
+func appendFloats(b []byte, f []float64) []byte {
+	return statebytes.AppendFloats(statebytes.AppendUvarint(b, uint64(len(f))), f)
+}
+
+func readFloats(d *statebytes.Reader, dst []float64) []float64 {
+	for n := d.Count(8); n > 0; n-- {
+		dst = append(dst, d.Float())
+	}
+	return dst
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // spill moves full chunks, the oldest first, to segments until the rest fits the memory bound. The engine calls it
@@ -63,19 +64,19 @@ func (s *questions) appendTo(b []byte) []byte {
 	}
 	b = slices.Grow(b, size)
 	b = append(b, 1) // version
-	b = putUvarint(b, s.next)
-	b = putUvarint(b, uint64(len(s.chunks)))
+	b = statebytes.AppendUvarint(b, s.next)
+	b = statebytes.AppendUvarint(b, uint64(len(s.chunks)))
 	for _, c := range s.chunks {
-		b = putUvarint(b, c.no)
-		b = putUvarint(b, uint64(len(c.offs)))
+		b = statebytes.AppendUvarint(b, c.no)
+		b = statebytes.AppendUvarint(b, uint64(len(c.offs)))
 		for _, w := range c.live {
-			b = putU64(b, w)
+			b = statebytes.AppendUint(b, w)
 		}
-		b = putBool(b, c.mem != nil)
+		b = statebytes.AppendBool(b, c.mem != nil)
 		if c.mem != nil {
-			b = putBytes(b, c.mem)
+			b = statebytes.AppendBytes(b, c.mem)
 		} else {
-			b = putString(b, c.name)
+			b = statebytes.AppendText(b, c.name)
 		}
 	}
 	return b
@@ -83,28 +84,28 @@ func (s *questions) appendTo(b []byte) []byte {
 
 // read restores what appendTo wrote; chunks on disk are read once to rebuild the index.
 func (s *questions) read(b []byte) error {
-	d := decoder{b: b}
-	if v := d.byte(); v != 1 {
+	d := statebytes.Read(b)
+	if v := d.Byte(); v != 1 {
 		return fmt.Errorf("open questions, version %d: %w", v, tidemill.ErrNewer)
 	}
-	s.next = d.uvarint()
-	for n := d.count(3); n > 0 && d.err == nil; n-- {
-		c := &chunk{no: d.uvarint(), first: math.MaxInt64}
-		records := d.uvarint()
+	s.next = d.Uvarint()
+	for n := d.Count(3); n > 0 && d.Err() == nil; n-- {
+		c := &chunk{no: d.Uvarint(), first: math.MaxInt64}
+		records := d.Uvarint()
 		if records > 1<<ordBits || c.no >= s.next {
-			return errShort
+			return statebytes.ErrShort
 		}
 		for i := uint64(0); i < (records+63)/64; i++ {
-			c.live = append(c.live, d.u64())
+			c.live = append(c.live, d.Uint())
 		}
 		var all []byte
-		if d.bool() {
-			c.mem = append([]byte{}, d.bytes()...)
+		if d.Bool() {
+			c.mem = append([]byte{}, d.Bytes()...)
 			all = c.mem
 			s.memUsed += len(c.mem)
 		} else {
-			c.name = d.string()
-			if d.err != nil {
+			c.name = d.Text()
+			if d.Err() != nil {
 				break
 			}
 			if s.store == nil {
@@ -125,7 +126,7 @@ func (s *questions) read(b []byte) error {
 			}
 			c.file = f
 		}
-		if d.err != nil {
+		if d.Err() != nil {
 			break
 		}
 		if err := s.indexChunk(c, all, int(records)); err != nil {
@@ -134,7 +135,7 @@ func (s *questions) read(b []byte) error {
 		s.chunks = append(s.chunks, c)
 		s.first = min(s.first, c.first)
 	}
-	return d.done()
+	return d.End()
 }
 
 func (s *questions) indexChunk(c *chunk, all []byte, records int) error {
@@ -142,11 +143,11 @@ func (s *questions) indexChunk(c *chunk, all []byte, records int) error {
 	s.place(c)
 	for at := 0; at < len(all); {
 		if len(all)-at < 4 {
-			return errShort
+			return statebytes.ErrShort
 		}
 		n := int(binary.LittleEndian.Uint32(all[at:]))
 		if n > len(all)-at-4 || len(c.offs) == records {
-			return errShort
+			return statebytes.ErrShort
 		}
 		ord := len(c.offs)
 		c.offs, c.keys = append(c.offs, uint32(at)), append(c.keys, 0)
@@ -168,7 +169,7 @@ func (s *questions) indexChunk(c *chunk, all []byte, records int) error {
 		marked += bits.OnesCount64(w)
 	}
 	if len(c.offs) != records || marked != c.n {
-		return errShort
+		return statebytes.ErrShort
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ func (m *Mill) Picture(task string, row tidemill.Row) ([]byte, error) {
 	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	tables := t.asked()
+	tables := t.triggers.asked()
 	if len(tables) == 0 {
 		return nil, fmt.Errorf("task %s: no row of its table has been seen: %w", task, tidemill.ErrNotReady)
 	}

@@ -33,7 +33,7 @@ func (p *replayPlan) reach(at int64) {
 }
 
 // over reports whether the question of a row is over when the replay is: then nothing of it is told.
-func (p *replayPlan) over(t *taskState, asks *boundOn, c *tidemill.Change, asked int64) bool {
+func (p *replayPlan) over(t *task, asks *boundOn, c *tidemill.Change, asked int64) bool {
 	if t.spec.Wait > 0 && asked < p.end-t.spec.Wait.Microseconds() {
 		return true
 	}
@@ -46,27 +46,28 @@ func (p *replayPlan) over(t *taskState, asks *boundOn, c *tidemill.Change, asked
 }
 
 // replay asks and answers the snapshot's rows in the order of the flow's clock, each at its own time.
-func (m *Mill) replay(ctx context.Context, t *taskState) error {
-	plan, err := m.moments(t)
+func (s *snapshot) replay(ctx context.Context, t *task) error {
+	m := s.mill
+	plan, err := s.moments(t)
 	if err != nil {
 		return err
 	}
 	moments := plan.moments
-	tx := m.journal.tx()
-	m.beginPass(len(moments))
-	for m.passAt < len(moments) {
-		n := min(runMax, len(moments)-m.passAt)
+	tx := s.journal.tx()
+	m.figures.beginPass(s.at, len(moments))
+	for s.at < len(moments) {
+		n := min(runMax, len(moments)-s.at)
 		rows := make([]tidemill.Change, n)
 		for k := range n {
-			if _, err := m.journal.rowAt(moments[m.passAt+k].row, &rows[k], tx, nil); err != nil {
+			if _, err := s.journal.rowAt(moments[s.at+k].row, &rows[k], tx, nil); err != nil {
 				return err
 			}
 		}
 		m.mu.Lock()
 		for k := range n {
-			tt, err := t.look(rows[k].Table)
+			tt, err := t.triggers.look(rows[k].Table)
 			if err == nil {
-				err = t.replayed(plan, &rows[k], tt, moments[m.passAt+k].answer, k)
+				err = t.replayed(plan, &rows[k], tt, moments[s.at+k].answer, k)
 			}
 			if err != nil {
 				m.free()
@@ -78,38 +79,38 @@ func (m *Mill) replay(ctx context.Context, t *taskState) error {
 		if err != nil {
 			return err
 		}
-		m.passAt += n
-		if err := t.questions.spill(); err != nil {
+		s.at += n
+		if err := t.ledger.questions.spill(); err != nil {
 			return err
 		}
-		if err := m.pause(ctx); err != nil {
+		if err := s.pause(ctx); err != nil {
 			return err
 		}
 	}
 	m.mu.Lock()
-	t.endEpoch(false)
+	t.learner.endEpoch(false)
 	m.free()
 	return nil
 }
 
 // moments are the replay's events: by time, answers before asks of the same time, then in the order of reading.
-func (m *Mill) moments(t *taskState) (*replayPlan, error) {
+func (s *snapshot) moments(t *task) (*replayPlan, error) {
 	var out []moment
-	plan := &replayPlan{answered: map[uint64]int64{}, end: math.MinInt64, last: (&tidemill.Change{Tx: m.journal.tx()}).Latest()}
+	plan := &replayPlan{answered: map[uint64]int64{}, end: math.MinInt64, last: (&tidemill.Change{Tx: s.journal.tx()}).Latest()}
 	n := uint32(0)
-	err := m.journal.scan(func(p place, c *tidemill.Change) error {
+	err := s.journal.scan(func(p place, c *tidemill.Change) error {
 		n++
-		tt, err := t.look(c.Table)
+		tt, err := t.triggers.look(c.Table)
 		if err != nil {
 			return err
 		}
-		asks, ln, ev := matchRow(tt.predict, c), matchRow(tt.learn, c), matchRow(tt.eval, c)
-		if asks == nil {
-			asks = ev
+		s, err := tt.see(c)
+		if err != nil {
+			return err
 		}
-		by := ln
+		asks, by := s.asks(), s.learn
 		if by == nil {
-			by = ev
+			by = s.eval
 		}
 		var asked int64
 		if asks != nil {
@@ -165,7 +166,7 @@ func (m *Mill) moments(t *taskState) (*replayPlan, error) {
 
 // replayed is one event of a replay as the stream would have brought it: the INSERT without what was filled in later,
 // then the UPDATE with it.
-func (t *taskState) replayed(plan *replayPlan, c *tidemill.Change, tt *taskTable, answer bool, i int) error {
+func (t *task) replayed(plan *replayPlan, c *tidemill.Change, tt *boundTable, answer bool, i int) error {
 	full := c.After
 	var blank []int
 	known, atOnce := len(tt.learn)+len(tt.eval) > 0, false
@@ -195,13 +196,17 @@ func (t *taskState) replayed(plan *replayPlan, c *tidemill.Change, tt *taskTable
 	for _, k := range blank {
 		first[k] = tidemill.Null()
 	}
-	t.mute = known
-	if asks := matchRow(append(slices.Clone(tt.predict), tt.eval...), c); asks != nil && !known && asks.at >= 0 {
+	t.out.mute = known
+	s, err := tt.see(c)
+	if err != nil {
+		return err
+	}
+	if asks := s.asks(); asks != nil && !known && asks.at >= 0 {
 		if asked, ok := expr.Micros(full[asks.at], asks.on.Unix); ok {
-			t.mute = plan.over(t, asks, c, asked)
+			t.out.mute = plan.over(t, asks, c, asked)
 		}
 	}
-	defer func() { t.mute = false }()
+	defer func() { t.out.mute = false }()
 	if !answer || len(tt.predict)+len(tt.eval) == 0 {
 		in := *c
 		in.Op = tidemill.Insert
@@ -224,15 +229,4 @@ func (t *taskState) replayed(plan *replayPlan, c *tidemill.Change, tt *taskTable
 		return t.reject(err, &up, tt, i)
 	}
 	return nil
-}
-
-// askTimes are the columns that tell when rows of the table are asked about.
-func (tt *taskTable) askTimes() []int {
-	var out []int
-	for _, b := range append(slices.Clone(tt.predict), tt.eval...) {
-		if b.at >= 0 {
-			out = append(out, b.at)
-		}
-	}
-	return out
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // open takes the lock, restores the newest whole checkpoint or begins a history, and takes the sinks over.
@@ -21,38 +22,33 @@ func (m *Mill) open(ctx context.Context) error {
 		}
 		m.term, m.unlock = term, unlock
 		for _, t := range m.tasks {
-			t.term, t.questions.term = term, term
+			t.term, t.ledger.questions.term = term, term
 		}
 		if c, err = m.newest(ctx); err != nil {
 			return err
 		}
 		if m.flow.Fresh {
 			if c != nil {
-				if m.starts, err = startsOf(c); err != nil {
-					m.starts = uint32(term)
+				if m.history.starts, err = startsOf(c); err != nil {
+					m.history.starts = uint32(term)
 				}
-				m.starts++
+				m.history.starts++
 			}
 			where, err := m.flow.Store.SetAside(ctx)
 			if err != nil {
 				return fmt.Errorf("set the old state aside: %w", err)
 			}
 			if where != "" {
-				m.event("fresh", "the old state is kept in "+where)
+				m.figures.event("fresh", "the old state is kept in "+where)
 			}
 			c = nil
 		}
 	} else {
 		m.term = 1
 	}
-	for _, s := range m.flow.Sinks {
-		m.boxes = append(m.boxes, newOutbox(m, s, false))
-	}
-	if m.flow.Rejects != nil {
-		m.boxes = append(m.boxes, newOutbox(m, m.flow.Rejects, true))
-	}
-	marks := make([]tidemill.Mark, len(m.boxes))
-	again := false
+	m.out.open(&m.flow)
+	marks := make([]tidemill.Mark, len(m.out.boxes))
+	replay := false
 	if c != nil {
 		if c.Flow != m.flow.Name {
 			return tidemill.Fatalf("the state belongs to the flow %q, this one is %q: give each flow its own state folder: %w", c.Flow, m.flow.Name, tidemill.ErrChanged)
@@ -61,40 +57,40 @@ func (m *Mill) open(ctx context.Context) error {
 		if marks, err = m.restore(c); err != nil {
 			return err
 		}
-		m.stats.checkpoint = m.statusOf(ctx, c)
+		m.figures.checkpoint = statusOf(ctx, m.flow.Store, c)
 		said := c.Section("outputs")
-		again = m.live && said != nil && said.Fingerprint == m.decides()
+		replay = m.live && said != nil && said.Fingerprint == m.decides()
 	}
 	if m.flow.Reset && m.live {
 		return tidemill.Fatalf("there is a checkpoint: --reset would remove rows that the flow does not write again; start anew with run --fresh --reset, or keep them with --adopt")
 	}
-	for i, b := range m.boxes {
+	for i, b := range m.out.boxes {
 		r := tidemill.Resumption{Flow: m.flow.Name, Term: m.term, After: marks[i], Adopt: m.flow.Adopt || m.flow.Fresh || m.flow.Reset, Reset: m.flow.Reset,
 			Tasks: m.taskNames()}
-		r.Again = again && !r.Adopt
-		if err := b.sink.Resume(ctx, r); err != nil {
+		r.Replay = replay && !r.Adopt
+		if err := ResumeSink(ctx, b.sink, r); err != nil {
 			return fmt.Errorf("sink %s: %w", b.name, err)
 		}
-		b.written.Store(m.seq)
+		b.written.Store(m.out.seq)
 	}
-	if m.live || m.begun {
+	if m.live || m.history.begun {
 		return m.saveNewSinks(ctx, marks)
 	}
-	m.first = !m.flow.Fresh
+	m.history.first = !m.flow.Fresh
 	if m.flow.Store == nil {
 		return nil
 	}
-	m.begun = true
+	m.history.begun = true
 	return m.saveBegun(ctx)
 }
 
 // statusOf is what people see of a checkpoint that was loaded; how long it took is not known any more.
-func (m *Mill) statusOf(ctx context.Context, c *tidemill.Checkpoint) CheckpointStatus {
+func statusOf(ctx context.Context, store tidemill.Store, c *tidemill.Checkpoint) CheckpointStatus {
 	s := CheckpointStatus{ID: c.ID, Position: c.Position, Loaded: true}
 	for i := range c.Sections {
 		s.Bytes += len(c.Sections[i].Data)
 	}
-	if d, ok := m.flow.Store.(tidemill.Dated); ok {
+	if d, ok := store.(tidemill.Dated); ok {
 		if at, err := d.SavedAt(ctx, c.ID); err == nil && !at.IsZero() {
 			s.At, s.Recent = at, []time.Time{at}
 		}
@@ -140,7 +136,7 @@ func (m *Mill) saveBegun(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for range m.boxes {
+	for range m.out.boxes {
 		c.Marks = append(c.Marks, tidemill.Mark{Term: m.term})
 	}
 	if err := m.flow.Store.Save(ctx, c); err != nil {
@@ -155,8 +151,8 @@ func (m *Mill) from() tidemill.Position {
 	switch {
 	case m.upto != "":
 		return m.upto
-	case m.first:
-		m.first, m.asFirst = false, true
+	case m.history.first:
+		m.history.first, m.history.asFirst = false, true
 		return ""
 	}
 	return tidemill.Begun
@@ -164,10 +160,10 @@ func (m *Mill) from() tidemill.Position {
 
 // refused takes back that the history has begun, when the source would not begin it.
 func (m *Mill) refused() {
-	if m.flow.Store == nil || m.fed || m.live || m.upto != "" || m.flow.Fresh || !m.asFirst {
+	if m.flow.Store == nil || m.history.fed || m.live || m.upto != "" || m.flow.Fresh || !m.history.asFirst {
 		return
 	}
-	m.begun = false
+	m.history.begun = false
 	if err := m.saveBegun(context.Background()); err != nil {
 		m.log.Warn("take back the first checkpoint", "error", err)
 	}
@@ -178,7 +174,7 @@ func (m *Mill) refused() {
 func (m *Mill) newest(ctx context.Context) (*tidemill.Checkpoint, error) {
 	c, warnings, err := loadNewest(ctx, m.flow.Store)
 	for _, w := range warnings {
-		m.alarm("checkpoint", "a checkpoint cannot be used: "+w.Error())
+		m.figures.alarm("checkpoint", "a checkpoint cannot be used: "+w.Error())
 	}
 	if m.flow.Fresh && err != nil && !errors.Is(err, tidemill.ErrNewer) {
 		return nil, nil
@@ -216,12 +212,12 @@ func loadNewest(ctx context.Context, s tidemill.Store) (c *tidemill.Checkpoint, 
 func startsOf(c *tidemill.Checkpoint) (uint32, error) {
 	s := c.Section("flow")
 	if s == nil {
-		return 0, errShort
+		return 0, statebytes.ErrShort
 	}
-	d := decoder{b: s.Data}
-	d.uvarint()
-	n := d.uvarint()
-	return uint32(n), d.err
+	d := statebytes.Read(s.Data)
+	d.Uvarint()
+	n := d.Uvarint()
+	return uint32(n), d.Err()
 }
 
 // restore puts every state back, and matches marks with sinks by their description: a new sink starts without one.
@@ -239,49 +235,52 @@ func (m *Mill) restore(c *tidemill.Checkpoint) ([]tidemill.Mark, error) {
 	if now := describe(m.flow.Source); s.Fingerprint != now {
 		return nil, changed("source", s.Fingerprint, now)
 	}
-	d := decoder{b: s.Data}
-	m.seq, m.starts, m.live = d.uvarint(), uint32(d.uvarint()), d.bool()
-	m.passNo, m.passAt = int(d.uvarint()), int(d.uvarint())
-	names := make([]string, d.count(1))
+	d := statebytes.Read(s.Data)
+	m.out.seq, m.history.starts, m.live = d.Uvarint(), uint32(d.Uvarint()), d.Bool()
+	m.snapshot.no, m.snapshot.at = int(d.Uvarint()), int(d.Uvarint())
+	names := make([]string, d.Count(1))
 	for i := range names {
-		names[i] = d.string()
+		names[i] = d.Text()
 	}
-	m.stats.rejected = d.uvarint()
-	m.stats.snapshot.Rows, m.stats.snapshot.Seconds = d.uvarint(), d.f64()
-	m.stats.stream.Rows = d.uvarint()
-	m.begun = d.bool()
-	if err := d.done(); err != nil {
+	m.figures.rejected = d.Uvarint()
+	m.figures.snapshot.Rows, m.figures.snapshot.Seconds = d.Uvarint(), d.Float()
+	m.figures.stream.Rows = d.Uvarint()
+	m.history.begun = d.Bool()
+	if err := d.End(); err != nil {
 		return nil, tidemill.Fatalf("checkpoint %v, flow: %w", c.ID, err)
 	}
 	m.upto, m.clean = c.Position, true
 	position := c.Position
-	m.stats.position.Store(&position)
-	m.made.Store(m.seq)
-	m.kept = []tidemill.Position{c.Position}
+	m.figures.position.Store(&position)
+	m.out.made.Store(m.out.seq)
+	m.ckpt.kept = []tidemill.Position{c.Position}
 	if j := c.Section("journal"); j != nil {
-		m.journal = newJournal(m.flow.Store, m.term)
-		d := decoder{b: j.Data}
-		m.journal.read(&d)
-		if err := d.done(); err != nil {
+		m.snapshot.journal = newJournal(m.flow.Store, m.term)
+		d := statebytes.Read(j.Data)
+		m.snapshot.journal.read(d)
+		if err := d.End(); err != nil {
 			return nil, tidemill.Fatalf("checkpoint %v, journal: %w", c.ID, err)
 		}
 	}
 	if m.live { // before, nothing is learned that an edited flow could spoil
+		if err := m.sameTransforms(c); err != nil {
+			return nil, err
+		}
 		if err := m.restoreTasks(c); err != nil {
 			return nil, err
 		}
-		m.passes = m.plan()
-		m.stats.snapshot.Done = m.passNo >= len(m.passes)
+		m.snapshot.passes = m.snapshot.plan()
+		m.figures.snapshot.Done = m.snapshot.no >= len(m.snapshot.passes)
 		for _, t := range m.tasks {
-			if m.stats.snapshot.Done {
+			if m.figures.snapshot.Done {
 				t.phase = tidemill.Stream
 			}
 		}
 	} else {
 		m.upto = ""
 	}
-	marks := make([]tidemill.Mark, len(m.boxes))
-	for i, b := range m.boxes {
+	marks := make([]tidemill.Mark, len(m.out.boxes))
+	for i, b := range m.out.boxes {
 		for k, n := range names {
 			if n == b.name && k < len(c.Marks) {
 				marks[i] = c.Marks[k]
@@ -290,7 +289,7 @@ func (m *Mill) restore(c *tidemill.Checkpoint) ([]tidemill.Mark, error) {
 			}
 		}
 	}
-	m.event("resume", fmt.Sprintf("resumed from checkpoint %d.%d at %s", c.ID.Term, c.ID.Seq, cmp.Or(string(c.Position), "the beginning")))
+	m.figures.event("resume", fmt.Sprintf("resumed from checkpoint %d.%d at %s", c.ID.Term, c.ID.Seq, cmp.Or(string(c.Position), "the beginning")))
 	return marks, nil
 }
 
@@ -343,109 +342,6 @@ func changed(path, was, now string) error {
 		path, strings.TrimSpace(was), strings.TrimSpace(now), tidemill.ErrChanged)
 }
 
-// restore puts a task's state back; false if the checkpoint does not have the task.
-func (t *taskState) restore(c *tidemill.Checkpoint) (bool, error) {
-	prefix := "task/" + t.spec.Name + "/"
-	path := "tasks[" + t.spec.Name + "]"
-	life := c.Section(prefix + "life")
-	if life == nil {
-		return false, nil
-	}
-	if now := t.fingerprint(); life.Fingerprint != now {
-		a, b := diffLine(life.Fingerprint, now), diffLine(now, life.Fingerprint)
-		key, _, ok := strings.Cut(b, ":")
-		if !ok {
-			key, _, _ = strings.Cut(a, ":")
-		}
-		return true, changed(path+"."+key, a, b)
-	}
-	fail := func(what string, err error) error {
-		if tidemill.IsFatal(err) {
-			return err
-		}
-		return tidemill.Fatalf("task %s: %s in checkpoint %v: %w", t.spec.Name, what, c.ID, err)
-	}
-	for i, f := range t.spec.Features {
-		where := fmt.Sprintf("%s.features[%d]", path, i)
-		sec := c.Section(fmt.Sprintf("%sfeature/%d", prefix, i))
-		if sec == nil {
-			return true, changed(where, "absent", describe(f))
-		}
-		if now := describe(f); sec.Fingerprint != now {
-			return true, changed(where, sec.Fingerprint, now)
-		}
-	}
-	if sec := c.Section(fmt.Sprintf("%sfeature/%d", prefix, len(t.spec.Features))); sec != nil {
-		return true, changed(path+".features", "also "+sec.Fingerprint, "without it")
-	}
-	d := decoder{b: life.Data}
-	if err := t.readLife(&d); err != nil {
-		var edited *classesChanged
-		if errors.As(err, &edited) {
-			return true, changed(path+".classes", edited.was, edited.now)
-		}
-		return true, fail("life", err)
-	}
-	if q := c.Section(prefix + "questions"); q != nil {
-		t.questions = newQuestions(t.spec.Name, t.spec.Memory, t.store, t.term)
-		if err := t.questions.read(q.Data); err != nil {
-			return true, fail("open questions", err)
-		}
-	}
-	state := func(name, where string, s tidemill.State) error {
-		sec := c.Section(prefix + name)
-		if sec == nil {
-			return changed(where, "absent", describe(s))
-		}
-		if now := describe(s); sec.Fingerprint != now {
-			return changed(where, sec.Fingerprint, now)
-		}
-		if err := s.UnmarshalBinary(sec.Data); err != nil {
-			return fail(name, err)
-		}
-		return nil
-	}
-	for i, f := range t.spec.Features {
-		if err := state(fmt.Sprintf("feature/%d", i), fmt.Sprintf("%s.features[%d]", path, i), f); err != nil {
-			return true, err
-		}
-	}
-	for i, e := range t.encoders {
-		if err := state(fmt.Sprintf("encoder/%d", i), path+".encoders", e); err != nil {
-			return true, err
-		}
-	}
-	if sec := c.Section(fmt.Sprintf("%sencoder/%d", prefix, len(t.encoders))); sec != nil {
-		return true, changed(path+".encoders", "also "+sec.Fingerprint, "without it")
-	}
-	if err := state("model", path+".model", t.model); err != nil {
-		return true, err
-	}
-	if t.spec.Frozen > 0 && c.Section(prefix+"frozen/model") != nil {
-		m, es, _, err := t.fresh()
-		if err != nil {
-			return true, err
-		}
-		t.frozen = &frozenCopy{model: m, encoders: es}
-		for i, e := range es {
-			if err := state(fmt.Sprintf("frozen/encoder/%d", i), path+".encoders", e); err != nil {
-				return true, err
-			}
-		}
-		if err := state("frozen/model", path+".model", m); err != nil {
-			return true, err
-		}
-	}
-	for _, ty := range t.tallies {
-		if sec := c.Section(prefix + "scores/" + ty.phase.String()); sec != nil {
-			if err := ty.read(sec.Data); err != nil {
-				return true, fail("scores", err)
-			}
-		}
-	}
-	return true, nil
-}
-
 // diffLine is the first line of a that b does not have.
 func diffLine(a, b string) string {
 	for _, l := range strings.Split(a, "\n") {
@@ -454,33 +350,4 @@ func diffLine(a, b string) string {
 		}
 	}
 	return "without it"
-}
-
-func (t *taskState) readLife(d *decoder) error {
-	if err := t.classes.read(d); err != nil {
-		return err
-	}
-	t.base.read(d)
-	t.answered.read(d)
-	t.delays.read(d)
-	for _, n := range t.counts.list() {
-		*n = d.uvarint()
-	}
-	t.phase = tidemill.Phase(d.byte() & 1)
-	t.started, t.clock, t.startAt = d.bool(), d.varint(), d.varint()
-	for p := range t.nulls {
-		t.nullsOf[p] = d.uvarint()
-		for i := range t.nulls[p] {
-			t.nulls[p][i] = d.uvarint()
-		}
-	}
-	t.names.read(d)
-	for n := d.count(4); n > 0 && d.err == nil; n-- {
-		if table := d.table(); table != nil {
-			if _, err := t.look(table); err != nil {
-				return err
-			}
-		}
-	}
-	return d.done()
 }

@@ -7,123 +7,88 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// touch is the part of a change's life in which it answers and asks.
-func (t *taskState) touch(c *tidemill.Change, tt *taskTable, pr, ln, ev *boundOn, at int64, timed bool, i int) error {
-	by, lab, known := labelled(ln, ev, c.Row())
-	asks := pr
-	if asks == nil && ev != nil {
-		asks = ev
-	}
-	if (asks != nil || known) && !timed {
-		return errNoTime(timedBy(c, pr, ln, ev), c.Row())
-	}
-	if err := t.tick(c, at, i); err != nil {
-		return err
-	}
-	if !known && by != nil {
-		return t.unsent(by, asks, c)
-	}
-	if ln != nil && ln.label == nil { // a model that needs no answer
-		if asks != nil {
-			if err := t.askNow(c, tt, asks, at, i, lab, known); err != nil {
-				return err
-			}
-		}
-		err := t.learnRow(c, tt, at, math.NaN(), false, i)
-		if err == nil && asks != nil {
-			t.run.rows[len(t.run.rows)-1].scored = true
-		}
-		return err
-	}
-	if !known {
-		if asks == nil {
-			return nil
-		}
-		return t.askHeld(c, tt, asks, at, i)
-	}
-	if !by.joins {
-		if asks != nil && !by.teaches {
-			return t.askNow(c, tt, asks, at, i, lab, true)
-		}
-		if !by.teaches {
-			return nil
-		}
-		y, _, err := t.truth(lab)
-		if err != nil {
-			return err
-		}
-		return t.learnRow(c, tt, at, y, true, i)
-	}
-	id, ok := by.idOf(c.Row())
-	if !ok {
-		return errNoID(by, c)
-	}
-	own := id // of the question that this change would ask
-	if asks != nil {
-		if own, ok = asks.idOf(c.Row()); !ok {
-			return errNoID(asks, c)
-		}
-	}
-	both := asks != nil && own == id
-	if done, err := t.settle(c, tt, by, id, lab, at, i, both); err != nil {
-		return err
-	} else if both && !done {
-		// One change asks and answers: ask, score, learn.
-		how := judgeIt
-		if by.teaches {
-			how = teachIt
-		}
-		y, text, err := t.truth(lab)
-		if err != nil {
-			return err
-		}
-		return t.ask(c, tt, id, at, i, how, y, text)
-	}
-	if asks != nil && !both {
-		return t.askHeld(c, tt, asks, at, i)
-	}
-	return nil
+// row is a change on its way through a task.
+type row struct {
+	c     *tidemill.Change
+	table *boundTable
+	i     int // of the change in its slice: outputs leave in that order
+	sight
+	at    int64 // its own time on the task's clock
+	timed bool  // false: the column that tells it is NULL or unreadable
 }
 
-// labelled is the trigger that carries the truth about a row, if there is one: what teaches goes before what evaluates.
-// known is false where it is NULL, then by is nil, and where the source did not send what it hangs on.
-func labelled(ln, ev *boundOn, row []tidemill.Value) (by *boundOn, lab tidemill.Value, known bool) {
-	for _, b := range [2]*boundOn{ln, ev} {
-		if b == nil || b.label == nil {
-			continue
-		}
-		v := b.label.Eval(row)
-		if v.Known() && !v.IsNull() {
-			return b, v, true
-		}
-		if !v.Known() && by == nil {
-			by = b
-		}
+// answerAndAsk is the part of a row's life in which it answers and asks.
+func (t *task) answerAndAsk(r *row) error {
+	asks := r.asks()
+	if (asks != nil || r.known) && !r.timed {
+		return errNoTime(r.timedBy(r.c), r.c.Row())
 	}
-	return by, tidemill.Value{}, false
+	if err := t.tick(r.c, r.at, r.i); err != nil {
+		return err
+	}
+	switch {
+	case !r.known && r.by != nil:
+		return t.labelNotSent(r)
+	case r.learn != nil && r.learn.label == nil:
+		return t.learnUnlabelled(r)
+	case !r.known && asks == nil:
+		return nil
+	case !r.known:
+		return t.askAndHold(r)
+	case r.by.joins:
+		return t.answerQuestion(r)
+	case asks != nil && !r.by.teaches:
+		return t.askAndScore(r)
+	case !r.by.teaches:
+		return nil
+	}
+	y, _, err := t.truth(r.label)
+	if err != nil {
+		return err
+	}
+	return t.learnRow(r, y, true)
 }
 
-// unsent is the life of an update whose label was not sent, because it did not change: it is not NULL, and it is nothing
+// learnUnlabelled teaches a row to a model that needs no answer, after it was asked about.
+func (t *task) learnUnlabelled(r *row) error {
+	asked := r.asks() != nil
+	if asked {
+		ask := t.askAndHold
+		if r.known {
+			ask = t.askAndScore
+		}
+		if err := ask(r); err != nil {
+			return err
+		}
+	}
+	err := t.learnRow(r, math.NaN(), false)
+	if err == nil && asked {
+		t.run.rows[len(t.run.rows)-1].scored = true
+	}
+	return err
+}
+
+// labelNotSent is the life of an update whose label was not sent, because it did not change: it is not NULL, and it is nothing
 // new. Where the row had its answer there is no more to do; where one is missing the row cannot be used.
-func (t *taskState) unsent(by, asks *boundOn, c *tidemill.Change) error {
-	if !by.joins {
+func (t *task) labelNotSent(r *row) error {
+	if !r.by.joins {
 		return notSent("its label")
 	}
 	if err := t.flush(); err != nil {
 		return err
 	}
-	id, ok := by.idOf(c.Row())
+	id, ok := r.by.idOf(r.c.Row())
 	if !ok {
-		return errNoID(by, c)
+		return errNoID(r.by, r.c)
 	}
-	open, err := t.questions.has(id)
+	open, err := t.ledger.questions.has(id)
 	if err != nil {
 		return err
 	}
-	if _, again := t.answered.find(id); again && !open {
+	if _, again := t.ledger.answered.find(id); again && !open {
 		return nil
 	}
-	if open || asks != nil {
+	if open || r.asks() != nil {
 		return notSent("its label")
 	}
 	t.counts.Unasked++
@@ -164,107 +129,115 @@ func errNoID(b *boundOn, c *tidemill.Change) error {
 	return &tidemill.RowError{Reason: "its id is NULL"}
 }
 
-// settle lets a change answer the question of id: the first answer scores and teaches, another one corrects. Where there
-// is no such question it is unasked, unless the same change asks it (both); then done is false.
-func (t *taskState) settle(c *tidemill.Change, tt *taskTable, by *boundOn, id string, lab tidemill.Value, at int64, i int, both bool) (done bool, err error) {
-	if err := t.flush(); err != nil {
-		return false, err
+// answerQuestion lets a row answer a question. The first answer scores and teaches, another one corrects; where there is no such
+// question it is unasked, unless the same row asks it: then it is asked, scored and learned.
+func (t *task) answerQuestion(r *row) error {
+	id, ok := r.by.idOf(r.c.Row())
+	if !ok {
+		return errNoID(r.by, r.c)
 	}
-	y, text, err := t.truth(lab)
-	if err != nil {
-		return false, err
-	}
-	found, err := t.questions.take(id, &t.q)
-	if err != nil {
-		return false, err
-	}
-	if found {
-		return true, t.answer(&t.q, y, text, at, by.teaches, c, i)
-	}
-	if old, again := t.answered.find(id); again {
-		now := noteOf(0, text)
-		if old.sameLabel(now) {
-			return true, nil
+	own, asks := id, r.asks() // own is the id of the question that this row would ask
+	if asks != nil {
+		if own, ok = asks.idOf(r.c.Row()); !ok {
+			return errNoID(asks, r.c)
 		}
-		t.counts.Corrected++
-		t.answered.set(id, old.corrected(now))
-		t.emit(i, tidemill.Output{Kind: tidemill.Truth, Change: c, Task: t.spec.Name, ID: id, Model: t.kind, Truth: text, Answered: clockTime(at),
-			Corrected: true, Position: t.locate(c)})
-		return true, nil
 	}
-	if both && !oldNews(by, c) {
-		return false, nil
+	both := asks != nil && own == id
+	if err := t.flush(); err != nil {
+		return err
 	}
-	t.counts.Unasked++
-	return true, nil
+	y, text, err := t.truth(r.label)
+	if err != nil {
+		return err
+	}
+	open, err := t.ledger.questions.take(id, &t.q)
+	if err != nil {
+		return err
+	}
+	old, again := t.ledger.answered.find(id)
+	switch {
+	case open:
+		err = t.answer(&t.q, y, text, r.at, r.by.teaches, r.c, r.i)
+	case again:
+		t.correct(r, id, old, text)
+	case both && !r.labelIsOld():
+		how := evaluateNow
+		if r.by.teaches {
+			how = learnNow
+		}
+		return t.ask(r, id, how, y, text)
+	default:
+		t.counts.Unasked++
+	}
+	if err != nil || asks == nil || both {
+		return err
+	}
+	return t.askAndHold(r)
 }
 
-// oldNews reports that an update tells a label which the row had before, as far as the source says.
-func oldNews(by *boundOn, c *tidemill.Change) bool {
-	if c.Op != tidemill.Update || len(c.Before) == 0 {
+// correct notes that a row has another answer than the one that was learned.
+func (t *task) correct(r *row, id string, old note, text string) {
+	now := noteOf(0, text)
+	if old.sameLabel(now) {
+		return
+	}
+	t.counts.Corrected++
+	t.ledger.answered.set(id, old.corrected(now))
+	t.out.emit(r.i, tidemill.Output{Kind: tidemill.Truth, Change: r.c, Task: t.spec.Name, ID: id, Model: t.kind, Truth: text,
+		Answered: clockTime(r.at), Corrected: true, Position: t.out.locate(r.c)})
+}
+
+// labelIsOld reports that an update tells a label which the row had before, as far as the source says.
+func (r *row) labelIsOld() bool {
+	if r.c.Op != tidemill.Update || len(r.c.Before) == 0 {
 		return false
 	}
-	lab := by.label.Eval(c.Before)
-	return lab.Known() && !lab.IsNull()
+	label := r.by.label.Eval(r.c.Before)
+	return label.Known() && !label.IsNull()
 }
 
-// askHeld asks about a row whose answer is still to come.
-func (t *taskState) askHeld(c *tidemill.Change, tt *taskTable, asks *boundOn, at int64, i int) error {
-	id, ok := asks.idOf(c.Row())
+// askAndHold asks about a row whose answer is still to come.
+func (t *task) askAndHold(r *row) error {
+	id, ok := r.asks().idOf(r.c.Row())
 	if !ok {
-		return errNoID(asks, c)
+		return errNoID(r.asks(), r.c)
 	}
 	if t.spec.KeepFirst {
 		if err := t.flush(); err != nil {
 			return err
 		}
-		if open, err := t.questions.has(id); open || err != nil {
+		if open, err := t.ledger.questions.has(id); open || err != nil {
 			return err // it is no new question: what is told stays what will be scored
 		}
 	}
-	how := holdIt
-	if !t.answerable() {
-		how = tellIt
+	how := holdQuestion
+	if !t.triggers.answerable() {
+		how = predictOnly
 	}
-	return t.ask(c, tt, id, at, i, how, math.NaN(), "")
+	return t.ask(r, id, how, math.NaN(), "")
 }
 
-// askNow asks and scores in one go, when the truth is there already, and holds the question otherwise.
-func (t *taskState) askNow(c *tidemill.Change, tt *taskTable, asks *boundOn, at int64, i int, lab tidemill.Value, known bool) error {
-	if !known {
-		return t.askHeld(c, tt, asks, at, i)
-	}
-	id, ok := asks.idOf(c.Row())
+// askAndScore asks about a row whose truth is there already, and scores at once.
+func (t *task) askAndScore(r *row) error {
+	id, ok := r.asks().idOf(r.c.Row())
 	if !ok {
-		return errNoID(asks, c)
+		return errNoID(r.asks(), r.c)
 	}
-	y, text, err := t.truth(lab)
+	y, text, err := t.truth(r.label)
 	if err != nil {
 		return err
 	}
-	return t.ask(c, tt, id, at, i, scoreIt, y, text)
-}
-
-// answerable reports whether answers can come to held questions at all.
-func (t *taskState) answerable() bool {
-	for _, l := range [][]*trigger{t.learn, t.eval} {
-		for _, tr := range l {
-			if tr.joins {
-				return true
-			}
-		}
-	}
-	return false
+	return t.ask(r, id, scoreNow, y, text)
 }
 
 // answer scores a held question and teaches its row.
-func (t *taskState) answer(q *question, y float64, text string, at int64, teach bool, c *tidemill.Change, i int) error {
+func (t *task) answer(q *question, y float64, text string, at int64, teach bool, c *tidemill.Change, i int) error {
 	t.counts.Answered++
-	t.delays.add(at - q.asked)
-	t.scoreAnswer(q.pred, q.class, y, q.weight, &q.x, &others{q.base, q.last, q.frozen}, teach)
-	t.answered.set(q.id, noteOf(q.table, text))
-	t.tellTruth(q.id, text)
-	t.emit(i, tidemill.Output{Kind: tidemill.Truth, Change: c, Task: t.spec.Name, ID: q.id, Model: t.kind, Truth: text, Answered: clockTime(at), Position: t.locate(c)})
+	t.board.delays.add(at - q.asked)
+	t.board.update(t.phase, t.learner, q.pred, q.class, y, q.weight, &q.x, &others{q.base, q.last, q.frozen}, teach)
+	t.ledger.answered.set(q.id, noteOf(q.table, text))
+	t.display.tellTruth(q.id, text)
+	t.out.emit(i, tidemill.Output{Kind: tidemill.Truth, Change: c, Task: t.spec.Name, ID: q.id, Model: t.kind, Truth: text, Answered: clockTime(at), Position: t.out.locate(c)})
 	if !teach {
 		t.counts.Evaluated++
 		return nil

@@ -2,8 +2,6 @@ package engine
 
 import (
 	"errors"
-	"maps"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -24,10 +22,10 @@ type shown struct {
 	spare *shownCopy
 }
 
-// shownCopy is a task as predictions see it: only what predictRows reads is in it. Once another has taken its place and its
-// last reader is gone, its memory is used again.
+// shownCopy is a task as predictions see it. Once another has taken its place and its last reader is gone, its memory is used
+// again.
 type shownCopy struct {
-	task    *taskState
+	predictor
 	through tidemill.Position
 	at      time.Time
 	readers atomic.Int32
@@ -95,7 +93,7 @@ func (m *Mill) show() {
 			continue
 		}
 		done := time.Now()
-		c.through, c.at = m.stats.through(), done
+		c.through, c.at = m.figures.through(), done
 		t.shown.spare = t.shown.copy.Swap(c)
 		took := done.Sub(now)
 		// The next one comes before this one is too old, even where its making was interrupted.
@@ -111,54 +109,38 @@ func (m *Mill) show() {
 var errNotCopied = errors.New("a feature's memory is not copied")
 
 // copyTo makes c the task as predictions see it, in the memory of the copy that c was.
-func (t *taskState) copyTo(c *shownCopy) error {
-	old := c.task
-	spec := *t.spec
-	spec.Features = make([]tidemill.Feature, len(t.spec.Features))
+func (t *task) copyTo(c *shownCopy) error {
+	old := c.predictor
+	features := make([]tidemill.Feature, len(t.spec.Features))
 	room := shownMost
 	for i, f := range t.spec.Features {
-		if _, ok := f.(tidemill.Memoryless); ok {
-			spec.Features[i] = f
+		if len(f.Folds()) == 0 {
+			features[i] = f
 			continue
 		}
 		var before tidemill.Feature
-		if old != nil {
-			before = old.spec.Features[i]
+		if old.features != nil {
+			before = old.features[i]
 		}
 		size := 0
 		if v, ok := f.(tidemill.Viewer); ok {
-			spec.Features[i], size = v.View(before, room)
+			features[i], size = v.View(before, room)
 		}
-		if room -= size; spec.Features[i] == nil {
+		if room -= size; features[i] == nil {
 			return errNotCopied
 		}
 	}
-	n := &taskState{spec: &spec, kind: t.kind, encoded: t.encoded, predict: t.predict, learn: t.learn, eval: t.eval,
-		tables: maps.Clone(t.tables), reads: maps.Clone(t.reads), shapes: maps.Clone(t.shapes), positive: t.positive, threshold: t.threshold,
-		classes: &classes{labels: slices.Clip(t.classes.labels), index: maps.Clone(t.classes.index), fixed: t.classes.fixed},
-		clock:   t.clock, started: t.started}
-	var err error
-	if old != nil {
-		n.model, n.encoders = old.model, old.encoders
-	} else if n.model, n.encoders, _, err = t.fresh(); err != nil {
+	known := t.learner.classes.clone()
+	l, err := old.learner, error(nil)
+	if l != nil {
+		l.classes = known
+	} else if l, err = newLearner(t.spec, t.raw, known); err != nil {
 		return err
 	}
-	if t.shown.state, err = t.model.AppendBinary(t.shown.state[:0]); err != nil {
+	if t.shown.state, err = t.learner.copyTo(l, t.shown.state); err != nil {
 		return err
 	}
-	if err := n.model.UnmarshalBinary(t.shown.state); err != nil {
-		return err
-	}
-	for i, e := range n.encoders {
-		if t.shown.state, err = t.encoders[i].AppendBinary(t.shown.state[:0]); err != nil {
-			return err
-		}
-		if err := e.UnmarshalBinary(t.shown.state); err != nil {
-			return err
-		}
-	}
-	v := t.version()
-	n.version = func() tidemill.Version { return v }
-	c.task = n
+	at := t.clock
+	c.predictor = predictor{task: t.spec.Name, features: features, learner: l, triggers: t.triggers.clone(), clock: &at, version: t.version()}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/connector/file"
+	"github.com/tidemill/tidemill/format/json"
 	"github.com/tidemill/tidemill/store"
 )
 
@@ -54,7 +55,7 @@ func TestSnapshotStartsOver(t *testing.T) {
 				}
 			}
 			rejected := &tableSink{}
-			drive(t, tidemill.Flow{Name: "capture", Source: &torn{script: script{table: table, snapshot: snap, stream: stream, cut: 4}}, Sinks: []tidemill.Sink{file.Sink(path)},
+			drive(t, tidemill.Flow{Name: "capture", Source: &torn{script: script{table: table, snapshot: snap, stream: stream, cut: 4}}, Sinks: []tidemill.Sink{file.Sink(path, json.Plain())},
 				Rejects: rejected, Store: c.store, Adopt: c.adopt})
 			text, err := os.ReadFile(path)
 			if err != nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // rollingWindow is how many answers a rolling figure looks back on.
@@ -53,11 +54,7 @@ func newTally(phase tidemill.Phase, scores []tidemill.Score, frozen bool) *tally
 		t.scores = append(t.scores, s.New())
 		t.majority = append(t.majority, s.New())
 		t.noChange = append(t.noChange, s.New())
-		var faded tidemill.Score
-		if f, ok := s.(tidemill.Fader); ok {
-			faded = f.Fading(fadingKeep)
-		}
-		t.fading = append(t.fading, faded)
+		t.fading = append(t.fading, s.Fading(fadingKeep))
 		if frozen {
 			t.frozen = append(t.frozen, s.New())
 		}
@@ -238,28 +235,21 @@ func (t *tally) group(i int) []tidemill.Score {
 	return g
 }
 
-func scoreName(s tidemill.Score) string {
-	if d, ok := s.(tidemill.Describer); ok {
-		return d.Describe()
-	}
-	return s.Name()
-}
-
 // read restores the scores that the flow still has, by their description; a new score starts empty.
 func (t *tally) read(b []byte) error {
-	d := decoder{b: b}
-	if v := d.byte(); v != 1 {
+	d := statebytes.Read(b)
+	if v := d.Byte(); v != 1 {
 		return tidemill.ErrNewer
 	}
-	t.n = d.uvarint()
-	for n := d.count(2); n > 0 && d.err == nil; n-- {
-		name := d.string()
+	t.n = d.Uvarint()
+	for n := d.Count(2); n > 0 && d.Err() == nil; n-- {
+		name := d.Text()
 		var states [][]byte
-		for m := d.count(1); m > 0; m-- {
-			states = append(states, d.bytes())
+		for m := d.Count(1); m > 0; m-- {
+			states = append(states, d.Bytes())
 		}
 		for i, s := range t.scores {
-			if d.err != nil || scoreName(s) != name {
+			if d.Err() != nil || s.Describe() != name {
 				continue
 			}
 			group := t.group(i)
@@ -270,24 +260,24 @@ func (t *tally) read(b []byte) error {
 			}
 		}
 	}
-	n := d.count(8)
+	n := d.Count(8)
 	if n > rollingWindow {
-		return errShort
+		return statebytes.ErrShort
 	}
 	t.ring, t.from = make([]kept, n), 0
 	for i := range t.ring {
-		t.ring[i] = kept{pred: d.floats(nil), class: int(d.varint()), truth: d.f64(), weight: d.f64(), unseen: d.bool(),
-			base: d.f64(), last: d.f64()}
+		t.ring[i] = kept{pred: readFloats(d, nil), class: int(d.Varint()), truth: d.Float(), weight: d.Float(), unseen: d.Bool(),
+			base: d.Float(), last: d.Float()}
 	}
-	t.stride = max(d.uvarint(), 1)
+	t.stride = max(d.Uvarint(), 1)
 	t.curve = nil
-	for n := d.count(42); n > 0; n-- {
-		p := CurvePoint{N: d.uvarint(), Phase: t.phase.String()}
+	for n := d.Count(42); n > 0; n-- {
+		p := CurvePoint{N: d.Uvarint(), Phase: t.phase.String()}
 		for _, v := range []**float64{&p.Value, &p.Rolling, &p.Baseline, &p.NoChange, &p.Frozen} {
-			*v = figure(d.f64())
+			*v = figure(d.Float())
 		}
-		p.Event = d.string()
+		p.Event = d.Text()
 		t.curve = append(t.curve, p)
 	}
-	return d.done()
+	return d.End()
 }

@@ -2,18 +2,19 @@ package engine
 
 import (
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // capture fixes the figures as they are now; the function appends them, from any goroutine.
 func (t *tally) capture() (func(b []byte) ([]byte, error), error) {
-	head := putUvarint(putUvarint([]byte{1}, t.n), uint64(len(t.scores))) // version 1
+	head := statebytes.AppendUvarint(statebytes.AppendUvarint([]byte{1}, t.n), uint64(len(t.scores))) // version 1
 	type scored struct {
 		name   string
 		states []func(b []byte) ([]byte, error)
 	}
 	var scores []scored
 	for i, s := range t.scores {
-		one := scored{name: scoreName(s)}
+		one := scored{name: s.Describe()}
 		for _, g := range t.group(i) {
 			write, err := fixState(g)
 			if err != nil {
@@ -28,13 +29,13 @@ func (t *tally) capture() (func(b []byte) ([]byte, error), error) {
 		b = append(b, head...)
 		var state []byte
 		for _, s := range scores {
-			b = putUvarint(putString(b, s.name), uint64(len(s.states)))
+			b = statebytes.AppendUvarint(statebytes.AppendText(b, s.name), uint64(len(s.states)))
 			for _, write := range s.states {
 				var err error
 				if state, err = write(state[:0]); err != nil {
 					return nil, err
 				}
-				b = putBytes(b, state)
+				b = statebytes.AppendBytes(b, state)
 			}
 		}
 		return append(b, rest...), nil
@@ -52,25 +53,25 @@ func fixState(s tidemill.State) (func(b []byte) ([]byte, error), error) {
 
 // appendAnswers writes down the newest answers and the curve.
 func (t *tally) appendAnswers(b []byte) []byte {
-	b = putUvarint(b, uint64(len(t.ring)))
+	b = statebytes.AppendUvarint(b, uint64(len(t.ring)))
 	for i := range t.ring {
 		k := &t.ring[(t.from+i)%len(t.ring)]
-		b = putFloats(b, k.pred)
-		b = putVarint(b, int64(k.class))
-		b = putF64(b, k.truth)
-		b = putF64(b, k.weight)
-		b = putBool(b, k.unseen)
-		b = putF64(b, k.base)
-		b = putF64(b, k.last)
+		b = appendFloats(b, k.pred)
+		b = statebytes.AppendVarint(b, int64(k.class))
+		b = statebytes.AppendFloat(b, k.truth)
+		b = statebytes.AppendFloat(b, k.weight)
+		b = statebytes.AppendBool(b, k.unseen)
+		b = statebytes.AppendFloat(b, k.base)
+		b = statebytes.AppendFloat(b, k.last)
 	}
-	b = putUvarint(b, t.stride)
-	b = putUvarint(b, uint64(len(t.curve)))
+	b = statebytes.AppendUvarint(b, t.stride)
+	b = statebytes.AppendUvarint(b, uint64(len(t.curve)))
 	for _, p := range t.curve {
-		b = putUvarint(b, p.N)
+		b = statebytes.AppendUvarint(b, p.N)
 		for _, v := range []*float64{p.Value, p.Rolling, p.Baseline, p.NoChange, p.Frozen} {
-			b = putF64(b, unfigure(v))
+			b = statebytes.AppendFloat(b, unfigure(v))
 		}
-		b = putString(b, p.Event)
+		b = statebytes.AppendText(b, p.Event)
 	}
 	return b
 }

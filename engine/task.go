@@ -3,143 +3,39 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/tidemill/tidemill"
-	"github.com/tidemill/tidemill/expr"
 )
 
-// taskState is a Task at work: its triggers resolved per table, its model with encoders, its open questions, its scores. The engine's
-// goroutine owns it; REST reads model, encoders and features under the mill's lock.
-type taskState struct {
+// task is a Task at work. The engine's goroutine owns it; readers use learner, features and triggers under the mill's
+// lock, or a copy of them.
+type task struct {
 	spec     *tidemill.Task
 	no       int
 	store    tidemill.Store
 	term     uint64
 	kind     tidemill.ModelKind
 	raw      []tidemill.FeatureColumn // what features append
-	encoded  []tidemill.FeatureColumn // what the model sees
-	model    tidemill.Model
-	encoders []tidemill.Encoder
-	pupil    []bool // encoders that look at the answer: they Apply before they Learn
-
-	predict, learn, eval []*trigger
-	weight               *expr.Expr
-	tables               map[*tidemill.Table]*taskTable
-	lastTable            *tidemill.Table
-	lastBound            *taskTable
-	reads                map[*tidemill.Table][]string // the columns that features read of a row that asks, by table
-	names                *names
-	shapes               map[string]*tidemill.Table // the newest shape by a trigger's word for the table
-
-	classes   *classes
-	positive  string
-	threshold float64
-	questions *questions
-	answered  *answered
-	base      *baseline
-	delays    delays
-	counts    Counts
-	tallies   [3]*tally // by Phase
-	phase     tidemill.Phase
-	clock     int64
-	started   bool // clock is set
-	startAt   int64
-	frozen    *frozenCopy
-	nulls     [2][]uint64 // per raw column: NaN in learned snapshot rows, in asks
-	nullsOf   [2]uint64   // rows looked at
-
+	learner  *learner
+	triggers *triggers
+	ledger   ledger
+	board    scoreboard
+	clock    clock
+	counts   Counts
+	phase    tidemill.Phase
+	nulls    nullShares
 	shown    shown
 	run      run
-	outs     []taskOutput
-	locate   func(*tidemill.Change) string
+	out      taskOutputs
+	display  display
 	version  func() tidemill.Version
-	latest   []LatestStatus // newest last
-	example  example        // a row, for the dashboard's form
-	q        question       // scratch
-	mute     bool           // outputs are not told (a replayed snapshot)
-	diverged bool           // an alarm was raised
-	halt     bool           // a row that cannot be used stops the flow
-	moves    moves
+	q        question // scratch
+	diverged bool     // an alarm was raised
+	halt     bool     // a row that cannot be used stops the flow
 }
 
-// taskOutput is an output with the index, in its slice, of the change that caused it: outputs leave in that order.
-type taskOutput struct {
-	at int
-	o  tidemill.Output
-}
-
-// trigger is one On with its expressions parsed.
-type trigger struct {
-	on               tidemill.On
-	label, where, id *expr.Expr
-	joins            bool // answers may belong to a held question
-	teaches          bool // it is under learn
-}
-
-// taskTable is a task's view of one table.
-type taskTable struct {
-	table                *tidemill.Table
-	name                 uint64
-	predict, learn, eval []*boundOn
-	asks                 bool
-	whole                string // a feature that must have rows as they were before an UPDATE; "": none must
-	before               []int  // of these columns
-	weight               *expr.Bound
-	times                [7]timeColumn // by the operation's bit
-}
-
-// timeColumn is where the time of an operation's changes is.
-type timeColumn struct {
-	col   int // -1: the commit time
-	unix  string
-	used  bool
-	mixed bool // triggers of the operation name other columns
-}
-
-// boundOn is a trigger resolved for a table.
-type boundOn struct {
-	*trigger
-	label, where, id *expr.Bound
-	key              []int
-	at               int
-}
-
-func parseTrigger(task, what string, on tidemill.On, defaultOp tidemill.Op) ([]*trigger, error) {
-	var out []*trigger
-	for _, o := range append([]tidemill.On{on}, on.Also...) {
-		o.Also = nil
-		if o.Table == "" {
-			if o.Op != 0 || o.Label != "" || o.At != "" {
-				return nil, fmt.Errorf("task %s: %s: names no table", task, what)
-			}
-			continue
-		}
-		if o.Op == 0 {
-			o.Op = defaultOp
-		}
-		t := &trigger{on: o}
-		for _, e := range []struct {
-			src string
-			dst **expr.Expr
-			key string
-		}{{o.Label, &t.label, "label"}, {o.Where, &t.where, "where"}, {o.ID, &t.id, "id"}} {
-			if e.src == "" {
-				continue
-			}
-			x, err := expr.Parse(e.src)
-			if err != nil {
-				return nil, fmt.Errorf("task %s: %s: %s: %w", task, what, e.key, err)
-			}
-			*e.dst = x
-		}
-		out = append(out, t)
-	}
-	return out, nil
-}
-
-func newTask(f *tidemill.Flow, no int, term uint64) (*taskState, error) {
+func newTask(f *tidemill.Flow, no int, term uint64) (*task, error) {
 	spec := &f.Tasks[no]
 	if spec.Name == "" {
 		return nil, fmt.Errorf("task %d has no name", no+1)
@@ -150,50 +46,20 @@ func newTask(f *tidemill.Flow, no int, term uint64) (*taskState, error) {
 	if len(spec.Features) == 0 {
 		return nil, fmt.Errorf("task %s has no features", spec.Name)
 	}
-	t := &taskState{spec: spec, no: no, store: f.Store, term: term, kind: spec.Model.Kind(), tables: map[*tidemill.Table]*taskTable{}, shapes: map[string]*tidemill.Table{}, reads: map[*tidemill.Table][]string{},
-		threshold: spec.Threshold, halt: f.Rejects == nil}
-	if t.threshold == 0 {
-		t.threshold = 0.5
-	}
+	t := &task{spec: spec, no: no, store: f.Store, term: term, kind: spec.Model.Kind(), halt: f.Rejects == nil}
 	for _, s := range spec.Scores {
-		if x, ok := s.(tidemill.Suited); ok && !x.Suits(t.kind) {
+		if !s.Suits(t.kind) {
 			return nil, fmt.Errorf("task %s: score %s has no figure for a model that is to %s", spec.Name, s.Name(), t.kind)
 		}
 	}
 	var err error
-	if t.predict, err = parseTrigger(spec.Name, "predict", spec.Predict, tidemill.Insert); err != nil {
+	if t.triggers, err = newTriggers(spec, f.Source); err != nil {
 		return nil, err
-	}
-	if t.learn, err = parseTrigger(spec.Name, "learn", spec.Learn, tidemill.Insert|tidemill.Update); err != nil {
-		return nil, err
-	}
-	if t.eval, err = parseTrigger(spec.Name, "evaluate", spec.Evaluate, tidemill.Insert); err != nil {
-		return nil, err
-	}
-	if len(t.predict)+len(t.learn)+len(t.eval) == 0 {
-		return nil, fmt.Errorf("task %s: say what to predict, learn or evaluate", spec.Name)
-	}
-	for _, tr := range t.learn {
-		if tr.label == nil && (t.kind == tidemill.Classify || t.kind == tidemill.Regress) {
-			return nil, fmt.Errorf("task %s: learn: a model that learns to %s needs `label:`", spec.Name, t.kind)
-		}
-		tr.teaches = true
-		tr.joins = tr.label != nil && len(t.predict)+len(t.eval) > 0 && (tr.id != nil || t.asksOf(tr.on.Table))
-	}
-	for _, tr := range t.eval {
-		if tr.label == nil {
-			return nil, fmt.Errorf("task %s: evaluate: needs `label:`", spec.Name)
-		}
-		tr.joins = tr.id != nil || tr.on.Op&tidemill.Update != 0 || t.predictsOf(tr.on.Table)
-	}
-	if spec.Weight != "" {
-		if t.weight, err = expr.Parse(spec.Weight); err != nil {
-			return nil, fmt.Errorf("task %s: weight: %w", spec.Name, err)
-		}
 	}
 	names := map[string]bool{}
 	for _, f := range spec.Features {
-		for _, c := range f.Columns() {
+		columns, _ := f.Columns()
+		for _, c := range columns {
 			if names[c.Name] {
 				return nil, fmt.Errorf("task %s: two features are called %q", spec.Name, c.Name)
 			}
@@ -201,7 +67,6 @@ func newTask(f *tidemill.Flow, no int, term uint64) (*taskState, error) {
 			t.raw = append(t.raw, c)
 		}
 	}
-	t.nulls = [2][]uint64{make([]uint64, len(t.raw)), make([]uint64, len(t.raw))}
 	if err := t.build(); err != nil {
 		return nil, err
 	}
@@ -213,125 +78,28 @@ func newTask(f *tidemill.Flow, no int, term uint64) (*taskState, error) {
 			}
 			return nil, err
 		}
-		t.classes = newClasses(t.classes.fixedLabels()) // an open set learns it when it comes
+		t.learner.classes = newClasses(t.learner.classes.fixedLabels()) // an open set learns it when it comes
 	}
 	return t, nil
 }
 
-// asksOf reports whether rows of the table are held as questions.
-func (t *taskState) asksOf(table string) bool {
-	if t.predictsOf(table) {
-		return true
-	}
-	for _, tr := range t.eval {
-		if sameTable(tr.on.Table, table) {
-			return true
-		}
-	}
-	return false
-}
-
-func (t *taskState) predictsOf(table string) bool {
-	for _, tr := range t.predict {
-		if sameTable(tr.on.Table, table) {
-			return true
-		}
-	}
-	return false
-}
-
-// sameTable compares two words for a table: equal, or one without its schema.
-func sameTable(a, b string) bool {
-	return a == b || strings.HasSuffix(a, "."+b) || strings.HasSuffix(b, "."+a)
-}
-
 // build makes what learns, empty: classes, encoders, model, scores.
-func (t *taskState) build() error {
+func (t *task) build() error {
 	spec := t.spec
 	fixed := spec.Classes
-	if len(fixed) == 0 && t.kind == tidemill.Classify && t.booleanLabels() {
+	if len(fixed) == 0 && t.kind == tidemill.Classify && t.triggers.booleanLabels() {
 		fixed = []string{"false", "true"}
 	}
-	t.classes = newClasses(fixed)
-	t.positive = spec.Positive
-	t.questions = newQuestions(spec.Name, spec.Memory, t.store, t.term)
-	t.answered = newAnswered()
-	t.names = newNames(t.raw)
-	t.base = newBaseline(t.kind)
-	t.delays, t.counts = delays{}, Counts{}
-	for p := range t.tallies {
-		t.tallies[p] = newTally(tidemill.Phase(p), spec.Scores, spec.Frozen > 0)
-	}
-	t.phase, t.clock, t.started, t.frozen = tidemill.Snapshot, 0, false, nil
-	t.nullsOf = [2]uint64{}
-	clear(t.nulls[0])
-	clear(t.nulls[1])
-	t.latest, t.example = nil, example{}
+	t.counts, t.phase, t.clock = Counts{}, tidemill.Snapshot, clock{}
+	t.out.list = nil
+	t.ledger = ledger{task: spec.Name, questions: newQuestions(spec.Name, spec.Memory, t.store, t.term), answered: newAnswered(),
+		counts: &t.counts, out: &t.out, flush: t.flush}
+	t.board, t.nulls, t.display = newScoreboard(spec), newNullShares(t.raw), display{names: newNames(t.raw)}
 	t.run.reset()
-	t.outs, t.moves = nil, moves{}
 	t.shown.reset()
 	var err error
-	t.model, t.encoders, t.encoded, err = t.fresh()
-	if err != nil {
-		return err
-	}
-	t.pupil = make([]bool, len(t.encoders))
-	for i, e := range t.encoders {
-		if s, ok := e.(tidemill.Supervised); ok {
-			t.pupil[i] = s.Supervised()
-		}
-	}
-	return nil
-}
-
-// fresh is an untrained model with its encoders, bound.
-func (t *taskState) fresh() (tidemill.Model, []tidemill.Encoder, []tidemill.FeatureColumn, error) {
-	m := t.spec.Model.New()
-	var encoders []tidemill.Encoder
-	if t.spec.Encoders != nil {
-		for _, e := range t.spec.Encoders {
-			encoders = append(encoders, e.New())
-		}
-	} else if p, ok := m.(tidemill.Preparer); ok {
-		encoders = p.Encoders(t.raw)
-	}
-	cols, terms := t.raw, false
-	for _, f := range t.spec.Features {
-		if x, ok := f.(tidemill.Termer); ok {
-			terms = x.Terms(terms)
-		}
-	}
-	for _, e := range encoders {
-		out, err := e.Bind(cols)
-		if err != nil {
-			return nil, nil, nil, fmt.Errorf("task %s: encoder %s: %w", t.spec.Name, describe(e), err)
-		}
-		cols = out
-		if x, ok := e.(tidemill.Termer); ok {
-			terms = x.Terms(terms)
-		}
-	}
-	n := 0
-	if t.classes.fixed {
-		n = len(t.classes.labels)
-	}
-	if b, ok := m.(tidemill.Binder); ok {
-		if err := b.Bind(tidemill.Input{Columns: cols, Classes: n, Terms: terms}); err != nil {
-			return nil, nil, nil, fmt.Errorf("task %s: model %s: %w", t.spec.Name, describe(m), err)
-		}
-	}
-	return m, encoders, cols, nil
-}
-
-// booleanLabels reports whether every label is a comparison, whose values can only be true and false.
-func (t *taskState) booleanLabels() bool {
-	all := append(slices.Clone(t.learn), t.eval...)
-	for _, tr := range all {
-		if tr.label == nil || !tr.label.Boolean() {
-			return false
-		}
-	}
-	return len(all) > 0
+	t.learner, err = newLearner(spec, t.raw, newClasses(fixed))
+	return err
 }
 
 // describe is a kind's settings in one line.
@@ -340,64 +108,4 @@ func describe(v any) string {
 		return d.Describe()
 	}
 	return strings.TrimPrefix(fmt.Sprintf("%T", v), "*")
-}
-
-// match is the first of the list that the change meets. Where that hangs on a value that the source did not send, the row
-// cannot be used: it is neither looked at nor passed over in silence.
-func match(list []*boundOn, c *tidemill.Change) (*boundOn, error) {
-	for _, b := range list {
-		if b.on.Op&c.Op == 0 {
-			continue
-		}
-		if b.where != nil {
-			v := b.where.Eval(c.Row())
-			if !v.Known() {
-				return nil, notSent("its `where:`")
-			}
-			if !expr.Holds(v) {
-				continue
-			}
-		}
-		return b, nil
-	}
-	return nil, nil
-}
-
-// notSent refuses a row because of a value that the source did not send with the change.
-func notSent(what string) error {
-	return &tidemill.RowError{Reason: what + " hangs on a value that the source did not send (large and unchanged, or of a deleted row): run ALTER TABLE … REPLICA IDENTITY FULL on the table"}
-}
-
-// matchRow is match for a snapshot row, whatever `on` says.
-func matchRow(list []*boundOn, c *tidemill.Change) *boundOn {
-	for _, b := range list {
-		if b.where == nil || expr.Holds(b.where.Eval(c.After)) {
-			return b
-		}
-	}
-	return nil
-}
-
-// idOf is the row's id: the id expression's text, or the key's values joined by commas; false where a part is NULL or
-// was not sent.
-func (b *boundOn) idOf(row []tidemill.Value) (string, bool) {
-	var buf [64]byte
-	out := buf[:0]
-	if b.id != nil {
-		v := b.id.Eval(row)
-		if v.IsNull() || !v.Known() {
-			return "", false
-		}
-		return string(v.AppendText(out)), true
-	}
-	for i, k := range b.key {
-		if k >= len(row) || !row[k].Known() || row[k].IsNull() {
-			return "", false
-		}
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = row[k].AppendText(out)
-	}
-	return string(out), len(b.key) > 0
 }

@@ -10,7 +10,7 @@ import (
 
 // truth reads a label: the class's index or the value, and its text. A label that an open set of classes does not have is
 // added to it, also where the answer only evaluates.
-func (t *taskState) truth(lab tidemill.Value) (y float64, text string, err error) {
+func (t *task) truth(lab tidemill.Value) (y float64, text string, err error) {
 	if t.kind == tidemill.Regress || t.kind == tidemill.Anomaly && lab.Kind() != tidemill.KindText {
 		f, ok := lab.Number()
 		if !ok || math.IsNaN(f) || math.IsInf(f, 0) {
@@ -23,17 +23,17 @@ func (t *taskState) truth(lab tidemill.Value) (y float64, text string, err error
 	}
 	var buf [64]byte
 	b := lab.AppendText(buf[:0])
-	if _, known := t.classes.find(b); !known {
+	if _, known := t.learner.classes.find(b); !known {
 		if err := t.flush(); err != nil { // what came before is asked and scored among the classes of its time
 			return 0, "", err
 		}
 	}
-	k, ok := t.classes.learn(b)
-	if !ok && !t.classes.fixed {
+	k, ok := t.learner.classes.learn(b)
+	if !ok && !t.learner.classes.fixed {
 		return 0, "", &tidemill.RowError{Reason: fmt.Sprintf("its label %q would be class %d: an open set has at most %d; name them with `classes:`, or predict a number", b, classesMax+1, classesMax)}
 	}
 	if !ok {
-		return 0, "", &tidemill.RowError{Reason: fmt.Sprintf("its label %q is not one of the classes %v", string(b), t.classes.labels)}
+		return 0, "", &tidemill.RowError{Reason: fmt.Sprintf("its label %q is not one of the classes %v", string(b), t.learner.classes.labels)}
 	}
-	return float64(k), t.classes.labels[k], nil
+	return float64(k), t.learner.classes.labels[k], nil
 }

@@ -226,7 +226,7 @@ func (b *binder) literalTime(p *part) error {
 	if p.node.op != opLiteral || p.kind != tidemill.KindText {
 		return nil
 	}
-	micros, ok := parseISO(p.node.val.Str())
+	micros, ok := ParseTime(p.node.val.Str())
 	if !ok {
 		return b.errorf(p.node, "%s is no ISO time; write '2024-05-01' or '2024-05-01 12:00:00'", *p)
 	}

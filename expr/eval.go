@@ -331,7 +331,7 @@ func orderTimeText(x, t tidemill.Value) (int, bool) {
 	case "-infinity":
 		return 1, true
 	}
-	micros, ok := parseISO(t.Str())
+	micros, ok := ParseTime(t.Str())
 	return cmp3(x.Int(), micros), ok
 }
 

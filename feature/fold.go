@@ -1,9 +1,12 @@
 package feature
 
-import "github.com/tidemill/tidemill"
+import (
+	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/expr"
+)
 
-// UpdateAt implements tidemill.Timed: it folds a change of the window's table in; its values enter at time at.
-func (w *window) UpdateAt(c *tidemill.Change, at int64) {
+// Update implements tidemill.Feature: it folds a change of the window's table in; its values enter at time at.
+func (w *window) Update(c *tidemill.Change, at int64) {
 	f := w.folds.get(c.Table)
 	if f == nil {
 		return
@@ -36,7 +39,7 @@ func (w *window) UpdateAt(c *tidemill.Change, at int64) {
 		if f.at >= 0 {
 			var ok bool
 			v := c.After[f.at]
-			at, ok = momentOf(v, w.config.Unix)
+			at, ok = expr.Micros(v, w.config.Unix)
 			if !ok || at > c.Latest() {
 				if ok || v.Known() && !v.IsNull() {
 					w.streams[0].unfit++

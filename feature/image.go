@@ -1,19 +1,15 @@
 package feature
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"image"
-	"image/color"
-	"image/jpeg"
-	"image/png"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 
 	"github.com/tidemill/tidemill"
+	picturefile "github.com/tidemill/tidemill/picture"
 )
 
 // picture decodes images; see Image.
@@ -47,10 +43,11 @@ func (c *ImageConfig) Build(string) (tidemill.Feature, error) {
 	return newImage(*c), nil
 }
 
-// Image decodes a column of PNG or JPEG files to width*height grey pixels, as one dense column per pixel from 0 (black) to
-// 1 (white), row by row from the top left. Colours become grey by the weights of ITU-R BT.601, what is transparent becomes
-// black, and each pixel of the result is the mean of the area of the image that it covers. Images of more than 2^24 pixels
-// or bytes are rejected before they are decoded (ImageConfig sets other limits, and a folder for paths). NULL is NaN.
+// Image decodes a column of PNG or JPEG files to width*height grey pixels, as one dense column per pixel from 0 (black)
+// to 1 (white), row by row from the top left. Colours become grey by the weights of ITU-R BT.601, what is transparent
+// becomes black, and each pixel of the result is the mean of the area of the image that it covers. Images of more than
+// 2^24 pixels or bytes are rejected before they are decoded (ImageConfig sets other limits, and a folder for paths).
+// NULL is NaN.
 func Image(column string, width, height int) tidemill.Feature {
 	c := NewImageConfig()
 	c.Column, c.Width, c.Height = column, width, height
@@ -76,7 +73,7 @@ func fitsPath(k tidemill.Kind) string {
 	return "holds " + k.String() + ", not the text of a path; leave root out if it holds the images themselves"
 }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Feature.
 func (f *picture) Describe() string {
 	c := &f.config
 	s := fmt.Sprintf("image %s %dx%d max_pixels=%d max_bytes=%d", c.Column, c.Width, c.Height, c.MaxPixels, c.MaxBytes)
@@ -98,17 +95,18 @@ func (f *picture) Bind(t *tidemill.Table, role tidemill.Role) error {
 }
 
 // Picture implements tidemill.Pictured.
-func (f *picture) Picture() (column string, width, height int) {
-	return f.config.Column, f.config.Width, f.config.Height
+func (f *picture) Picture() tidemill.Picture {
+	p := tidemill.Picture{Column: f.config.Column, Width: f.config.Width, Height: f.config.Height, Holds: "file", Inverted: f.config.Invert}
+	if f.config.Root != "" {
+		p.Holds = "path"
+	}
+	return p
 }
-
-// Files implements tidemill.Filed.
-func (f *picture) Files() (paths, inverted bool) { return f.config.Root != "", f.config.Invert }
 
 // Pixels implements tidemill.Pictured: the decoded picture, rounded to bytes; nothing for NULL.
 func (f *picture) Pixels(dst []byte, c *tidemill.Change) ([]byte, error) {
 	var v tidemill.Vector
-	if err := f.Append(&v, c); err != nil {
+	if err := f.Append(&v, c, 0); err != nil {
 		return dst, err
 	}
 	for _, p := range v.Dense {
@@ -121,7 +119,7 @@ func (f *picture) Pixels(dst []byte, c *tidemill.Change) ([]byte, error) {
 }
 
 // Append implements tidemill.Feature.
-func (f *picture) Append(dst *tidemill.Vector, c *tidemill.Change) error {
+func (f *picture) Append(dst *tidemill.Vector, c *tidemill.Change, _ int64) error {
 	row, at, err := f.row(c)
 	if err != nil {
 		return err
@@ -138,11 +136,17 @@ func (f *picture) Append(dst *tidemill.Vector, c *tidemill.Change) error {
 	if err != nil {
 		return reject(c, at[0], err)
 	}
-	img, err := f.decode(data)
+	grey, err := f.decode(data)
 	if err != nil {
 		return reject(c, at[0], err)
 	}
-	shrink(grow(dst, len(f.out)), img, f.config.Width, f.config.Height, f.config.Invert)
+	out := grow(dst, len(f.out))
+	grey.Floats(out)
+	if f.config.Invert {
+		for i, v := range out {
+			out[i] = 1 - v
+		}
+	}
 	return nil
 }
 
@@ -197,85 +201,27 @@ func bare(err error) error {
 	return err
 }
 
-// decode looks at the size first: a small file can claim a picture that would fill the memory.
-func (f *picture) decode(b []byte) (image.Image, error) {
-	var size image.Config
+// decode brings the file to the feature's size, or takes what a file was reduced to before.
+func (f *picture) decode(b []byte) (*picturefile.Grey, error) {
+	c := &f.config
+	var grey *picturefile.Grey
 	var err error
-	isPNG := bytes.HasPrefix(b, []byte("\x89PNG\r\n\x1a\n"))
-	switch {
-	case isPNG:
-		size, err = png.DecodeConfig(bytes.NewReader(b))
-	case bytes.HasPrefix(b, []byte("\xff\xd8")):
-		size, err = jpeg.DecodeConfig(bytes.NewReader(b))
-	default:
-		return nil, errors.New("the bytes are neither a PNG nor a JPEG file; use pixels for raw bytes")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("the image cannot be decoded: %w", err)
-	}
-	if size.Width < 1 || size.Height < 1 || size.Height > math.MaxInt/size.Width || size.Width*size.Height > f.config.MaxPixels {
-		return nil, fmt.Errorf("the image is %d x %d pixels, the limit max_pixels is %d", size.Width, size.Height, f.config.MaxPixels)
-	}
-	var img image.Image
-	if isPNG {
-		img, err = png.Decode(bytes.NewReader(b))
+	if picturefile.IsReduced(b) {
+		grey, err = picturefile.ParseReduced(b, c.Width, c.Height, c.MaxPixels)
 	} else {
-		img, err = jpeg.Decode(bytes.NewReader(b))
+		var img image.Image
+		if img, err = picturefile.Decode(b, c.MaxPixels); err == nil {
+			grey = picturefile.Reduce(img, c.Width, c.Height)
+		}
 	}
-	if err != nil {
+	var size *picturefile.SizeError
+	switch {
+	case errors.Is(err, picturefile.ErrFormat):
+		return nil, errors.New("the bytes are neither a PNG nor a JPEG file; use pixels for raw bytes")
+	case errors.As(err, &size):
+		return nil, fmt.Errorf("the image is %d x %d pixels, the limit max_pixels is %d", size.Width, size.Height, size.Limit)
+	case err != nil:
 		return nil, fmt.Errorf("the image cannot be decoded: %w", err)
 	}
-	return img, nil
-}
-
-// shrink writes the image as width*height means of the areas that the new pixels cover, in whole numbers until the end: an
-// old pixel is width*height units large, a new one w*h.
-func shrink(out []float64, img image.Image, width, height int, invert bool) {
-	b := img.Bounds()
-	w, h := b.Dx(), b.Dy()
-	line := make([]byte, w)
-	across := make([]uint64, width) // one line of the image, summed into new columns
-	sums := make([]uint64, width*height)
-	for y := range h {
-		greyLine(line, img, b.Min.X, b.Min.Y+y)
-		clear(across)
-		for x, p := range line {
-			overlap(x, width, w, func(k int, part uint64) { across[k] += part * uint64(p) })
-		}
-		overlap(y, height, h, func(k int, part uint64) {
-			row := sums[k*width : (k+1)*width]
-			for x, s := range across {
-				row[x] += part * s
-			}
-		})
-	}
-	whole := float64(w) * float64(h) * 255
-	for i, s := range sums {
-		out[i] = float64(s) / whole
-		if invert {
-			out[i] = 1 - out[i]
-		}
-	}
-}
-
-// overlap calls f with each of n new pixels that old pixel i of w lies in, and how many of its n parts do.
-func overlap(i, n, w int, f func(k int, part uint64)) {
-	from, to := i*n, (i+1)*n // in units of which a new pixel has w
-	for k := from / w; k*w < to; k++ {
-		f(k, uint64(min(to, (k+1)*w)-max(from, k*w)))
-	}
-}
-
-// greyLine reads one line as grey bytes, straight from the formats that the decoders give.
-func greyLine(dst []byte, img image.Image, x, y int) {
-	switch m := img.(type) {
-	case *image.Gray:
-		copy(dst, m.Pix[m.PixOffset(x, y):])
-	case *image.YCbCr:
-		copy(dst, m.Y[m.YOffset(x, y):])
-	default:
-		for i := range dst {
-			dst[i] = color.GrayModel.Convert(m.At(x+i, y)).(color.Gray).Y
-		}
-	}
+	return grey, nil
 }

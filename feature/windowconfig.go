@@ -21,7 +21,7 @@ type WindowConfig struct {
 	Last     string        `yaml:"last" expr:"true" doc:"A column or expression: its newest value."`
 	Since    string        `yaml:"since" expr:"rows" doc:"rows for the seconds since the newest row, or an expression: since its newest value."`
 	Where    string        `yaml:"where" expr:"true" doc:"Only rows of the table for which this is true. Default all."`
-	Of       string        `yaml:"of" like:"orders" table:"true" required:"true" doc:"The table whose rows are in the window: flights or public.flights. With PostgreSQL, unless rows are only inserted or all that is asked for is a count of rows, it needs ALTER TABLE … REPLICA IDENTITY FULL."`
+	Of       string        `yaml:"of" like:"orders" table:"true" required:"true" doc:"The table whose rows are in the window: flights or public.flights. Unless rows are only inserted or all that is asked for is a count of rows, it needs them as they were before an UPDATE: check says how the source brings that."`
 	By       []string      `yaml:"by" like:"country" doc:"The columns that a row must share with the row that asks. Default none: all rows of the table."`
 	Match    []string      `yaml:"match" doc:"The columns of the asking row that by is compared with, where they have other names. Default those of by."`
 	Over     time.Duration `yaml:"over" required:"true" doc:"How far back: the window at time t holds what became known in (t - over, t]."`

@@ -3,22 +3,19 @@ package serve
 import (
 	"context"
 	"fmt"
-	"math"
-	"net/http"
-	"net/http/httptest"
-	"os"
-	"path"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/engine"
+	"github.com/tidemill/tidemill/tidemilltest/chromiumtest"
+	"github.com/tidemill/tidemill/tidemilltest/statustest"
 )
 
 // moving makes a Status that goes on with the wall clock, n rows a second.
-func moving(rows uint64, perSecond float64, make func(now time.Time, rows uint64) *engine.Status) func() *engine.Status {
+func moving(rows uint64, perSecond float64,
+	make func(now time.Time, rows uint64) *engine.Status) func() *engine.Status {
 	from := time.Now()
 	return func() *engine.Status {
 		now := time.Now()
@@ -48,155 +45,96 @@ func running(t *testing.T, m Mill, cfg Config) (url string, stop func()) {
 
 // The page in every state, at two widths and in two colours: it shows the state, has no error on its console and fits.
 func TestDashboardStates(t *testing.T) {
-	b := newBrowser(t)
-	turn := func(st *engine.Status, f func(st *engine.Status)) *engine.Status { f(st); return st }
-	for _, c := range []struct {
-		name, word string
-		now        func(now time.Time, rows uint64) *engine.Status
-		speed      float64
-	}{
-		{"digits", "Streaming", func(now time.Time, rows uint64) *engine.Status { return digits(t, now, rows) }, 900},
-		{"flights", "Streaming", flights, 1204},
-		{"empty", "Idle", func(now time.Time, _ uint64) *engine.Status {
-			return &engine.Status{Flow: "late-flights", State: "streaming", Source: "sqlite flights.db, table flights", Started: now, Now: now, Connected: true, CaughtUp: true,
-				Changes: map[string]uint64{}, Snapshot: engine.PhaseStatus{Done: true}, Tasks: []engine.TaskStatus{{Name: "late", Kind: "classify", Model: "logistic"}}}
-		}, 0},
-		{"starting", "Starting", func(now time.Time, _ uint64) *engine.Status {
-			return &engine.Status{Flow: "late-flights", State: "starting", Source: "postgres localhost:5432/shop", Started: now, Now: now, Tasks: []engine.TaskStatus{{Name: "late", Kind: "classify", Model: "logistic"}}}
-		}, 0},
-		{"snapshot", "Snapshot", func(now time.Time, rows uint64) *engine.Status {
-			return turn(digits(t, now, 60000), func(st *engine.Status) {
-				st.State, st.CaughtUp, st.Stream, st.Outputs, st.Written = "snapshot", false, engine.PhaseStatus{}, 0, 0
-				st.Snapshot = engine.PhaseStatus{Rows: rows % 60000, Seconds: float64(rows%60000) / 6380, Epoch: 3, Epochs: 5}
-				x := &st.Tasks[0]
-				x.Curve, x.Latest, x.Confusion, x.Scores = x.Curve[:40], nil, nil, x.Scores[:1]
-				x.Counts = engine.Counts{Learned: rows % 60000}
-				x.LabelDelay, x.Coverage = nil, 0
-			})
-		}, 6380},
-		{"idle", "Idle", func(now time.Time, _ uint64) *engine.Status {
-			return turn(flights(now, 141200), func(st *engine.Status) {
-				st.LastEvent = now.Add(-4 * time.Minute)
-				for i := range st.Tasks[0].Latest { // on a clock of long ago: a date and a time, the widest that there is
-					st.Tasks[0].Latest[i].Asked = time.Date(2013, 3, 10, 14, 25, 0, 0, time.UTC)
-				}
-			})
-		}, 0},
-		{"resumed", "Idle", func(now time.Time, _ uint64) *engine.Status {
-			return turn(digits(t, now, 70000), func(st *engine.Status) {
-				st.LastEvent, st.Tasks[0].Latest, st.Changes = time.Time{}, nil, map[string]uint64{}
-				st.Checkpoint.Loaded, st.Checkpoint.Recent = true, nil
-			})
-		}, 0},
-		{"stalled", "Stalled", func(now time.Time, _ uint64) *engine.Status {
-			return turn(flights(now, 141200), func(st *engine.Status) {
-				st.LastEvent, st.CaughtUp, st.Written = now.Add(-94*time.Second), false, st.Outputs-51200
-			})
-		}, 0},
-		{"away", "Database away", func(now time.Time, _ uint64) *engine.Status {
-			return turn(flights(now, 141200), func(st *engine.Status) {
-				st.State, st.Connected, st.Error, st.ErrorAt = "reconnecting", false, "postgres: connect to localhost:5432: connection refused", now.Add(-80*time.Second)
-				st.LastEvent = now.Add(-82 * time.Second)
-				st.Checkpoint.Failures = 2
-			})
-		}, 0},
-		{"failed", "Failed", func(now time.Time, _ uint64) *engine.Status {
-			return turn(flights(now, 141200), func(st *engine.Status) {
-				st.State, st.Connected, st.Error, st.ErrorAt = "failed", false, `postgres: slot "late_flights" is gone; run with --fresh to take a new snapshot`, now.Add(-5*time.Second)
-			})
-		}, 0},
-		{"stopped", "Stopped", func(now time.Time, _ uint64) *engine.Status {
-			return turn(flights(now, 141200), func(st *engine.Status) { st.State, st.Connected = "stopped", false })
-		}, 0},
-		{"fifty", "Streaming", fleet, 4100},
-	} {
+	b := chromiumtest.New(t)
+	for _, c := range dashboardStates(t) {
 		f := &fake{now: moving(141200, c.speed, c.now), predict: delayed}
 		if c.name == "digits" {
 			f.predict = seeing(mnist(t))
 		}
 		url, stop := running(t, f, Config{})
-		p := b.open(url, 1440, 1000, "light")
-		p.wait(fmt.Sprintf(`document.querySelector("#pill").innerText === %q`, c.word))
+		p := b.Open(url, 1440, 1000, "light")
+		p.Wait(fmt.Sprintf(`document.querySelector("#pill").innerText === %q`, c.word))
 		if c.name == "digits" {
-			p.eval(`document.querySelector(".pictures li:nth-child(6) button").click()`)
-			p.wait(`document.querySelector(".said .label")?.innerText !== "?"`)
+			p.Eval(`document.querySelector(".pictures li:nth-child(6) button").click()`)
+			p.Wait(`document.querySelector(".said .label")?.innerText !== "?"`)
 		}
 		if c.name == "resumed" { // no prediction is at hand: the page says so truly, and leaves no hole
-			p.wait(`/since this start; [\d,.M\u00a0]+ were before it/.test(document.querySelector("#latest").innerText)`)
-			if y := p.eval(`document.querySelector(".latest").offsetTop - document.querySelector(".confusion").offsetTop`); y.(float64) <= 0 {
+			p.Wait(`/since this start; [\d,.M\u00a0]+ were before it/.test(document.querySelector("#latest").innerText)`)
+			if y := p.Eval(`document.querySelector(".latest").offsetTop - document.querySelector(".confusion").offsetTop`); y.(float64) <= 0 {
 				t.Errorf("the empty card stands %v px below the confusion", y)
 			}
 		}
 		if c.name == "flights" {
-			p.wait(`document.querySelector(".said .label")?.innerText !== undefined`)
-			p.eval(`document.querySelector("#rejects summary").click()`)
+			p.Wait(`document.querySelector(".said .label")?.innerText !== undefined`)
+			p.Eval(`document.querySelector("#rejects summary").click()`)
 		}
 		for _, size := range [][2]int{{1440, 1000}, {768, 1024}, {375, 812}} {
 			for _, scheme := range []string{"light", "dark"} {
-				p.look(size[0], size[1], scheme)
-				p.eval(`new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))`)
-				p.fits()
-				if cut := p.eval(`[...document.querySelectorAll("#chart svg > text")].filter((e) => { const a = e.getBoundingClientRect(), b = document.querySelector("#chart").getBoundingClientRect(); return a.left < b.left - 2 || a.right > b.right + 2; }).length`); cut != 0.0 {
+				p.Look(size[0], size[1], scheme)
+				p.Eval(`new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))`)
+				p.Fits()
+				if cut := p.Eval(`[...document.querySelectorAll("#chart svg > text")].filter((e) => { const a = e.getBoundingClientRect(), b = document.querySelector("#chart").getBoundingClientRect(); return a.left < b.left - 2 || a.right > b.right + 2; }).length`); cut != 0.0 {
 					t.Errorf("%s at %d px: %v texts of the curve are cut off", c.name, size[0], cut)
 				}
-				if over := p.eval(`Math.max(0, ...[...document.querySelectorAll("#latest .scroll")].map((e) => e.scrollWidth - e.clientWidth))`); over != 0.0 && (c.name == "flights" || c.name == "idle") {
+				if over := p.Eval(`Math.max(0, ...[...document.querySelectorAll("#latest .scroll")].map((e) => e.scrollWidth - e.clientWidth))`); over != 0.0 && (c.name == "flights" || c.name == "idle") {
 					t.Errorf("%d px: %v px of the latest predictions are out of sight", size[0], over)
 				}
-				p.shot(fmt.Sprintf("%s-%d-%s", c.name, size[0], scheme))
+				p.Shot(fmt.Sprintf("%s-%d-%s", c.name, size[0], scheme))
 			}
 		}
-		p.clean()
-		p.call("", "Target.closeTarget", object{"targetId": p.target})
+		p.Clean()
+		p.Call("", "Target.closeTarget", map[string]any{"targetId": p.Target})
 		stop()
 	}
 }
 
 // A digit drawn with the mouse is predicted as it is drawn.
 func TestDashboardDraws(t *testing.T) {
-	f := &fake{now: moving(81204, 900, func(now time.Time, rows uint64) *engine.Status { return digits(t, now, rows) }), predict: seeing(mnist(t))}
+	now := func(now time.Time, rows uint64) *engine.Status { return statustest.Digits(mnist(t), now, rows) }
+	f := &fake{now: moving(81204, 900, now), predict: seeing(mnist(t))}
 	url, _ := running(t, f, Config{})
-	p := newBrowser(t).open(url, 1200, 900, "light")
-	p.wait(`Boolean(document.querySelector("canvas.pad"))`)
-	p.eval(`document.querySelector("canvas.pad").scrollIntoView()`)
-	r := p.eval(`(() => { const r = document.querySelector("canvas.pad").getBoundingClientRect(); return [r.left, r.top, r.width, r.height]; })()`).([]any)
+	p := chromiumtest.New(t).Open(url, 1200, 900, "light")
+	p.Wait(`Boolean(document.querySelector("canvas.pad"))`)
+	p.Eval(`document.querySelector("canvas.pad").scrollIntoView()`)
+	r := p.Eval(`(() => { const r = document.querySelector("canvas.pad").getBoundingClientRect(); return [r.left, r.top, r.width, r.height]; })()`).([]any)
 	x := func(u float64) float64 { return r[0].(float64) + u*r[2].(float64) }
 	y := func(v float64) float64 { return r[1].(float64) + v*r[3].(float64) }
-	p.mouse("mousePressed", x(0.5), y(0.15))
+	p.Mouse("mousePressed", x(0.5), y(0.15))
 	for i := range 20 {
-		p.mouse("mouseMoved", x(0.5), y(0.15+0.035*float64(i)))
+		p.Mouse("mouseMoved", x(0.5), y(0.15+0.035*float64(i)))
 	}
-	p.mouse("mouseReleased", x(0.5), y(0.85))
-	p.wait(`document.querySelector(".said .label")?.innerText === "1"`)
-	if got := p.text(".answer .probs .top > b"); !strings.Contains(got, "%") {
+	p.Mouse("mouseReleased", x(0.5), y(0.85))
+	p.Wait(`document.querySelector(".said .label")?.innerText === "1"`)
+	if got := p.Text(".answer .probs .top > b"); !strings.Contains(got, "%") {
 		t.Errorf("the bar of the answer: %q", got)
 	}
-	p.shot("drawn")
-	p.eval(`[...document.querySelectorAll(".padbuttons button")].find((b) => b.innerText === "Clear").click()`)
-	p.wait(`document.querySelector(".answer").innerText.includes("Draw something")`)
-	p.clean()
+	p.Shot("drawn")
+	p.Eval(`[...document.querySelectorAll(".padbuttons button")].find((b) => b.innerText === "Clear").click()`)
+	p.Wait(`document.querySelector(".answer").innerText.includes("Draw something")`)
+	p.Clean()
 }
 
 // The form predicts as one types, and says what the server says.
 func TestDashboardTypes(t *testing.T) {
-	f := &fake{now: moving(141200, 1204, flights), predict: delayed}
+	f := &fake{now: moving(141200, 1204, statustest.Flights), predict: delayed}
 	url, _ := running(t, f, Config{})
-	p := newBrowser(t).open(url, 1200, 900, "light")
-	p.wait(`document.querySelector(".said .label")?.innerText === "false"`)
+	p := chromiumtest.New(t).Open(url, 1200, 900, "light")
+	p.Wait(`document.querySelector(".said .label")?.innerText === "false"`)
 	set := func(name, value string) {
-		p.eval(fmt.Sprintf(`(() => { const f = [...document.querySelectorAll(".fields label")].find((l) => l.innerText.startsWith(%q)).querySelector("input, select"); f.value = %q; f.dispatchEvent(new Event("input", {bubbles: true})); })()`, name, value))
+		p.Eval(fmt.Sprintf(`(() => { const f = [...document.querySelectorAll(".fields label")].find((l) => l.innerText.startsWith(%q)).querySelector("input, select"); f.value = %q; f.dispatchEvent(new Event("input", {bubbles: true})); })()`, name, value))
 	}
 	set("distance", "200")
-	p.wait(`document.querySelector(".said .label")?.innerText === "true"`)
+	p.Wait(`document.querySelector(".said .label")?.innerText === "true"`)
 	set("distance", "")
-	p.wait(`document.querySelector(".answer").innerText.includes("read as NULL: distance")`)
-	p.clean()
+	p.Wait(`document.querySelector(".answer").innerText.includes("read as NULL: distance")`)
+	p.Clean()
 }
 
 // What rows contain is text: nothing of it runs or becomes an element.
 func TestDashboardEscapes(t *testing.T) {
 	evil := `"><img src=x onerror="document.title='pwned'"><script>document.title='pwned'</script>`
 	f := &fake{now: moving(141200, 100, func(now time.Time, rows uint64) *engine.Status {
-		st := flights(now, rows)
+		st := statustest.Flights(now, rows)
 		st.Flow, st.Source, st.Error = evil, evil, evil
 		st.Events = append(st.Events, engine.EventStatus{At: now, Kind: evil, Text: evil})
 		x := &st.Tasks[0]
@@ -208,32 +146,33 @@ func TestDashboardEscapes(t *testing.T) {
 		for i := range x.Latest {
 			x.Latest[i].ID, x.Latest[i].Label, x.Latest[i].Truth = evil, evil, evil
 		}
-		x.Scores[0].Name, x.Scores[0].Baselines[evil] = evil, some(0.5)
+		x.Scores[0].Name, x.Scores[0].Baselines[evil] = evil, statustest.Some(0.5)
 		x.Curve[10].Event = evil
 		return st
 	}), predict: func(ts *engine.TaskStatus, r tidemill.Row) (engine.Prediction, error) {
-		return engine.Prediction{Label: evil, Score: some(1), Probabilities: map[string]float64{evil: 1}, Missing: []string{evil}}, nil
+		return engine.Prediction{Label: evil, Score: statustest.Some(1), Probabilities: map[string]float64{evil: 1},
+			Missing: []string{evil}}, nil
 	}}
 	url, _ := running(t, f, Config{})
-	p := newBrowser(t).open(url, 1200, 900, "dark")
-	p.wait(`document.querySelector("#task").innerText.includes("onerror")`)
-	p.wait(`document.querySelector(".said .label")?.innerText.includes("onerror")`)
-	p.eval(`document.querySelectorAll("details").forEach((d) => { d.open = true; })`)
+	p := chromiumtest.New(t).Open(url, 1200, 900, "dark")
+	p.Wait(`document.querySelector("#task").innerText.includes("onerror")`)
+	p.Wait(`document.querySelector(".said .label")?.innerText.includes("onerror")`)
+	p.Eval(`document.querySelectorAll("details").forEach((d) => { d.open = true; })`)
 	time.Sleep(1500 * time.Millisecond)
-	if n := p.eval(`document.querySelectorAll("img, body script, iframe, object").length`); n != 0.0 {
+	if n := p.Eval(`document.querySelectorAll("img, body script, iframe, object").length`); n != 0.0 {
 		t.Errorf("%v elements came out of row data", n)
 	}
-	if title := p.eval(`document.title`).(string); title == "pwned" {
+	if title := p.Eval(`document.title`).(string); title == "pwned" {
 		t.Error("row data ran")
 	}
-	p.fits()
-	p.clean()
+	p.Fits()
+	p.Clean()
 }
 
 // A character that turns text round stays within its own text and is seen; long texts keep their columns.
 func TestDashboardTurnedText(t *testing.T) {
 	f := &fake{now: moving(141200, 100, func(now time.Time, rows uint64) *engine.Status {
-		st := flights(now, rows)
+		st := statustest.Flights(now, rows)
 		st.Rejects[0].Reason = "row \u202Ezyx, column n"
 		x := &st.Tasks[0]
 		for i := range x.Latest {
@@ -242,179 +181,191 @@ func TestDashboardTurnedText(t *testing.T) {
 		return st
 	}), predict: delayed}
 	url, _ := running(t, f, Config{})
-	b := newBrowser(t)
-	p := b.open(url, 1300, 900, "light")
-	p.wait(`document.querySelectorAll("#latest tbody tr").length > 5`)
-	if got := p.text("#rejects summary span"); got != "row \uFFFDzyx, column n" {
+	b := chromiumtest.New(t)
+	p := b.Open(url, 1300, 900, "light")
+	p.Wait(`document.querySelectorAll("#latest tbody tr").length > 5`)
+	if got := p.Text("#rejects summary span"); got != "row \uFFFDzyx, column n" {
 		t.Errorf("the reject reads %q", got)
 	}
-	if n := p.eval(`[...document.body.querySelectorAll("*")].filter((e) => /[\u202a-\u202e]/.test(e.textContent + (e.title || ""))).length`); n != 0.0 {
+	if n := p.Eval(`[...document.body.querySelectorAll("*")].filter((e) => /[\u202a-\u202e]/.test(e.textContent + (e.title || ""))).length`); n != 0.0 {
 		t.Errorf("%v elements have text that turns what follows", n)
 	}
-	if over := p.eval(`(() => { const s = document.querySelector("#latest .scroll"); return s.scrollWidth - s.clientWidth; })()`).(float64); over > 0 {
+	if over := p.Eval(`(() => { const s = document.querySelector("#latest .scroll"); return s.scrollWidth - s.clientWidth; })()`).(float64); over > 0 {
 		t.Errorf("long truths push the last column out by %v px", over)
 	}
-	p.fits()
-	p.clean()
+	p.Fits()
+	p.Clean()
 }
 
-// The checkpoint card tells of the one that the flow resumed from, and the strip's thick tick is the newest, whatever their order.
+// The checkpoint card tells of the one that the flow resumed from, and the strip's thick tick is the newest, whatever
+// their order.
 func TestDashboardResumed(t *testing.T) {
 	f := &fake{now: moving(141200, 0, func(now time.Time, rows uint64) *engine.Status {
-		st := flights(now, rows)
+		st := statustest.Flights(now, rows)
 		at := now.Add(-42 * time.Second)
-		st.Checkpoint = engine.CheckpointStatus{At: at, Bytes: 113000, Loaded: true, Recent: []time.Time{at.Add(-20 * time.Second), at}}
+		st.Checkpoint = engine.CheckpointStatus{At: at, Bytes: 113000, Loaded: true,
+			Recent: []time.Time{at.Add(-20 * time.Second), at}}
 		st.LastEvent = now.Add(-time.Minute)
 		return st
 	}), predict: delayed}
 	url, _ := running(t, f, Config{})
-	p := newBrowser(t).open(url, 1300, 900, "light")
-	p.wait(`document.querySelector("#checkpoint").innerText.startsWith("42")`)
-	if got := p.text("#checkpoint-sub"); got != "113\u00a0kB, resumed from it" {
+	p := chromiumtest.New(t).Open(url, 1300, 900, "light")
+	p.Wait(`document.querySelector("#checkpoint").innerText.startsWith("42")`)
+	if got := p.Text("#checkpoint-sub"); got != "113\u00a0kB, resumed from it" {
 		t.Errorf("it says %q", got)
 	}
-	if p.eval(`+document.querySelector("#strip .newest").getAttribute("x1") > +document.querySelector("#strip .tickmark:not(.newest)").getAttribute("x1")`) != true {
+	if p.Eval(`+document.querySelector("#strip .newest").getAttribute("x1") > +document.querySelector("#strip .tickmark:not(.newest)").getAttribute("x1")`) != true {
 		t.Error("the newest checkpoint is left of an older one")
 	}
-	if got := p.text("#lag"); got != "none" { // all that there is has been applied
+	if got := p.Text("#lag"); got != "none" { // all that there is has been applied
 		t.Errorf("an idle flow lags %q", got)
 	}
-	p.clean()
+	p.Clean()
 }
 
-// The headline compares what is since the start with baselines that are since the start; the curve ends at this moment's score.
+// The headline compares what is since the start with baselines that are since the start; the curve ends at this
+// moment's score.
 func TestDashboardComparesLikeWithLike(t *testing.T) {
 	f := &fake{now: moving(141200, 0, func(now time.Time, rows uint64) *engine.Status {
-		st := flights(now, rows)
+		st := statustest.Flights(now, rows)
 		x := &st.Tasks[0]
 		last := x.Curve[len(x.Curve)-1].N
-		x.Scores = []engine.ScoreStatus{{Name: "accuracy", Phase: "stream", N: last + 77, Value: some(0.78), Rolling: some(0.736), Baselines: map[string]*float64{"majority": some(0.763), "no_change": nil}}}
+		x.Scores = []engine.ScoreStatus{{Name: "accuracy", Phase: "stream", N: last + 77,
+			Value: statustest.Some(0.78), Rolling: statustest.Some(0.736),
+			Baselines: map[string]*float64{"majority": statustest.Some(0.763), "no_change": nil}}}
 		x.Warnings = nil
 		return st
 	}), predict: delayed}
 	url, _ := running(t, f, Config{})
-	p := newBrowser(t).open(url, 1300, 900, "light")
-	p.wait(`document.querySelector("#score").innerText.startsWith("73.6")`)
-	if got := strings.ReplaceAll(p.text("#score-sub"), "\u202f", " "); got != "over the last 1,000 answers · since the start 78.0 %, better than majority (76.3 %)" {
+	p := chromiumtest.New(t).Open(url, 1300, 900, "light")
+	p.Wait(`document.querySelector("#score").innerText.startsWith("73.6")`)
+	if got := strings.ReplaceAll(p.Text("#score-sub"), "\u202f",
+		" "); got != "over the last 1,000 answers · since the start 78.0 %, better than majority (76.3 %)" {
 		t.Errorf("the verdict is %q", got)
 	}
-	if got := p.text(`[data-line="rolling"] b`); !strings.HasPrefix(got, "73.6") {
+	if got := p.Text(`[data-line="rolling"] b`); !strings.HasPrefix(got, "73.6") {
 		t.Errorf("the curve ends at %q", got)
 	}
-	if n := p.eval(`document.querySelectorAll(".scores .worse").length`); n != 0.0 {
+	if n := p.Eval(`document.querySelectorAll(".scores .worse").length`); n != 0.0 {
 		t.Error("the table calls it worse than a baseline")
 	}
-	p.clean()
+	p.Clean()
 }
 
 // Without the token the page shows no data; with it, it does, and forgets it with the tab.
 func TestDashboardLogin(t *testing.T) {
-	f := &fake{now: moving(141200, 100, flights), predict: delayed}
+	f := &fake{now: moving(141200, 100, statustest.Flights), predict: delayed}
 	url, _ := running(t, f, Config{Token: "spring-tide"})
-	p := newBrowser(t).open(url, 900, 700, "light")
+	p := chromiumtest.New(t).Open(url, 900, 700, "light")
 	enter := func(token string) {
-		p.eval(fmt.Sprintf(`document.querySelector("#token").value = %q; document.querySelector("#login").requestSubmit()`, token))
+		p.Eval(fmt.Sprintf(`document.querySelector("#token").value = %q; document.querySelector("#login").requestSubmit()`, token))
 	}
-	p.wait(`!document.querySelector("#login").hidden`)
-	if strings.Contains(p.eval(`document.documentElement.outerHTML`).(string), "late-flights") {
+	p.Wait(`!document.querySelector("#login").hidden`)
+	if strings.Contains(p.Eval(`document.documentElement.outerHTML`).(string), "late-flights") {
 		t.Error("the page shows the flow's name without the token")
 	}
-	p.shot("login")
+	p.Shot("login")
 	enter("neap-tide")
-	p.wait(`document.querySelector("#refused").innerText.includes("refused")`)
+	p.Wait(`document.querySelector("#refused").innerText.includes("refused")`)
 	enter("spring-tide")
-	p.wait(`document.querySelector("#flow").innerText === "late-flights"`)
-	p.wait(`document.querySelector(".said .label")?.innerText === "false"`)
-	if where := p.eval(`location.href + JSON.stringify(localStorage) + document.cookie`).(string); strings.Contains(where, "spring-tide") {
+	p.Wait(`document.querySelector("#flow").innerText === "late-flights"`)
+	p.Wait(`document.querySelector(".said .label")?.innerText === "false"`)
+	if where := p.Eval(`location.href + JSON.stringify(localStorage) + document.cookie`).(string); strings.Contains(
+		where, "spring-tide") {
 		t.Errorf("the token is in %s", where)
 	}
-	p.call(p.session, "Page.reload", nil)
-	p.wait(`document.querySelector("#flow")?.innerText === "late-flights"`)
-	p.clean("401")
+	p.Call(p.Session, "Page.reload", nil)
+	p.Wait(`document.querySelector("#flow")?.innerText === "late-flights"`)
+	p.Clean("401")
 }
 
 // When the server goes the page keeps its figures and says so; when it is back it goes on.
 func TestDashboardReconnects(t *testing.T) {
-	f := &fake{now: moving(141200, 100, flights), predict: delayed}
+	f := &fake{now: moving(141200, 100, statustest.Flights), predict: delayed}
 	ctx, cancel := context.WithCancel(context.Background())
 	url, wait, err := Listen(ctx, f, Config{Listen: "localhost:0"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := newBrowser(t).open(url, 1200, 900, "light")
-	p.wait(`document.querySelector("#live").innerText === "live"`)
+	p := chromiumtest.New(t).Open(url, 1200, 900, "light")
+	p.Wait(`document.querySelector("#live").innerText === "live"`)
 	cancel()
 	if err := wait(); err != nil {
 		t.Fatal(err)
 	}
-	p.wait(`document.querySelector("#banner").innerText.includes("No connection to the server")`)
-	if got := p.text("#flow"); got != "late-flights" {
+	p.Wait(`document.querySelector("#banner").innerText.includes("No connection to the server")`)
+	if got := p.Text("#flow"); got != "late-flights" {
 		t.Errorf("the figures are gone: %q", got)
 	}
-	p.shot("lost")
+	p.Shot("lost")
 	ctx, cancel = context.WithCancel(context.Background())
 	defer cancel()
 	if _, _, err := Listen(ctx, f, Config{Listen: strings.TrimPrefix(url, "http://")}); err != nil {
 		t.Fatal(err)
 	}
-	p.wait(`document.querySelector("#live").innerText === "live" && document.querySelector("#banner").hidden`)
-	p.clean("ERR_CONNECTION", "ERR_INCOMPLETE", "net::")
+	p.Wait(`document.querySelector("#live").innerText === "live" && document.querySelector("#banner").hidden`)
+	p.Clean("ERR_CONNECTION", "ERR_INCOMPLETE", "net::")
 }
 
 // A task that learns without answers shows clusters, distances and centres, and waits for no truth.
 func TestDashboardClusters(t *testing.T) {
 	f := &fake{now: moving(141200, 100, func(now time.Time, rows uint64) *engine.Status {
-		st := flights(now, rows)
+		st := statustest.Flights(now, rows)
 		st.Source = `sqlite path="iris.db" tables=[iris iris_new] log=tidemill_log_iris before=full`
 		x := &st.Tasks[0]
-		x.Kind, x.Classes, x.Scores, x.Curve, x.Confusion, x.Weights, x.Warnings = "cluster", nil, nil, nil, nil, nil, nil
+		x.Kind, x.Classes, x.Scores, x.Curve, x.Confusion, x.Weights, x.Warnings = "cluster", nil, nil, nil, nil, nil,
+			nil
 		x.Columns = x.Columns[3:5]
 		x.Centres = [][]float64{{5.918, 2.903}, {5.23, 3.605}}
 		v := 0.61803
-		x.Scores = []engine.ScoreStatus{{Name: "silhouette", Phase: "stream", N: 1200, Value: &v, Rolling: &v, Baselines: map[string]*float64{}}}
-		x.Curve = []engine.CurvePoint{{N: 600, Phase: "stream", Value: &v, Rolling: &v}, {N: 1200, Phase: "stream", Value: &v, Rolling: &v}}
+		x.Scores = []engine.ScoreStatus{{Name: "silhouette", Phase: "stream", N: 1200, Value: &v, Rolling: &v,
+			Baselines: map[string]*float64{}}}
+		x.Curve = []engine.CurvePoint{{N: 600, Phase: "stream", Value: &v, Rolling: &v},
+			{N: 1200, Phase: "stream", Value: &v, Rolling: &v}}
 		for i := range x.Latest {
 			x.Latest[i].Label, x.Latest[i].Truth = "1", ""
 		}
 		return st
 	}), predict: delayed}
 	url, _ := running(t, f, Config{})
-	p := newBrowser(t).open(url, 1300, 900, "light")
-	p.wait(`document.querySelectorAll(".centres tbody tr").length === 2`)
-	if got := p.text("#latest") + p.text("#questions"); strings.Contains(p.text("#latest"), "open") || strings.Contains(got, "% answered") || !strings.Contains(got, "distance") {
+	p := chromiumtest.New(t).Open(url, 1300, 900, "light")
+	p.Wait(`document.querySelectorAll(".centres tbody tr").length === 2`)
+	if got := p.Text("#latest") + p.Text("#questions"); strings.Contains(p.Text("#latest"), "open") ||
+		strings.Contains(got, "% answered") || !strings.Contains(got, "distance") {
 		t.Errorf("it waits for answers: %.300s", got)
 	}
-	if got := p.text("#score") + " " + p.text("#score-sub"); got != "0.618 over the last 1,000 rows" {
+	if got := p.Text("#score") + " " + p.Text("#score-sub"); got != "0.618 over the last 1,000 rows" {
 		t.Errorf("the score reads %q", got)
 	}
-	p.eval(`document.querySelector("#chart").dispatchEvent(new KeyboardEvent("keydown", {key: "End"}))`)
-	p.wait(`document.querySelector("#chart").parentElement.innerText.includes("1,200 rows")`)
-	if got := p.text("#legend"); strings.Contains(got, "no change") || !strings.Contains(got, "since the start") {
+	p.Eval(`document.querySelector("#chart").dispatchEvent(new KeyboardEvent("keydown", {key: "End"}))`)
+	p.Wait(`document.querySelector("#chart").parentElement.innerText.includes("1,200 rows")`)
+	if got := p.Text("#legend"); strings.Contains(got, "no change") || !strings.Contains(got, "since the start") {
 		t.Errorf("the legend reads %q", got)
 	}
-	if got := p.text("#scores"); !strings.Contains(got, "silhouette") || !strings.Contains(got, "rows") || strings.Contains(got, "answers") {
+	if got := p.Text("#scores"); !strings.Contains(got, "silhouette") || !strings.Contains(got, "rows") ||
+		strings.Contains(got, "answers") {
 		t.Errorf("the scores read %q", got)
 	}
-	if got := p.text("#source"); got != "sqlite iris.db · iris, iris_new" {
+	if got := p.Text("#source"); got != "sqlite iris.db · iris, iris_new" {
 		t.Errorf("the source reads %q", got)
 	}
-	p.fits()
-	p.clean()
+	p.Fits()
+	p.Clean()
 }
 
 // The page never says that a flow is caught up beside a lag of seconds: not while it is behind, and not right after.
 func TestDashboardLag(t *testing.T) {
 	caught, quiet, lag := false, 100*time.Millisecond, 12.0
 	f := &fake{now: func() *engine.Status {
-		st := flights(time.Now(), 141200)
+		st := statustest.Flights(time.Now(), 141200)
 		st.CaughtUp, st.LagSeconds, st.LastEvent = caught, lag, st.Now.Add(-quiet)
 		return st
 	}, predict: delayed}
 	url, _ := running(t, f, Config{})
-	p := newBrowser(t).open(url, 1200, 900, "light")
+	p := chromiumtest.New(t).Open(url, 1200, 900, "light")
 	says := func(pill, lag, clock string) {
 		t.Helper()
-		p.wait(fmt.Sprintf(`["#pill %s", "#lag %s", "#clock %s"].every((x) => (x.split(" ")[0] + " " + document.querySelector(x.split(" ")[0]).innerText.replace(/\s/g, " ")).startsWith(x))`, pill, lag, clock))
+		p.Wait(fmt.Sprintf(`["#pill %s", "#lag %s", "#clock %s"].every((x) => (x.split(" ")[0] + " " + document.querySelector(x.split(" ")[0]).innerText.replace(/\s/g, " ")).startsWith(x))`, pill, lag, clock))
 	}
 	be := func(c bool, q time.Duration, l float64) {
 		f.mu.Lock()
@@ -424,107 +375,27 @@ func TestDashboardLag(t *testing.T) {
 	says("Catching up", "12 s", "catching up")
 	be(true, 1500*time.Millisecond, 12)
 	says("Streaming", "none", "last change 1")
-	if got := strings.Join(strings.Fields(p.text("#clock")), " "); !strings.HasSuffix(got, "applied in 12 s") {
+	if got := strings.Join(strings.Fields(p.Text("#clock")), " "); !strings.HasSuffix(got, "applied in 12 s") {
 		t.Errorf("beside no lag it says %q", got)
 	}
 	be(true, 100*time.Millisecond, 0.012)
 	says("Streaming", "12 ms", "caught up")
 	be(true, 10*time.Second, 0)
-	p.wait(`/^last change 1\d\s*s ago$/.test(document.querySelector("#clock").innerText)`)
-	p.clean()
+	p.Wait(`/^last change 1\d\s*s ago$/.test(document.querySelector("#clock").innerText)`)
+	p.Clean()
 }
 
 // Choosing another task shows it, and the others come without details.
 func TestDashboardTasks(t *testing.T) {
-	f := &fake{now: moving(141200, 100, fleet), predict: delayed}
+	f := &fake{now: moving(141200, 100, statustest.Fleet), predict: delayed}
 	url, _ := running(t, f, Config{})
-	p := newBrowser(t).open(url, 1300, 900, "light")
-	p.wait(`document.querySelectorAll("#list li").length === 50`)
-	p.eval(`location.hash = "#task=price-03"`)
-	p.wait(`document.querySelector("#task").innerText === "price-03" && document.querySelector("#kind").innerText === "regress"`)
-	p.wait(`Boolean(document.querySelector(".scatter circle"))`)
-	p.wait(`document.querySelector("[aria-current]").innerText.startsWith("price-03")`)
-	p.eval(`document.querySelector("#filter").value = "fraud"; document.querySelector("#filter").dispatchEvent(new Event("input"))`)
-	p.wait(`document.querySelectorAll("#list li").length === 10`)
-	p.clean()
-}
-
-// The page loads nothing from elsewhere and has nothing inline, and its files are the ones that it names.
-func TestDashboardFiles(t *testing.T) {
-	h := Handler(fakeFlights(), Config{})
-	list, err := os.ReadDir("web")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range list {
-		b, err := os.ReadFile(path.Join("web", e.Name()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		text := strings.ReplaceAll(string(b), "http://www.w3.org/2000/svg", "")
-		if m := regexp.MustCompile(`https?://|//[a-z]+\.[a-z]|innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|new Function|style="|<style|<script>| on[a-z]+="`).FindString(text); m != "" {
-			t.Errorf("%s has %q", e.Name(), m)
-		}
-		if lines := strings.Count(text, "\n"); lines > 500 {
-			t.Errorf("%s has %d lines", e.Name(), lines)
-		}
-		r := httptest.NewRecorder()
-		h.ServeHTTP(r, httptest.NewRequest("GET", "/"+e.Name(), nil))
-		if r.Code != 200 && !(e.Name() == "index.html" && r.Code == 301) {
-			t.Errorf("%s: %d", e.Name(), r.Code)
-		}
-		if csp := r.Header().Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
-			t.Errorf("%s: policy %q", e.Name(), csp)
-		}
-	}
-	r := httptest.NewRecorder()
-	h.ServeHTTP(r, httptest.NewRequest("GET", "/", nil))
-	for _, m := range regexp.MustCompile(`(?:src|href)="/([^"]*)"`).FindAllStringSubmatch(r.Body.String(), -1) {
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest("GET", "/"+m[1], nil))
-		if w.Code != http.StatusOK {
-			t.Errorf("the page names /%s: %d", m[1], w.Code)
-		}
-	}
-}
-
-// Text stands out from what is behind it by 4.5 to 1 at least (WCAG 2.2, 1.4.3), in both colour schemes.
-func TestDashboardContrast(t *testing.T) {
-	b, err := os.ReadFile("web/style.css")
-	if err != nil {
-		t.Fatal(err)
-	}
-	colours := map[string][2]string{}
-	for _, m := range regexp.MustCompile(`--([\w-]+): light-dark\((#\w{6}), (#\w{6})\)`).FindAllStringSubmatch(string(b), -1) {
-		colours[m[1]] = [2]string{m[2], m[3]}
-	}
-	luminance := func(hex string) float64 {
-		var c [3]int
-		fmt.Sscanf(hex, "#%02x%02x%02x", &c[0], &c[1], &c[2])
-		sum := 0.0
-		for i, part := range []float64{0.2126, 0.7152, 0.0722} {
-			x := float64(c[i]) / 255
-			if x <= 0.03928 {
-				x /= 12.92
-			} else {
-				x = math.Pow((x+0.055)/1.055, 2.4)
-			}
-			sum += part * x
-		}
-		return sum
-	}
-	pairs := [][2]string{{"sea", "sea-wash"}, {"soft", "sea-wash"}, {"ink", "sea-wash"}, {"warn", "warn-wash"}, {"bad", "bad-wash"}, {"sea-ink", "sea"}, {"ground", "ink"}}
-	for _, ink := range []string{"ink", "soft", "faint", "sea", "good", "warn", "bad"} {
-		for _, behind := range []string{"card", "ground", "well"} {
-			pairs = append(pairs, [2]string{ink, behind})
-		}
-	}
-	for _, p := range pairs {
-		for i, scheme := range []string{"light", "dark"} {
-			a, b := luminance(colours[p[0]][i]), luminance(colours[p[1]][i])
-			if c := (max(a, b) + 0.05) / (min(a, b) + 0.05); c < 4.5 {
-				t.Errorf("%s on %s in %s: %.2f to 1", p[0], p[1], scheme, c)
-			}
-		}
-	}
+	p := chromiumtest.New(t).Open(url, 1300, 900, "light")
+	p.Wait(`document.querySelectorAll("#list li").length === 50`)
+	p.Eval(`location.hash = "#task=price-03"`)
+	p.Wait(`document.querySelector("#task").innerText === "price-03" && document.querySelector("#kind").innerText === "regress"`)
+	p.Wait(`Boolean(document.querySelector(".scatter circle"))`)
+	p.Wait(`document.querySelector("[aria-current]").innerText.startsWith("price-03")`)
+	p.Eval(`document.querySelector("#filter").value = "fraud"; document.querySelector("#filter").dispatchEvent(new Event("input"))`)
+	p.Wait(`document.querySelectorAll("#list li").length === 10`)
+	p.Clean()
 }

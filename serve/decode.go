@@ -6,11 +6,11 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/engine"
+	"github.com/tidemill/tidemill/jsontext"
 )
 
 // maxDepth bounds how deep values may nest: a row is flat, and what lies inside a column is kept as text.
@@ -166,24 +166,38 @@ func (p *scanner) word(w string) bool {
 func (p *scanner) raw() (string, error) {
 	p.space()
 	from := p.i
-	if err := p.skip(0); err != nil {
+	if err := p.skip(); err != nil {
 		return "", err
 	}
 	return p.s[from:p.i], nil
 }
 
-func (p *scanner) skip(depth int) error {
-	if depth > maxDepth {
+// skip reads over one value of any kind.
+func (p *scanner) skip() error {
+	p.space()
+	end, why := jsontext.Value(p.s, p.i, maxDepth)
+	from := p.i
+	p.i = end
+	switch why {
+	case jsontext.None:
+		if !utf8.ValidString(p.s[from:end]) {
+			return p.fail("a text that is not UTF-8")
+		}
+		return nil
+	case jsontext.TooDeep:
 		return p.fail("nested more than %d deep", maxDepth)
+	case jsontext.NoValue:
+		return p.unexpected("a value")
+	case jsontext.NoNumber:
+		return p.unexpected("a number")
+	case jsontext.NoName:
+		return p.unexpected("a name in quotes")
+	case jsontext.NoColon:
+		return p.unexpected(`":" after the name`)
+	case jsontext.NoComma:
+		return p.unexpected("a comma or the closing bracket")
 	}
-	switch p.peek() {
-	case '{':
-		return p.each(func(string) error { return p.skip(depth + 1) })
-	case '[':
-		return p.items(func(int) error { return p.skip(depth + 1) })
-	}
-	_, err := p.value()
-	return err
+	return p.text(why)
 }
 
 // number reads a number: an int64 where it is a whole one that fits, a json.Number where it is a larger whole one.
@@ -221,126 +235,42 @@ func (p *scanner) float() (float64, error) {
 // numeral is the text of the number that is next; whole says that it has neither fraction nor exponent.
 func (p *scanner) numeral() (text string, whole bool, err error) {
 	p.space()
-	s, from, i := p.s, p.i, p.i
-	if i < len(s) && s[i] == '-' {
-		i++
-	}
-	digits := func() bool {
-		at := i
-		for i < len(s) && '0' <= s[i] && s[i] <= '9' {
-			i++
-		}
-		return i > at
-	}
-	first := i
-	if !digits() || s[first] == '0' && i > first+1 {
+	end, whole, ok := jsontext.Number(p.s, p.i)
+	if !ok {
 		return "", false, p.unexpected("a number")
 	}
-	whole = true
-	if i < len(s) && s[i] == '.' {
-		i++
-		if whole = false; !digits() {
-			return "", false, p.unexpected("a number")
-		}
-	}
-	if i < len(s) && (s[i] == 'e' || s[i] == 'E') {
-		i++
-		if i < len(s) && (s[i] == '+' || s[i] == '-') {
-			i++
-		}
-		if whole = false; !digits() {
-			return "", false, p.unexpected("a number")
-		}
-	}
-	p.i = i
-	return s[from:i], whole, nil
+	text, p.i = p.s[p.i:end], end
+	return text, whole, nil
 }
 
 // str reads the string whose quote is next.
 func (p *scanner) str() (string, error) {
-	p.i++
-	from := p.i
-	for i := from; i < len(p.s); i++ {
-		switch c := p.s[i]; {
-		case c == '"':
-			p.i = i + 1
-			if !utf8.ValidString(p.s[from:i]) {
-				return "", p.fail("a text that is not UTF-8")
-			}
-			return p.s[from:i], nil
-		case c == '\\':
-			return p.escaped(from, i)
-		case c < ' ':
-			p.i = i
-			return "", p.fail("a control character in a text: write it as an escape")
-		}
+	end, escaped, why := jsontext.Quoted(p.s, p.i)
+	from := p.i + 1
+	p.i = end
+	if why != jsontext.None {
+		return "", p.text(why)
+	}
+	s := p.s[from : end-1]
+	if !utf8.ValidString(s) {
+		return "", p.fail("a text that is not UTF-8")
+	}
+	if escaped {
+		s = string(jsontext.AppendUnescaped(make([]byte, 0, len(s)), s))
+	}
+	return s, nil
+}
+
+// text is what is wrong with a text, at the place that the scanner has come to.
+func (p *scanner) text(why jsontext.Fault) error {
+	switch why {
+	case jsontext.Control:
+		return p.fail("a control character in a text: write it as an escape")
+	case jsontext.Escape:
+		return p.fail("%q is no escape of JSON", p.s[p.i:min(p.i+2, len(p.s))])
 	}
 	p.i = len(p.s)
-	return "", p.fail("the body ends inside a text")
-}
-
-// escaped goes on from the first backslash.
-func (p *scanner) escaped(from, i int) (string, error) {
-	b := append(make([]byte, 0, 2*(i-from)+16), p.s[from:i]...)
-	for p.i = i; p.i < len(p.s); {
-		c := p.s[p.i]
-		p.i++
-		switch {
-		case c == '"':
-			if !utf8.Valid(b) {
-				return "", p.fail("a text that is not UTF-8")
-			}
-			return string(b), nil
-		case c < ' ':
-			return "", p.fail("a control character in a text: write it as an escape")
-		case c != '\\':
-			b = append(b, c)
-			continue
-		}
-		if p.i >= len(p.s) {
-			break
-		}
-		c = p.s[p.i]
-		p.i++
-		if k := strings.IndexByte(`"\/bfnrt`, c); k >= 0 {
-			b = append(b, "\"\\/\b\f\n\r\t"[k])
-			continue
-		}
-		if c != 'u' {
-			return "", p.fail("\\%s is no escape of JSON", strconv.QuoteRune(rune(c)))
-		}
-		r, err := p.hex4()
-		if err != nil {
-			return "", err
-		}
-		if utf16.IsSurrogate(r) && strings.HasPrefix(p.s[p.i:], `\u`) {
-			at := p.i
-			p.i += 2
-			low, err := p.hex4()
-			if err != nil {
-				return "", err
-			}
-			if both := utf16.DecodeRune(r, low); both != utf8.RuneError {
-				r = both
-			} else {
-				p.i = at
-			}
-		}
-		b = utf8.AppendRune(b, r)
-	}
-	return "", p.fail("the body ends inside a text")
-}
-
-func (p *scanner) hex4() (rune, error) {
-	if p.i+4 > len(p.s) {
-		return 0, p.fail("the body ends inside a text")
-	}
-	n, err := strconv.ParseUint(p.s[p.i:p.i+4], 16, 16)
-	if err != nil {
-		return 0, p.fail("\\u%s is no escape of JSON", strconv.Quote(p.s[p.i:p.i+4]))
-	}
-	p.i += 4
-	return rune(n), nil
+	return p.fail("the body ends inside a text")
 }
 
 // row reads one object into a Row. A picture column's value becomes what the column holds.

@@ -2,69 +2,23 @@ package serve
 
 import (
 	"encoding/base64"
-	"math"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/tidemill/tidemill/engine"
+	"github.com/tidemill/tidemill/jsontext"
 )
 
-const hexDigits = "0123456789abcdef"
+// style is how every answer is written: strings as encoding/json does, so that an answer may stand in a page.
+const style = jsontext.Script | jsontext.HTML
 
-// appendString appends s as a JSON string. <, > and & are escaped as encoding/json does, bytes that are not UTF-8 become
-// U+FFFD.
-func appendString(dst []byte, s string) []byte {
-	dst = append(dst, '"')
-	from := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c < utf8.RuneSelf {
-			if c >= ' ' && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&' && c != 0x7f {
-				i++
-				continue
-			}
-			dst = append(dst, s[from:i]...)
-			switch c {
-			case '"', '\\':
-				dst = append(dst, '\\', c)
-			case '\n':
-				dst = append(dst, '\\', 'n')
-			case '\r':
-				dst = append(dst, '\\', 'r')
-			case '\t':
-				dst = append(dst, '\\', 't')
-			default:
-				dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-			}
-			i++
-			from = i
-			continue
-		}
-		r, n := utf8.DecodeRuneInString(s[i:])
-		if r == utf8.RuneError && n == 1 || r == '\u2028' || r == '\u2029' {
-			dst = append(dst, s[from:i]...)
-			dst = append(dst, `\u`...)
-			dst = append(dst, hexDigits[r>>12&15], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
-			i += n
-			from = i
-			continue
-		}
-		i += n
-	}
-	return append(append(dst, s[from:]...), '"')
-}
+func appendString(dst []byte, s string) []byte { return style.AppendString(dst, s) }
 
 // appendNumber appends f, or null for NaN and the infinities, which JSON cannot say.
-func appendNumber(dst []byte, f float64) []byte {
-	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return append(dst, "null"...)
-	}
-	return strconv.AppendFloat(dst, f, 'g', -1, 64)
-}
+func appendNumber(dst []byte, f float64) []byte { return style.AppendNumber(dst, f) }
 
 func appendOptional(dst []byte, f *float64) []byte {
 	if f == nil {
@@ -73,8 +27,9 @@ func appendOptional(dst []byte, f *float64) []byte {
 	return appendNumber(dst, *f)
 }
 
-// AppendPrediction appends the JSON object that POST /predict answers for one row: the prediction is a number where the
-// task's answers are numbers, else a text, and null where there is none. What JSON cannot say, NaN and infinity, is null too.
+// AppendPrediction appends the JSON object that POST /predict answers for one row: the prediction is a number where
+// the task's answers are numbers, else a text, and null where there is none. What JSON cannot say, NaN and infinity,
+// is null too.
 func AppendPrediction(dst []byte, t *engine.TaskStatus, p *engine.Prediction) []byte {
 	dst = append(dst, `{"prediction":`...)
 	dst = appendAnswer(dst, t, p)
@@ -86,14 +41,7 @@ func AppendPrediction(dst []byte, t *engine.TaskStatus, p *engine.Prediction) []
 		dst = appendProbabilities(dst, t, p)
 	}
 	if p.Values != nil {
-		dst = append(dst, `,"values":[`...)
-		for i, v := range p.Values {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			dst = appendNumber(dst, v)
-		}
-		dst = append(dst, ']')
+		dst = style.AppendNumbers(append(dst, `,"values":`...), p.Values)
 	}
 	dst = append(dst, `,"missing":[`...)
 	for i, m := range p.Missing {
@@ -139,8 +87,8 @@ func appendProbabilities(dst []byte, t *engine.TaskStatus, p *engine.Prediction)
 	return append(dst, '}')
 }
 
-// classes is the order of the prediction's classes: the task's, and by name where the model has learned another one since
-// the status was taken.
+// classes is the order of the prediction's classes: the task's, and by name where the model has learned another one
+// since the status was taken.
 func classes(t *engine.TaskStatus, p *engine.Prediction) []string {
 	if len(p.Probabilities) <= len(t.Classes) {
 		return t.Classes

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,13 +21,19 @@ import (
 	"github.com/tidemill/tidemill/serve"
 )
 
-// departures is a source without end: flights that are inserted, and updated with their delay 1,000 flights later.
-type departures struct{ table *tidemill.Table }
+// departures is a source of flights that are inserted, and updated with their delay 1,000 flights later. It is at
+// rest after most of them; 0 is without end.
+type departures struct {
+	table *tidemill.Table
+	most  uint64
+}
 
-func newDepartures() *departures {
-	return &departures{tidemill.NewTable("", "flights", []tidemill.Column{
-		{Name: "id", Kind: tidemill.KindInt}, {Name: "carrier", Kind: tidemill.KindText}, {Name: "origin", Kind: tidemill.KindText}, {Name: "dest", Kind: tidemill.KindText},
-		{Name: "distance", Kind: tidemill.KindInt}, {Name: "month", Kind: tidemill.KindInt}, {Name: "hour", Kind: tidemill.KindInt}, {Name: "arr_delay", Kind: tidemill.KindInt, Nullable: true},
+func newDepartures(most uint64) *departures {
+	return &departures{most: most, table: tidemill.NewTable("", "flights", []tidemill.Column{
+		{Name: "id", Kind: tidemill.KindInt}, {Name: "carrier", Kind: tidemill.KindText},
+		{Name: "origin", Kind: tidemill.KindText}, {Name: "dest", Kind: tidemill.KindText},
+		{Name: "distance", Kind: tidemill.KindInt}, {Name: "month", Kind: tidemill.KindInt},
+		{Name: "hour", Kind: tidemill.KindInt}, {Name: "arr_delay", Kind: tidemill.KindInt, Nullable: true},
 	}, []int{0})}
 }
 
@@ -36,8 +43,11 @@ func (d *departures) row(i uint64, landed bool) []tidemill.Value {
 	if landed {
 		delay = tidemill.Int(int64(h>>32%60) - 25 + int64(h%12))
 	}
-	return []tidemill.Value{tidemill.Int(int64(i)), tidemill.Text([]string{"UA", "B6", "EV", "DL", "AA", "MQ", "US", "9E", "WN", "VX", "FL", "AS"}[h%12]),
-		tidemill.Text([]string{"EWR", "JFK", "LGA"}[h>>8%3]), tidemill.Text(fmt.Sprintf("D%02d", h>>12%90)), tidemill.Int(int64(100 + h>>20%2500)), tidemill.Int(int64(1 + h>>40%12)), tidemill.Int(int64(h >> 48 % 24)), delay}
+	return []tidemill.Value{tidemill.Int(int64(i)),
+		tidemill.Text([]string{"UA", "B6", "EV", "DL", "AA", "MQ", "US", "9E", "WN", "VX", "FL", "AS"}[h%12]),
+		tidemill.Text([]string{"EWR", "JFK", "LGA"}[h>>8%3]), tidemill.Text(fmt.Sprintf("D%02d", h>>12%90)),
+		tidemill.Int(int64(100 + h>>20%2500)), tidemill.Int(int64(1 + h>>40%12)), tidemill.Int(int64(h >> 48 % 24)),
+		delay}
 }
 
 func (d *departures) Describe() string { return "departures" }
@@ -55,28 +65,37 @@ func (d *departures) Changes(ctx context.Context, after tidemill.Position) iter.
 			for range 500 {
 				n++
 				tx := &tidemill.Tx{Order: n, Commit: began.Add(time.Duration(n) * time.Second)}
-				b.Changes = append(b.Changes, tidemill.Change{Op: tidemill.Insert, Table: d.table, After: d.row(n, false), Tx: tx})
+				b.Changes = append(b.Changes,
+					tidemill.Change{Op: tidemill.Insert, Table: d.table, After: d.row(n, false), Tx: tx})
 				if n > 1000 {
-					b.Changes = append(b.Changes, tidemill.Change{Op: tidemill.Update, Table: d.table, After: d.row(n-1000, true), Tx: tx, N: 1})
+					b.Changes = append(b.Changes,
+						tidemill.Change{Op: tidemill.Update, Table: d.table, After: d.row(n-1000, true), Tx: tx, N: 1})
 				}
 			}
 			b.Upto = tidemill.Position(fmt.Sprintf("d:%d", n))
 			if !yield(b, nil) {
 				return
 			}
+			if n == d.most {
+				<-ctx.Done()
+			}
 		}
 	}
 }
 
-// learner starts a flow that learns departures as fast as it can.
-func learner(t testing.TB) *engine.Mill {
+// learner starts a flow that learns most departures as fast as it can, and has learned 2,000; 0 is departures without
+// end.
+func learner(t testing.TB, most uint64) *engine.Mill {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	mill, err := engine.Start(ctx, tidemill.Flow{Name: "late-flights", Source: newDepartures(), Tasks: []tidemill.Task{{
-		Name: "late", Predict: tidemill.On{Op: tidemill.Insert, Table: "flights"}, Learn: tidemill.On{Op: tidemill.Update, Table: "flights", Label: "arr_delay > 15"},
-		Features: []tidemill.Feature{feature.Numeric("distance", "month", "hour"), feature.OneHot("carrier", "origin", "dest")},
-		Model:    model.Logistic(model.SGD(0.01)), Scores: []tidemill.Score{score.AUC(), score.Accuracy()},
-	}}})
+	mill, err := engine.Start(ctx, tidemill.Flow{Name: "late-flights", Source: newDepartures(most),
+		Tasks: []tidemill.Task{{
+			Name: "late", Predict: tidemill.On{Op: tidemill.Insert, Table: "flights"},
+			Learn: tidemill.On{Op: tidemill.Update, Table: "flights", Label: "arr_delay > 15"},
+			Features: []tidemill.Feature{feature.Numeric("distance", "month", "hour"),
+				feature.OneHot("carrier", "origin", "dest")},
+			Model: model.Logistic(model.SGD(0.01)), Scores: []tidemill.Score{score.AUC(), score.Accuracy()},
+		}}})
 	if err != nil {
 		cancel()
 		t.Fatal(err)
@@ -96,7 +115,7 @@ const flightRow = `{"carrier":"UA","origin":"EWR","dest":"D17","distance":1400,"
 
 // A real flow answers over REST while it learns.
 func TestRealFlow(t *testing.T) {
-	mill := learner(t)
+	mill := learner(t, 0)
 	ctx, cancel := context.WithCancel(context.Background())
 	url, wait, err := serve.Listen(ctx, mill, serve.Config{Listen: "localhost:0"})
 	if err != nil {
@@ -120,13 +139,17 @@ func TestRealFlow(t *testing.T) {
 		code       int
 		parts      []string
 	}{
-		{"/predict/late", flightRow, 200, []string{`{"prediction":"`, `"probabilities":{"`, `"missing":[]`, `"model_version":"1.`, `"trained_through":"d:`}},
-		{"/predict/late", "[" + flightRow + `,{"distance":200}]`, 200, []string{`},{`, `"missing":["month","hour","carrier","origin","dest"]`}},
+		{"/predict/late", flightRow, 200,
+			[]string{`{"prediction":"`, `"probabilities":{"`, `"missing":[]`, `"model_version":"1.`,
+				`"trained_through":"d:`}},
+		{"/predict/late", "[" + flightRow + `,{"distance":200}]`, 200,
+			[]string{`},{`, `"missing":["month","hour","carrier","origin","dest"]`}},
 		{"/predict/late", `{"carier":"UA"}`, 400, []string{`carier`, `did you mean \"carrier\"`}},
 		{"/predict/late", `[{"carrier":"UA"},{"distance":"far"}]`, 400, []string{`row 1: `, `distance`}},
 		{"/predict/lat", `{}`, 404, []string{`did you mean \"late\"`}},
 		{"/v2/models/late/infer", `{"inputs":[{"name":"distance","shape":[2],"datatype":"INT64","data":[100,2000]},{"name":"carrier","shape":[2],"datatype":"BYTES","data":["UA","B6"]}]}`, 200, []string{`"shape":[2,2]`}},
-		{"/v1/models/late:predict", `{"instances":[` + flightRow + `]}`, 200, []string{`{"predictions":[{"prediction":"`}},
+		{"/v1/models/late:predict", `{"instances":[` + flightRow + `]}`, 200,
+			[]string{`{"predictions":[{"prediction":"`}},
 	} {
 		got := ask(c.path, c.body, c.code)
 		for _, p := range c.parts {
@@ -143,7 +166,7 @@ func TestRealFlow(t *testing.T) {
 
 // Predictions over REST while the flow learns at full speed in the same process.
 func BenchmarkPredictWhileLearning(b *testing.B) {
-	mill := learner(b)
+	mill := learner(b, 0)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	url, _, err := serve.Listen(ctx, mill, serve.Config{Listen: "localhost:0"})
@@ -187,18 +210,32 @@ func (n nowhere) Header() http.Header         { return n.h }
 func (n nowhere) Write(b []byte) (int, error) { return len(b), nil }
 func (n nowhere) WriteHeader(int)             {}
 
-// One prediction without the network: what this package and the engine cost.
-func BenchmarkHandler(b *testing.B) {
-	h := serve.Handler(learner(b), serve.Config{})
+// One prediction without the network while the flow learns: what this package and the engine cost.
+func BenchmarkHandler(b *testing.B) { benchmarkHandler(b, learner(b, 0), flightRow) }
+
+// Predictions without the network from a flow at rest: a single one, and requests of 100 rows.
+func BenchmarkHandlerAtRest(b *testing.B) {
+	mill := learner(b, 5000)
+	b.Run("one", func(b *testing.B) { benchmarkHandler(b, mill, flightRow) })
+	b.Run("hundred", func(b *testing.B) {
+		benchmarkHandler(b, mill, "["+strings.Repeat(flightRow+",", 99)+flightRow+"]")
+		b.ReportMetric(100*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+	})
+}
+
+func benchmarkHandler(b *testing.B, mill *engine.Mill, text string) {
+	h := serve.Handler(mill, serve.Config{})
 	r, err := http.NewRequest("POST", "/predict/late", nil)
 	if err != nil {
 		b.Fatal(err)
 	}
 	body := bytes.NewReader(nil)
 	r.Body = io.NopCloser(body)
+	w := nowhere{http.Header{}}
 	b.ReportAllocs()
 	for b.Loop() {
-		body.Reset([]byte(flightRow))
-		h.ServeHTTP(nowhere{http.Header{}}, r)
+		body.Reset([]byte(text))
+		clear(w.h)
+		h.ServeHTTP(w, r)
 	}
 }

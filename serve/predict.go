@@ -18,54 +18,21 @@ func (s *server) predict(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil {
-		kind = ""
-	}
 	body, release, err := s.body(r)
 	if err != nil {
 		return err
 	}
 	defer release()
-	var rows []tidemill.Row
-	one := true
-	switch {
-	case kind == "image/png" || kind == "image/jpeg":
-		pic := pictureOf(t)
-		if pic == nil {
-			return fault(http.StatusUnsupportedMediaType, "task %q has no picture column: send rows as application/json", t.Name)
-		}
-		v, err := pictureFile(body, pic)
-		if err != nil {
-			return bad(err)
-		}
-		rows = []tidemill.Row{{pic.Column: v}}
-	case kind != "" && kind != "application/json" && kind != "text/json" && kind != "text/plain" &&
-		kind != "application/x-www-form-urlencoded" && kind != "application/octet-stream":
-		// A form's type is what curl -d sends when it is told nothing.
-		return fault(http.StatusUnsupportedMediaType, "content type %q: send application/json, or image/png and image/jpeg for a picture", clip(kind))
-	default:
-		rows, one, err = s.rows(string(body), t)
-		if err != nil {
-			return bad(err)
-		}
+	buf := s.rowBuffers.Get().(*rowBuffer)
+	defer s.rowBuffers.Put(buf)
+	defer buf.reset()
+	one, err := s.predictRows(buf, r.Header.Get("Content-Type"), body, t)
+	if err != nil {
+		return err
 	}
-	return s.work(t, rows, func(out []engine.Prediction) error {
+	return s.work(t, buf.rows, func(out []engine.Prediction) error {
 		buf := s.bodies.Get().(*[]byte)
-		b := (*buf)[:0]
-		if one {
-			b = AppendPrediction(b, t, &out[0])
-		} else {
-			b = append(b, '[')
-			for i := range out {
-				if i > 0 {
-					b = append(b, ',')
-				}
-				b = AppendPrediction(b, t, &out[i])
-			}
-			b = append(b, ']')
-		}
-		b = append(b, '\n')
+		b := appendPredictions((*buf)[:0], t, out, one)
 		answer(w, http.StatusOK, b)
 		if cap(b) <= smallBody {
 			*buf = b
@@ -75,34 +42,81 @@ func (s *server) predict(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
+// appendPredictions appends the answer to a request: one prediction, or an array.
+func appendPredictions(b []byte, t *engine.TaskStatus, out []engine.Prediction, one bool) []byte {
+	if one {
+		return append(AppendPrediction(b, t, &out[0]), '\n')
+	}
+	b = append(b, '[')
+	for i := range out {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = AppendPrediction(b, t, &out[i])
+	}
+	return append(b, "]\n"...)
+}
+
+// predictRows reads the body of a request of that content type into buf; one says that it was a single row, not an
+// array.
+func (s *server) predictRows(buf *rowBuffer, contentType string, body []byte, t *engine.TaskStatus) (one bool,
+	err error) {
+	kind := contentType
+	if kind != "application/json" { // what nearly all clients send needs no parsing
+		if kind, _, err = mime.ParseMediaType(contentType); err != nil {
+			kind = ""
+		}
+	}
+	switch kind {
+	case "image/png", "image/jpeg":
+		pic := pictureOf(t)
+		if pic == nil {
+			return false, fault(http.StatusUnsupportedMediaType,
+				"task %q has no picture column: send rows as application/json", t.Name)
+		}
+		v, err := pictureFile(body, pic)
+		if err != nil {
+			return false, bad(err)
+		}
+		buf.next()[pic.Column] = v
+		return true, nil
+	case "", "application/json", "text/json", "text/plain", "application/octet-stream",
+		"application/x-www-form-urlencoded": // a form's type is what curl -d sends when it is told nothing
+		one, err = s.rows(buf, string(body), t)
+		return one, bad(err)
+	}
+	return false, fault(http.StatusUnsupportedMediaType,
+		"content type %q: send application/json, or image/png and image/jpeg for a picture", clip(kind))
+}
+
 // rows reads a body: an object is one row, an array of objects is rows; where the task has a picture column an array of
 // numbers is one picture, an array of such arrays pictures, and an array of height arrays of width numbers one picture.
-func (s *server) rows(body string, t *engine.TaskStatus) (rows []tidemill.Row, one bool, err error) {
+func (s *server) rows(buf *rowBuffer, body string, t *engine.TaskStatus) (one bool, err error) {
 	p := &scanner{s: body}
 	pic := pictureOf(t)
 	switch p.peek() {
 	case '{':
-		r := make(tidemill.Row, len(t.Columns))
-		if err := p.row(r, pic); err != nil {
-			return nil, false, err
+		if err := p.row(buf.next(), pic); err != nil {
+			return false, err
 		}
-		return []tidemill.Row{r}, true, p.end()
+		return true, p.end()
 	case '[':
 	default:
-		return nil, false, p.unexpected("a row {…} or an array of rows")
+		return false, p.unexpected("a row {…} or an array of rows")
 	}
 	if pic != nil && isPicture(body, pic) {
 		v, err := p.drawn(pic)
 		if err != nil {
-			return nil, false, err
+			return false, err
 		}
-		return []tidemill.Row{{pic.Column: v}}, true, p.end()
+		buf.next()[pic.Column] = v
+		return true, p.end()
 	}
 	err = p.items(func(i int) error {
 		if i == s.cfg.MaxRows {
 			return s.tooMany()
 		}
-		r := make(tidemill.Row, len(t.Columns))
+		r := buf.next()
 		var err error
 		if p.peek() == '[' && pic != nil {
 			r[pic.Column], err = p.drawn(pic)
@@ -112,13 +126,12 @@ func (s *server) rows(body string, t *engine.TaskStatus) (rows []tidemill.Row, o
 		if err != nil {
 			return fmt.Errorf("row %d: %w", i, err)
 		}
-		rows = append(rows, r)
 		return nil
 	})
 	if err == nil {
 		err = p.end()
 	}
-	return rows, false, err
+	return false, err
 }
 
 // isPicture is true for an array of numbers, and for an array whose first array has the picture's width in numbers.

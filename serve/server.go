@@ -17,18 +17,19 @@ import (
 
 // server is what the paths share.
 type server struct {
-	mill   Mill
-	cfg    Config
-	token  [sha256.Size]byte // of the bearer token; compared instead of the token, so that its length does not show
-	slots  chan struct{}     // predictions in work
-	memory atomic.Int64      // bytes of large bodies in memory
-	heavy  atomic.Int64      // bytes that large bodies may become as rows
-	bodies sync.Pool         // of *[]byte: small bodies' and answers' buffers
-	view   atomic.Pointer[view]
-	look   sync.Mutex // held while a view is made
-	hub    *hub
-	tally  *tally
-	local  atomic.Bool // reached over this machine's own address only: the Host header must say so
+	mill       Mill
+	cfg        Config
+	token      [sha256.Size]byte // of the bearer token; compared instead of the token, so that its length does not show
+	slots      chan struct{}     // predictions in work
+	memory     atomic.Int64      // bytes of large bodies in memory
+	heavy      atomic.Int64      // bytes that large bodies may become as rows
+	bodies     sync.Pool         // of *[]byte: small bodies' and answers' buffers
+	rowBuffers sync.Pool         // of *rowBuffer
+	view       atomic.Pointer[view]
+	look       sync.Mutex // held while a view is made
+	hub        *hub
+	tally      *tally
+	local      atomic.Bool // reached over this machine's own address only: the Host header must say so
 }
 
 // Handler serves a flow. Mount it at the root of a host: its paths are absolute.
@@ -38,6 +39,7 @@ func newServer(mill Mill, cfg Config) *server {
 	cfg = cfg.filled()
 	s := &server{mill: mill, cfg: cfg, slots: make(chan struct{}, cfg.InFlight)}
 	s.bodies.New = func() any { return new(make([]byte, 0, 4096)) }
+	s.rowBuffers.New = func() any { return &rowBuffer{} }
 	s.token = sha256.Sum256([]byte(cfg.Token))
 	s.tally = newTally(s)
 	s.hub = newHub(s)
@@ -89,7 +91,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	found, ok := s.find(r)
 	if !ok {
 		found = route{name: "other", method: r.Method, serve: func(http.ResponseWriter, *http.Request) error {
-			return fault(http.StatusNotFound, "nothing is served at %s; the dashboard is at /, a prediction at POST /predict/TASK", clip(r.URL.Path))
+			return fault(http.StatusNotFound,
+				"nothing is served at %s; the dashboard is at /, a prediction at POST /predict/TASK", clip(r.URL.Path))
 		}}
 	}
 	done := s.tally.begin(found.name)
@@ -118,7 +121,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *server) admit(w http.ResponseWriter, r *http.Request, found route) error {
 	if s.local.Load() && s.cfg.Token == "" && !loopback(r.Host) {
 		// A page of another site can make its own name point here; this machine's port would then be open to it.
-		return fault(http.StatusMisdirectedRequest, "this server listens on this machine only; ask for localhost, not for %s", clip(r.Host))
+		return fault(http.StatusMisdirectedRequest,
+			"this server listens on this machine only; ask for localhost, not for %s", clip(r.Host))
 	}
 	if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" && r.Header.Get("Sec-Fetch-Mode") != "navigate" {
 		return fault(http.StatusForbidden, "pages of other sites may not ask")
@@ -128,7 +132,8 @@ func (s *server) admit(w http.ResponseWriter, r *http.Request, found route) erro
 		sum := sha256.Sum256([]byte(strings.TrimSpace(token)))
 		if subtle.ConstantTimeCompare(sum[:], s.token[:]) != 1 || !strings.EqualFold(scheme, "Bearer") {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="tidemill"`)
-			return fault(http.StatusUnauthorized, `send the header "Authorization: Bearer TOKEN" with the token of the flow's serve: section`)
+			return fault(http.StatusUnauthorized,
+				`send the header "Authorization: Bearer TOKEN" with the token of the flow's serve: section`)
 		}
 	}
 	if r.Method != found.method && !(r.Method == "HEAD" && found.method == "GET") {

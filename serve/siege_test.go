@@ -16,6 +16,7 @@ import (
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/engine"
+	"github.com/tidemill/tidemill/tidemilltest/statustest"
 )
 
 // inUse is the memory that the process needs, after a collection.
@@ -26,8 +27,8 @@ func inUse() int64 {
 	return int64(m.HeapInuse + m.StackInuse)
 }
 
-// Ten thousand connections that say nothing, or stop in the middle of a header: 4,096 of them are kept, and whoever asks
-// for a prediction meanwhile gets it.
+// Ten thousand connections that say nothing, or stop in the middle of a header: 4,096 of them are kept, and whoever
+// asks for a prediction meanwhile gets it.
 func TestTenThousandConnections(t *testing.T) {
 	if !Alone(t) {
 		return
@@ -95,7 +96,7 @@ func TestDeafWatchers(t *testing.T) {
 	}
 	big := strings.Repeat("x", 24<<20) // more than the sockets' buffers take
 	f := &fake{now: func() *engine.Status {
-		st := flights(time.Now(), 5000)
+		st := statustest.Flights(time.Now(), 5000)
 		st.Error = big
 		return st
 	}, predict: delayed}
@@ -140,7 +141,7 @@ func TestDeafWatchers(t *testing.T) {
 
 // Sixty-four dashboards at once and one too many; a crowd that comes and goes leaves nothing behind.
 func TestManyWatchers(t *testing.T) {
-	s := newServer(&fake{now: moving(1000, 5000, flights), predict: delayed}, Config{})
+	s := newServer(&fake{now: moving(1000, 5000, statustest.Flights), predict: delayed}, Config{})
 	l, err := net.Listen("tcp", "localhost:0")
 	if err != nil {
 		t.Fatal(err)
@@ -198,7 +199,7 @@ func TestHundredThousandRows(t *testing.T) {
 	if !Alone(t) {
 		return
 	}
-	st := flights(time.Now(), 5000)
+	st := statustest.Flights(time.Now(), 5000)
 	f := &fake{now: func() *engine.Status { return st }, predict: delayed}
 	body := "[" + strings.Repeat(`{"distance":1400,"carrier":"UA"},`, 99999) + `{"distance":1}]`
 	post := func(url string) (int, string) {

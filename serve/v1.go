@@ -9,8 +9,8 @@ import (
 	"github.com/tidemill/tidemill/engine"
 )
 
-// TensorFlow Serving's REST API, tensorflow.org/tfx/serving/api_rest, and the two paths that KServe v1 adds to it. A model
-// is a task; a feature is a column.
+// TensorFlow Serving's REST API, tensorflow.org/tfx/serving/api_rest, and the two paths that KServe v1 adds to it. A
+// model is a task; a feature is a column.
 
 // findV1 is the route of a path below /v1/models.
 func (s *server) findV1(r *http.Request, rest string) (route, bool) {
@@ -177,7 +177,7 @@ func (s *server) v1Predict(w http.ResponseWriter, r *http.Request) error {
 				continue
 			}
 			b = appendAnswer(append(b, `{"`+names[0].name+`":`...), t, &out[i])
-			b = appendWide(append(b, `,"`+names[1].name+`":`...), wideOf(&out[i], classes(t, &out[i])))
+			b = style.AppendNumbers(append(b, `,"`+names[1].name+`":`...), wideOf(&out[i], classes(t, &out[i])))
 			b = append(b, '}')
 		}
 		answer(w, http.StatusOK, append(b, "]}\n"...))
@@ -194,17 +194,6 @@ func (p *scanner) signature() error {
 		err = p.fail("signature %q: there is serving_default alone", clip(name))
 	}
 	return err
-}
-
-func appendWide(b []byte, f []float64) []byte {
-	b = append(b, '[')
-	for i, x := range f {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendNumber(b, x)
-	}
-	return append(b, ']')
 }
 
 // appendColumns appends the answers as columns.
@@ -229,7 +218,7 @@ func appendColumns(b []byte, t *engine.TaskStatus, out []engine.Prediction) []by
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendWide(b, wideOf(&out[i], classes(t, &out[i])))
+		b = style.AppendNumbers(b, wideOf(&out[i], classes(t, &out[i])))
 	}
 	return append(b, "]}"...)
 }
@@ -250,26 +239,7 @@ func (s *server) v1Examples(w http.ResponseWriter, r *http.Request) error {
 	}
 	defer release()
 	p := &scanner{s: string(body)}
-	context, examples := tidemill.Row{}, ""
-	err = p.each(func(name string) (err error) {
-		switch name {
-		case "examples":
-			examples, err = p.raw()
-		case "context":
-			err = p.row(context, pictureOf(t))
-		case "signature_name":
-			err = p.signature()
-		default:
-			err = p.fail("%q: the request has examples, context and signature_name", clip(name))
-		}
-		return err
-	})
-	if err == nil {
-		err = p.end()
-	}
-	if err == nil && examples == "" {
-		err = fmt.Errorf("the request has no examples")
-	}
+	context, examples, err := p.examples(pictureOf(t))
 	if err != nil {
 		return bad(err)
 	}
@@ -307,4 +277,29 @@ func (s *server) v1Examples(w http.ResponseWriter, r *http.Request) error {
 		answer(w, http.StatusOK, append(b, "]}\n"...))
 		return nil
 	})
+}
+
+// examples reads the body of :classify and :regress: the values that all examples share, and the examples' own text.
+func (p *scanner) examples(pic *engine.PictureStatus) (context tidemill.Row, examples string, err error) {
+	context = tidemill.Row{}
+	err = p.each(func(name string) (err error) {
+		switch name {
+		case "examples":
+			examples, err = p.raw()
+		case "context":
+			err = p.row(context, pic)
+		case "signature_name":
+			err = p.signature()
+		default:
+			err = p.fail("%q: the request has examples, context and signature_name", clip(name))
+		}
+		return err
+	})
+	if err == nil {
+		err = p.end()
+	}
+	if err == nil && examples == "" {
+		err = fmt.Errorf("the request has no examples")
+	}
+	return context, examples, err
 }

@@ -83,6 +83,42 @@ func (r *Reader) Uvarint() uint64 {
 	return v
 }
 
+// Varint reads what [binary.AppendVarint] wrote.
+func (r *Reader) Varint() int64 {
+	v, n := binary.Varint(r.b)
+	if n <= 0 {
+		r.Fail(ErrShort)
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+// Uint32 reads four bytes, as [AppendUint32] wrote them.
+func (r *Reader) Uint32() uint32 {
+	b := r.Next(4)
+	if b == nil {
+		return 0
+	}
+	return binary.LittleEndian.Uint32(b)
+}
+
+// Bool reads what [AppendBool] wrote.
+func (r *Reader) Bool() bool { return r.Byte() != 0 }
+
+// Bytes reads what [AppendBytes] or [AppendText] wrote; it shares the memory of what is read.
+func (r *Reader) Bytes() []byte {
+	n := r.Uvarint()
+	if n > uint64(len(r.b)) {
+		r.Fail(ErrShort)
+		return nil
+	}
+	return r.Next(int(n))
+}
+
+// Text reads what [AppendText] wrote, as a string with memory of its own.
+func (r *Reader) Text() string { return string(r.Bytes()) }
+
 // Below reads a varint that must be less than n; what names it in the mistake.
 func (r *Reader) Below(n int, what string) int {
 	v := r.Uvarint()
@@ -166,12 +202,17 @@ func (r *Reader) Version(want byte) {
 	}
 }
 
-// Done is the first mistake, or that bytes are left over; kind says whose state it is ("model: mlp").
-func (r *Reader) Done(kind string) error {
+// End is the first mistake, or that bytes are left over.
+func (r *Reader) End() error {
 	if r.err == nil && len(r.b) > 0 {
 		r.err = fmt.Errorf("%d bytes are left over", len(r.b))
 	}
-	if r.err != nil {
+	return r.err
+}
+
+// Done is End in a sentence for people; kind says whose state it is ("model: mlp").
+func (r *Reader) Done(kind string) error {
+	if r.End() != nil {
 		return fmt.Errorf("%s: its state cannot be read; restore an older checkpoint or run with --fresh: %w", kind, r.err)
 	}
 	return nil

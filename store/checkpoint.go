@@ -12,6 +12,7 @@ import (
 	"math"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/statebytes"
 )
 
 // The layout; docs/formats/checkpoint.md is its specification. Of these, every later version keeps the magic, the place of the version
@@ -129,43 +130,14 @@ func writeCheckpoint(ctx context.Context, w io.Writer, c *tidemill.Checkpoint) (
 	return size, err
 }
 
-// cursor reads the head; after the first want of bytes, everything is zero and short is true.
-type cursor struct {
-	b     []byte
-	short bool
-}
+// headText reads what appendString wrote.
+func headText(r *statebytes.Reader) string { return string(r.Next(int(r.Uint32()))) }
 
-func (r *cursor) take(n uint64) []byte {
-	if r.short || n > uint64(len(r.b)) {
-		r.short = true
-		return nil
-	}
-	b := r.b[:n]
-	r.b = r.b[n:]
-	return b
-}
-
-func (r *cursor) u32() uint32 {
-	if b := r.take(4); b != nil {
-		return binary.LittleEndian.Uint32(b)
-	}
-	return 0
-}
-
-func (r *cursor) u64() uint64 {
-	if b := r.take(8); b != nil {
-		return binary.LittleEndian.Uint64(b)
-	}
-	return 0
-}
-
-func (r *cursor) str() string { return string(r.take(uint64(r.u32()))) }
-
-// count reads how many items of at least size bytes follow, and believes no number that the bytes left cannot hold.
-func (r *cursor) count(size int) int {
-	n := r.u32()
-	if uint64(n)*uint64(size) > uint64(len(r.b)) {
-		r.short = true
+// headCount reads how many items of at least size bytes follow, and believes no number that the bytes left cannot hold.
+func headCount(r *statebytes.Reader, size int) int {
+	n := r.Uint32()
+	if uint64(n)*uint64(size) > uint64(r.Left()) {
+		r.Fail(statebytes.ErrShort)
 		return 0
 	}
 	return int(n)
@@ -179,24 +151,24 @@ type extent struct {
 
 // readHead reads what appendHead wrote. The sections have no data yet; extents tell where it is.
 func readHead(head []byte, size uint64) (*tidemill.Checkpoint, []extent, error) {
-	r := &cursor{b: head}
+	r := statebytes.Read(head)
 	c := &tidemill.Checkpoint{}
-	c.ID = tidemill.CheckpointID{Term: r.u64(), Seq: r.u64()}
-	c.Flow = r.str()
-	c.Position = tidemill.Position(r.str())
-	c.Clock = int64(r.u64())
-	for n := r.count(20); n > 0 && !r.short; n-- {
-		c.Marks = append(c.Marks, tidemill.Mark{Term: r.u64(), Seq: r.u64(), Place: r.str()})
+	c.ID = tidemill.CheckpointID{Term: r.Uint(), Seq: r.Uint()}
+	c.Flow = headText(r)
+	c.Position = tidemill.Position(headText(r))
+	c.Clock = int64(r.Uint())
+	for n := headCount(r, 20); n > 0 && r.Err() == nil; n-- {
+		c.Marks = append(c.Marks, tidemill.Mark{Term: r.Uint(), Seq: r.Uint(), Place: headText(r)})
 	}
-	for n := r.count(4); n > 0 && !r.short; n-- {
-		c.Segments = append(c.Segments, r.str())
+	for n := headCount(r, 4); n > 0 && r.Err() == nil; n-- {
+		c.Segments = append(c.Segments, headText(r))
 	}
 	var ext []extent
 	names := map[string]bool{}
 	at := uint64(prefixSize + len(head))
-	for n := r.count(28); n > 0 && !r.short; n-- {
-		s := tidemill.Section{Name: r.str(), Kind: r.str(), Version: r.u32(), Fingerprint: r.str()}
-		e := extent{from: at, length: r.u64(), crc: r.u32()}
+	for n := headCount(r, 28); n > 0 && r.Err() == nil; n-- {
+		s := tidemill.Section{Name: headText(r), Kind: headText(r), Version: r.Uint32(), Fingerprint: headText(r)}
+		e := extent{from: at, length: r.Uint(), crc: r.Uint32()}
 		if e.length > size || at+e.length > size-footerSize {
 			return nil, nil, damagef("section %q ends beyond the file", s.Name)
 		}
@@ -209,10 +181,10 @@ func readHead(head []byte, size uint64) (*tidemill.Checkpoint, []extent, error) 
 		ext = append(ext, e)
 	}
 	switch {
-	case r.short:
+	case r.Err() != nil:
 		return nil, nil, damagef("its head ends in the middle of a field")
-	case len(r.b) > 0:
-		return nil, nil, damagef("its head has %d bytes too many", len(r.b))
+	case r.Left() > 0:
+		return nil, nil, damagef("its head has %d bytes too many", r.Left())
 	case at != size-footerSize:
 		return nil, nil, damagef("its sections end at byte %d, the footer begins at %d", at, size-footerSize)
 	}

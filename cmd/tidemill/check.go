@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -98,7 +97,8 @@ func (a *app) check(ctx context.Context, path string, connect, asJSON bool) erro
 	return nil
 }
 
-// engineRules asks the engine what it would refuse at once, whatever the database holds: it is opened on an empty store.
+// engineRules asks the engine what it would refuse at once, whatever the database holds: it is opened on an empty
+// store.
 func engineRules(ctx context.Context, f *config.File) config.Errors {
 	flow := f.Flow
 	flow.Store = store.Memory()
@@ -110,12 +110,6 @@ func engineRules(ctx context.Context, f *config.File) config.Errors {
 		return config.Errors{e}
 	}
 	return config.Errors{f.At("", err.Error())}
-}
-
-func (a *app) printJSON(v any) error {
-	e := json.NewEncoder(a.out)
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
 }
 
 // checkTime is how long one part may take to answer.
@@ -154,81 +148,7 @@ func look(ctx context.Context, f *config.File) (found []tidemill.Finding, wrong 
 	if err := f.CheckTables(tables); err != nil {
 		errors.As(err, &wrong)
 	}
-	return append(append(found, wantsKey(f, tables)...), wantsWhole(f, tables)...), wrong
-}
-
-// wantsKey finds tables whose rows nothing tells apart, where a task must join a question and its answer.
-func wantsKey(f *config.File, tables []*tidemill.Table) (found []tidemill.Finding) {
-	for _, table := range tables {
-		if len(table.Key) > 0 {
-			continue
-		}
-		column := "id"
-		for table.Col(column) >= 0 {
-			column = "tidemill_" + column
-		}
-		name := quoteSQL(table.Name)
-		if table.Schema != "" {
-			name = quoteSQL(table.Schema) + "." + name
-		}
-		for i := range f.Flow.Tasks {
-			t := &f.Flow.Tasks[i]
-			joined := false
-			for k, on := range []tidemill.On{t.Predict, t.Evaluate, t.Learn} {
-				for _, o := range append([]tidemill.On{on}, on.Also...) {
-					// What is only learned, never asked about, needs no id.
-					joined = joined || o.Table != "" && table.Is(o.Table) && o.ID == "" && (k < 2 || t.Predict.Table != "")
-				}
-			}
-			if joined {
-				found = append(found, tidemill.Finding{Path: "source", Level: "error", Mend: "ALTER TABLE " + name + " ADD COLUMN " + quoteSQL(column) + " bigserial PRIMARY KEY\n" +
-					"or name columns that no two rows share with `id:` in the task",
-					Text: fmt.Sprintf("task %s joins questions and answers by the primary key, and %s has none", t.Name, table)})
-			}
-		}
-	}
-	return found
-}
-
-// wantsWhole finds features that need the rows of a table as they were before an UPDATE, where the source brings their key
-// alone. Where a task waits for updates of the table the flow would stop at once, elsewhere at the first one.
-func wantsWhole(f *config.File, tables []*tidemill.Table) (found []tidemill.Finding) {
-	for i := range f.Flow.Tasks {
-		t := &f.Flow.Tasks[i]
-		for _, table := range tables {
-			if !table.KeyOnly {
-				continue
-			}
-			level := "warning"
-			for _, on := range []tidemill.On{t.Predict, t.Learn, t.Evaluate} {
-				for _, o := range append([]tidemill.On{on}, on.Also...) {
-					if o.Table != "" && table.Is(o.Table) && o.Op&tidemill.Update != 0 {
-						level = "error"
-					}
-				}
-			}
-			mend := "before: full"
-			if table.Schema != "" {
-				mend = "ALTER TABLE " + table.String() + " REPLICA IDENTITY FULL"
-			}
-			for _, feature := range t.Features {
-				n, ok := feature.(tidemill.Needer)
-				if !ok {
-					continue
-				}
-				if _, before := n.Needs(table); before {
-					what := "a feature"
-					if d, ok := feature.(tidemill.Describer); ok {
-						what = d.Describe()
-					}
-					found = append(found, tidemill.Finding{Path: "source", Level: level, Mend: mend,
-						Text: fmt.Sprintf("task %s: %s needs the rows of %s as they were before an UPDATE, which brings their key alone", t.Name, what, table)})
-					break
-				}
-			}
-		}
-	}
-	return found
+	return append(append(found, wantsKey(f, tables)...), wantsBefore(f, tables)...), wrong
 }
 
 // pathIn is where a part's finding stands in the flow: a part knows its kind, not whether it is the first sink.
@@ -248,24 +168,4 @@ func join2(a, b string) string {
 		return a
 	}
 	return a + "." + b
-}
-
-func (a *app) printFindings(f *config.File, found []tidemill.Finding) {
-	if len(found) == 0 {
-		return
-	}
-	marks := map[string]string{"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
-	colours := map[string]string{"ok": "\x1b[32m", "warning": "\x1b[33m", "error": "\x1b[31m"}
-	on := a.colour(a.err)
-	fmt.Fprintln(a.err)
-	for _, x := range found {
-		mark := marks[x.Level]
-		if on {
-			mark = colours[x.Level] + mark + "\x1b[0m"
-		}
-		fmt.Fprintf(a.err, "%s %s (line %d): %s\n", mark, x.Path, f.Line(x.Path), x.Text)
-		for line := range strings.Lines(x.Mend) {
-			fmt.Fprintf(a.err, "        mend: %s\n", strings.TrimRight(line, "\n"))
-		}
-	}
 }

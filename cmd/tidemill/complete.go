@@ -7,18 +7,25 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/config"
 )
 
 // completer gives the words that can stand at a place of the command line.
 type completer = func(c *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective)
 
-// complete lets shells complete what every command takes: flow files, rows and pictures, the tasks of a flow file, kinds.
+// complete lets shells complete what every command takes: flow files, rows and pictures, the tasks of a flow file,
+// kinds.
 func (a *app) complete(root *cobra.Command) {
 	flow := []string{".yaml", ".yml"}
+	rows := []string{".csv", ".tsv", ".jsonl", ".gz"}
+	var places []string
+	for _, words := range systemsOf(a.kinds).Words(false) {
+		places = append(places, words.Ends...)
+	}
 	takes := map[string][][]string{ // the endings of each argument
 		"check": {flow}, "run": {flow}, "state": {flow}, "report": {flow}, "evaluate": {flow}, "drop": {flow},
-		"predict": {flow, {".json", ".png", ".jpg", ".jpeg"}}, "init": {{".db", ".sqlite", ".sqlite3", ".csv", ".tsv", ".jsonl", ".gz"}}, "schema": {{".json"}},
+		"predict": {flow, {".json", ".png", ".jpg", ".jpeg"}}, "init": {places}, "schema": {{".json"}},
 	}
 	fixed := func(words ...string) completer {
 		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -26,8 +33,9 @@ func (a *app) complete(root *cobra.Command) {
 		}
 	}
 	flags := map[string]completer{
-		"task": a.completeTask, "color": fixed("auto", "always", "never"), "log": fixed("text", "json"), "listen": fixed("localhost:8080", "localhost:0"),
-		"data": filesOf(".csv", ".tsv", ".jsonl", ".gz"), "output": filesOf(".html"), "url": fixed("http://localhost:8080"), "token": fixed(), "table": fixed(), "label": fixed(),
+		"task": a.completeTask, "color": fixed("auto", "always", "never"), "log": fixed("text", "json"),
+		"listen": fixed("localhost:8080", "localhost:0"), "url": fixed("http://localhost:8080"),
+		"data": filesOf(rows...), "output": filesOf(".html"), "token": fixed(), "table": fixed(), "label": fixed(),
 	}
 	var walk func(c *cobra.Command)
 	walk = func(c *cobra.Command) {
@@ -51,8 +59,8 @@ func (a *app) complete(root *cobra.Command) {
 	walk(root)
 }
 
-// filesOf completes files with such endings, and the folders on the way to them. Shells have their own way for this, which
-// needs packages that are not always there.
+// filesOf completes files with such endings, and the folders on the way to them. Shells have their own way for this,
+// which needs packages that are not always there.
 func filesOf(endings ...string) completer {
 	return func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 		dir, start := filepath.Split(typed)
@@ -95,13 +103,19 @@ func (a *app) completeTask(_ *cobra.Command, args []string, _ string) ([]string,
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	// Variables that are not set here do not keep the tasks from being known.
-	f, _ := config.Parse(path, data, a.kinds, func(name string) (string, bool) {
-		if v, ok := a.env(name); ok {
-			return v, true
+	// Variables that are not set here do not keep the tasks from being known: they may be the place of any system.
+	var f *config.File
+	for _, words := range append(systemsOf(a.kinds).Words(true), tidemill.Words{}) {
+		f, _ = config.Parse(path, data, a.kinds, func(name string) (string, bool) {
+			if v, ok := a.env(name); ok {
+				return v, true
+			}
+			return words.Example, true
+		})
+		if f != nil {
+			break
 		}
-		return "postgres://localhost/unset", true
-	})
+	}
 	if f == nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

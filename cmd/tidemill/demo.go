@@ -17,13 +17,7 @@ func (a *app) demoCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "demo NAME",
 		Short: "Run a demonstration with real data: " + strings.Join(demo.Names(), ", "),
-		Long: `A demo makes a database with real data, starts a flow on it, lets rows come while it runs, and tells what
-was learned. It lives in ./tidemill-demo/NAME with its flow.yaml, to edit and run; each time it begins afresh.
-Without --once it says the dashboard's address first, lets digits and flowers come slowly enough to watch, and serves until Ctrl-C.
-In PostgreSQL it replaces no table that a demo has not made.`,
-		Example: `  tidemill demo mnist
-  tidemill demo iris --once --json
-  tidemill demo mnist --source postgres://localhost/test`,
+		Long:  demo.Long, Example: demo.Example,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 1 && slices.Contains(demo.Names(), args[0]) {
 				return nil
@@ -39,8 +33,8 @@ In PostgreSQL it replaces no table that a demo has not made.`,
 		},
 		ValidArgs: demo.Names(),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if o.Source != "" && !strings.HasPrefix(o.Source, "postgres://") && !strings.HasPrefix(o.Source, "postgresql://") {
-				return usage("--source takes a postgres:// URL; without it the demo makes a SQLite file")
+			if err := demo.CheckSource(o.Source); err != nil {
+				return usage("%v", err)
 			}
 			o.Kinds, o.Out, o.Err, o.Terminal, o.PeakRSS = a.kinds, a.out, a.err, isTerminal(a.err), peakRSS
 			o.Colour = a.colour(a.out) && (!o.JSON || a.colour(a.err))
@@ -52,7 +46,7 @@ In PostgreSQL it replaces no table that a demo has not made.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.Source, "source", "", "a postgres:// URL (default: a SQLite file in the demo's folder)")
+	f.StringVar(&o.Source, "source", "", demo.SourceUsage)
 	f.StringVar(&o.Dir, "dir", "", "where the demo lives (default ./tidemill-demo/NAME)")
 	f.BoolVar(&o.Once, "once", false, "end when all is done instead of serving until Ctrl-C")
 	f.BoolVar(&o.JSON, "json", false, "one JSON object on the last line of standard output")

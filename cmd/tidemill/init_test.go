@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/google/jsonschema-go/jsonschema"
@@ -356,32 +355,4 @@ func asJSON(t *testing.T, text string) any {
 	must(t, err)
 	must(t, json.Unmarshal(data, &v))
 	return v
-}
-
-// TestInitWaitsForWriters looks at a database whose writer has it locked, as one without a write-ahead log does for a moment
-// at each commit.
-func TestInitWaitsForWriters(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "shop.db")
-	db, err := sql.Open("sqlite", path+busy)
-	must(t, err)
-	defer db.Close()
-	_, err = db.Exec("CREATE TABLE orders(id INTEGER PRIMARY KEY, x REAL)")
-	must(t, err)
-	d, _, err := openSQLite(t.Context(), path, "")
-	must(t, err)
-	defer d.db.Close()
-	writer, err := db.Conn(t.Context())
-	must(t, err)
-	defer writer.Close()
-	_, err = writer.ExecContext(t.Context(), "BEGIN EXCLUSIVE")
-	must(t, err)
-	over := make(chan error)
-	go func() {
-		time.Sleep(200 * time.Millisecond)
-		_, err := writer.ExecContext(t.Context(), "COMMIT")
-		over <- err
-	}()
-	var n int
-	must(t, d.db.QueryRowContext(t.Context(), "SELECT count(*) FROM orders").Scan(&n))
-	must(t, <-over)
 }

@@ -9,12 +9,14 @@ import (
 
 	"github.com/tidemill/tidemill/config"
 	"github.com/tidemill/tidemill/expr"
+	"github.com/tidemill/tidemill/terminal"
 )
 
 func (a *app) kindsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "kinds [name]", Short: "List what a flow file can name, or explain one", Args: args(0, 1),
-		Example:           "  tidemill kinds\n  tidemill kinds logistic\n  tidemill kinds source.postgres\n  tidemill kinds flow",
+		Example: "  tidemill kinds\n  tidemill kinds logistic\n  tidemill kinds " + exampleKind(a.kinds) +
+			"\n  tidemill kinds flow",
 		ValidArgsFunction: a.completeKind,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -23,6 +25,14 @@ func (a *app) kindsCommand() *cobra.Command {
 			return a.explainKind(args[0])
 		},
 	}
+}
+
+// exampleKind is a kind that more than one room has.
+func exampleKind(kinds config.Kinds) string {
+	for _, kind := range systemsOf(kinds).Kinds() {
+		return "source." + kind
+	}
+	return "flow"
 }
 
 func (a *app) listKinds() error {
@@ -85,7 +95,7 @@ func plainText(page string) string {
 			if len(cells) == 3 {
 				key, text := strings.Trim(cells[0], "`"), strings.NewReplacer("**", "", "¦", "|", "&lt;", "<").Replace(cells[2])
 				fmt.Fprintf(&b, "%s (%s)\n", key, unlink(cells[1]))
-				for _, l := range wrap(text, 92) {
+				for _, l := range terminal.Wrap(text, 92) {
 					b.WriteString("    " + l + "\n")
 				}
 			}
@@ -111,18 +121,4 @@ func unlink(s string) string {
 		}
 		s = s[:i] + s[i+1:j] + s[j+k+1:]
 	}
-}
-
-func wrap(s string, width int) (lines []string) {
-	line := ""
-	for _, w := range strings.Fields(s) {
-		if line != "" && len(line)+1+len(w) > width {
-			lines, line = append(lines, line), ""
-		}
-		if line != "" {
-			line += " "
-		}
-		line += w
-	}
-	return append(lines, line)
 }

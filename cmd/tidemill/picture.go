@@ -1,110 +1,60 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"image"
-	"image/color"
-	_ "image/jpeg" // a picture may be a JPEG file
-	"image/png"
-	"math"
-	"strings"
 
 	"github.com/tidemill/tidemill/config"
 	"github.com/tidemill/tidemill/engine"
+	"github.com/tidemill/tidemill/picture"
 )
 
-// picture is the column of a task that holds one.
-type picture struct {
+// pictureColumn is the column of a task that holds a picture.
+type pictureColumn struct {
 	column        string
 	width, height int
 	encoded       bool // the column holds image files, not grey bytes
 	inverted      bool // the feature swaps black and white of the file
 }
 
-// pictureOf is the picture of the i-th task; nil where no feature reads one, or reads it from a path that the row gives.
-func pictureOf(f *config.File, i int) *picture {
+// pictureOf is the picture of the i-th task; nil where no feature reads one, or reads it from a path that the row
+// gives.
+func pictureOf(f *config.File, i int) *pictureColumn {
 	for _, x := range f.Flow.Tasks[i].Features {
 		if p := engine.PictureOf(x); p != nil && p.Holds != "path" {
-			return &picture{column: p.Column, width: p.Width, height: p.Height, encoded: p.Holds == "file", inverted: p.Inverted}
+			return &pictureColumn{column: p.Column, width: p.Width, height: p.Height, encoded: p.Holds == "file",
+				inverted: p.Inverted}
 		}
 	}
 	return nil
 }
 
-func isImage(data []byte) bool {
-	return bytes.HasPrefix(data, []byte("\x89PNG\r\n\x1a\n")) || bytes.HasPrefix(data, []byte("\xff\xd8\xff"))
-}
+// maxPixels bounds a picture before it is decoded, as the server does.
+const maxPixels = 1 << 24
 
-// maxSide bounds a picture before it is decoded: a small file can claim a huge one.
-const maxSide = 8192
-
-// decode reads a PNG or JPEG as width*height grey bytes, 0 black to 255 white; each is the mean of the area that it
-// covers. A light ground is turned dark, as the pictures that are drawn on paper are.
-func (p *picture) decode(file []byte) ([]byte, error) {
-	c, _, err := image.DecodeConfig(bytes.NewReader(file))
+// file is what the column holds for a PNG or JPEG, and the grey bytes that the model sees of it.
+func (p *pictureColumn) file(data []byte, invert bool) (value, grey []byte, err error) {
+	img, err := picture.Decode(data, maxPixels)
 	if err != nil {
-		return nil, fmt.Errorf("the picture cannot be read: %w", err)
+		return nil, nil, fmt.Errorf("the picture cannot be read: %w", err)
 	}
-	if c.Width < 1 || c.Height < 1 || c.Width > maxSide || c.Height > maxSide {
-		return nil, fmt.Errorf("the picture is %d x %d; at most %d x %d are read", c.Width, c.Height, maxSide, maxSide)
+	g := picture.Reduce(img, p.width, p.height)
+	if invert {
+		g.Invert()
 	}
-	img, _, err := image.Decode(bytes.NewReader(file))
-	if err != nil {
-		return nil, fmt.Errorf("the picture cannot be read: %w", err)
+	if !p.encoded {
+		return g.Bytes(), g.Bytes(), nil
 	}
-	grey := p.scale(img)
-	if p.lightGround(grey) {
-		for i := range grey {
-			grey[i] = 255 - grey[i]
-		}
+	if value, err = g.AppendBinary(nil); p.inverted {
+		g.Invert()
 	}
-	return grey, nil
-}
-
-// scale takes the mean of the source's area under each pixel.
-func (p *picture) scale(img image.Image) []byte {
-	b := img.Bounds()
-	w, h := b.Dx(), b.Dy()
-	out := make([]byte, p.width*p.height)
-	for oy := range p.height {
-		for ox := range p.width {
-			var sum, area float64
-			y0, y1 := float64(oy*h)/float64(p.height), float64((oy+1)*h)/float64(p.height)
-			x0, x1 := float64(ox*w)/float64(p.width), float64((ox+1)*w)/float64(p.width)
-			for y := int(y0); float64(y) < y1 && y < h; y++ {
-				dy := math.Min(y1, float64(y+1)) - math.Max(y0, float64(y))
-				for x := int(x0); float64(x) < x1 && x < w; x++ {
-					dx := math.Min(x1, float64(x+1)) - math.Max(x0, float64(x))
-					v := color.GrayModel.Convert(img.At(b.Min.X+x, b.Min.Y+y)).(color.Gray).Y
-					sum += float64(dx*dy) * float64(v)
-					area += float64(dx * dy)
-				}
-			}
-			out[oy*p.width+ox] = byte(sum/area + 0.5)
-		}
-	}
-	return out
-}
-
-// lightGround is true where the picture's edge is bright.
-func (p *picture) lightGround(grey []byte) bool {
-	sum, n := 0, 0
-	for y := range p.height {
-		for x := range p.width {
-			if x == 0 || y == 0 || x == p.width-1 || y == p.height-1 {
-				sum += int(grey[y*p.width+x])
-				n++
-			}
-		}
-	}
-	return sum > 127*n
+	return value, g.Bytes(), err
 }
 
 // numbers reads width*height numbers, flat or in rows: from 0 to 255, or from 0 to 1 where none is larger and one has a
 // fraction.
-func (p *picture) numbers(list []any) ([]byte, error) {
+func (p *pictureColumn) numbers(list []any) ([]byte, error) {
 	var flat []float64
 	fraction := false
 	var walk func(list []any, depth int) error
@@ -113,14 +63,14 @@ func (p *picture) numbers(list []any) ([]byte, error) {
 			switch x := x.(type) {
 			case json.Number:
 				v, err := x.Float64()
-				if err != nil || v < 0 || v > 255 {
+				if err != nil {
 					return fmt.Errorf("%s is no shade of grey: 0 is black, 255 is white", x)
 				}
-				fraction = fraction || strings.ContainsAny(string(x), ".eE")
+				fraction = fraction || picture.Fraction(string(x))
 				flat = append(flat, v)
 			case []any:
 				if depth == 3 {
-					return fmt.Errorf("the picture's numbers are nested too deep")
+					return errors.New("the picture's numbers are nested too deep")
 				}
 				if err := walk(x, depth+1); err != nil {
 					return err
@@ -137,34 +87,17 @@ func (p *picture) numbers(list []any) ([]byte, error) {
 	if len(flat) != p.width*p.height {
 		return nil, fmt.Errorf("the picture has %d numbers, not %d x %d = %d", len(flat), p.width, p.height, p.width*p.height)
 	}
-	most := 0.0
-	for _, v := range flat {
-		most = math.Max(most, v)
-	}
-	factor := 1.0
-	if fraction && most <= 1 {
-		factor = 255
-	}
-	grey := make([]byte, len(flat))
-	for i, v := range flat {
-		grey[i] = byte(v*factor + 0.5)
-	}
-	return grey, nil
+	return picture.Shades(flat, fraction)
 }
 
-// value is what the feature's column holds for the picture.
-func (p *picture) value(grey []byte) ([]byte, error) {
+// value is what the column holds for the picture that the model is to see as these grey bytes.
+func (p *pictureColumn) value(grey []byte) ([]byte, error) {
 	if !p.encoded {
 		return grey, nil
 	}
+	g := picture.FromBytes(grey, p.width, p.height)
 	if p.inverted {
-		turned := make([]byte, len(grey))
-		for i, v := range grey {
-			turned[i] = 255 - v
-		}
-		grey = turned
+		g.Invert()
 	}
-	var b bytes.Buffer
-	err := png.Encode(&b, &image.Gray{Pix: grey, Stride: p.width, Rect: image.Rect(0, 0, p.width, p.height)})
-	return b.Bytes(), err
+	return g.AppendBinary(nil)
 }

@@ -18,26 +18,30 @@ import (
 	"github.com/tidemill/tidemill/config"
 	"github.com/tidemill/tidemill/engine"
 	"github.com/tidemill/tidemill/expr"
+	"github.com/tidemill/tidemill/picture"
 	"github.com/tidemill/tidemill/serve"
 	"github.com/tidemill/tidemill/terminal"
 )
 
 type predictOptions struct {
 	task, url, token string
-	json             bool
+	json, invert     bool
 }
 
 func (a *app) predictCommand() *cobra.Command {
 	var o predictOptions
 	c := &cobra.Command{
-		Use: "predict flow.yaml row.json|image.png|-", Short: "Predict for one row, or several, or a picture", Args: args(2, 2),
+		Use: "predict flow.yaml row.json|image.png|-", Short: "Predict for one row, or several, or a picture",
+		Args: args(2, 2),
 		Long: `Predicts with the flow's newest checkpoint, without a lock, also while it runs; or, with --url,
 by a running server. What is predicted is never held, scored or written.
 
 A row is a JSON object by column names, rows an array of them. Where the task's feature is a
-picture, an array of width x height numbers and a PNG or JPEG file do as well; a dark drawing on
-a light ground is turned round. "-" reads standard input.`,
-		Example: "  tidemill predict flow.yaml row.json\n  echo '{\"carrier\": \"UA\", \"distance\": 1400}' | tidemill predict flow.yaml -\n" +
+picture, an array of width x height numbers and a PNG or JPEG file do as well; --invert turns black
+and white of the file round, for a dark drawing where the model learned light ones. "-" reads
+standard input.`,
+		Example: "  tidemill predict flow.yaml row.json\n  echo '{\"carrier\": \"UA\", \"distance\": 1400}' | " +
+			"tidemill predict flow.yaml -\n" +
 			"  tidemill predict flow.yaml digit.png\n  tidemill predict flow.yaml row.json --url http://localhost:8080",
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.predict(c.Context(), args[0], args[1], o)
@@ -47,6 +51,7 @@ a light ground is turned round. "-" reads standard input.`,
 	c.Flags().StringVar(&o.url, "url", "", "ask a running server")
 	c.Flags().StringVar(&o.token, "token", "", "the server's token; by default the flow file's")
 	c.Flags().BoolVar(&o.json, "json", false, "print JSON: an object for a row, an array for rows")
+	c.Flags().BoolVar(&o.invert, "invert", false, "swap black and white of a picture file")
 	return c
 }
 
@@ -69,7 +74,7 @@ func (a *app) predict(ctx context.Context, path, rowPath string, o predictOption
 	if err != nil {
 		return err
 	}
-	in, err := readRows(data, pictureOf(f, i), rowPath)
+	in, err := readRows(data, pictureOf(f, i), rowPath, o.invert)
 	if err != nil {
 		return err
 	}
@@ -79,7 +84,7 @@ func (a *app) predict(ctx context.Context, path, rowPath string, o predictOption
 	} else {
 		r, err := engine.Open(ctx, f.Flow)
 		if err != nil {
-			return a.hint(path, placed(f, err))
+			return hint(path, a.placed(f, err))
 		}
 		l = r
 	}
@@ -111,7 +116,7 @@ func (a *app) predict(ctx context.Context, path, rowPath string, o predictOption
 }
 
 // printPredictions prints what the server would answer, an object or an array of them.
-func (a *app) printPredictions(l learner, task string, out []engine.Prediction, one bool) error {
+func (a *console) printPredictions(l learner, task string, out []engine.Prediction, one bool) error {
 	s := l.Status()
 	if s == nil {
 		return &failure{exitEnvironment, errors.New("the server tells nothing of its tasks")}
@@ -134,7 +139,8 @@ func (a *app) printPredictions(l learner, task string, out []engine.Prediction, 
 	return err
 }
 
-// rowFailure gives what is wrong with the row its exit code; a model that has learned nothing yet is not the row's fault.
+// rowFailure gives what is wrong with the row its exit code; a model that has learned nothing yet is not the row's
+// fault.
 func rowFailure(err error) error {
 	var known *failure
 	if errors.As(err, &known) || errors.Is(err, tidemill.ErrNotReady) {
@@ -184,22 +190,26 @@ func (a *app) readInput(path string) ([]byte, error) {
 type input struct {
 	rows     []tidemill.Row
 	pictures [][]byte // grey bytes of each row that is one
-	picture  *picture
+	picture  *pictureColumn
 	one      bool
 }
 
 // readRows reads a PNG or JPEG, a JSON object, an array of objects, or an array of a picture's numbers.
-func readRows(data []byte, pic *picture, path string) (*input, error) {
+func readRows(data []byte, pic *pictureColumn, path string, invert bool) (*input, error) {
 	in := &input{picture: pic, one: true}
-	if isImage(data) {
+	if picture.IsFile(data) {
 		if pic == nil {
 			return nil, usage("%s is a picture, and no feature of the task reads one", path)
 		}
-		grey, err := pic.decode(data)
+		value, grey, err := pic.file(data, invert)
 		if err != nil {
 			return nil, usage("%s: %v", path, err)
 		}
-		return in, in.addPicture(grey)
+		in.rows, in.pictures = []tidemill.Row{{pic.column: value}}, [][]byte{grey}
+		return in, nil
+	}
+	if invert {
+		return nil, usage("%s: --invert is for a PNG or JPEG file", path)
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
@@ -277,10 +287,11 @@ func jsonPlace(data []byte, err error) error {
 		return err
 	}
 	before := data[:min(int(syntax.Offset), len(data))]
-	return fmt.Errorf("line %d, column %d: %w", 1+bytes.Count(before, []byte("\n")), len(before)-bytes.LastIndexByte(before, '\n')-1, err)
+	return fmt.Errorf("line %d, column %d: %w", 1+bytes.Count(before, []byte("\n")),
+		len(before)-bytes.LastIndexByte(before, '\n')-1, err)
 }
 
-func (a *app) printPrediction(p *engine.Prediction, grey []byte, pic *picture) {
+func (a *console) printPrediction(p *engine.Prediction, grey []byte, pic *pictureColumn) {
 	lines := predictionLines(p)
 	if grey != nil {
 		lines = terminal.Beside(terminal.Picture(grey, pic.width, pic.height, a.colour(a.out)), pic.width, lines)

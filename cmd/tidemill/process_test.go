@@ -178,8 +178,8 @@ func TestDigits(t *testing.T) {
 	r.exit(exitOK)
 	r.await("the triggers stay, and the change log grows until the flow runs again; to remove it: tidemill source drop flow.yaml")
 
-	for _, file := range []string{"three.json", "three.png"} {
-		out, _ := call(t, dir, nil, exitOK, "predict", "flow.yaml", file)
+	for _, file := range [][]string{{"three.json"}, {"three.png", "--invert"}} {
+		out, _ := call(t, dir, nil, exitOK, append([]string{"predict", "flow.yaml"}, file...)...)
 		if !strings.Contains(out, "prediction 3") || !strings.Contains(out, "*%#+=--=*##-") {
 			t.Errorf("%s:\n%s", file, out)
 		}
@@ -202,7 +202,7 @@ func TestDigits(t *testing.T) {
 	}
 }
 
-// paper draws the picture as a pen does: dark on light, four times the size.
+// paper draws the picture as a pen does, dark on light, four times the size.
 func paper(t *testing.T, numbers []byte) []byte {
 	var grey []float64
 	must(t, json.Unmarshal(numbers, &grey))

@@ -7,14 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/config"
+	"github.com/tidemill/tidemill/draft"
 	"github.com/tidemill/tidemill/engine"
-	"github.com/tidemill/tidemill/serve"
+	"github.com/tidemill/tidemill/report"
 )
 
 func (a *app) reportCommand() *cobra.Command {
@@ -23,7 +23,7 @@ func (a *app) reportCommand() *cobra.Command {
 		Use: "report [flow.yaml]", Short: "Write one HTML file about what a flow has learned", Args: args(0, 1),
 		Long: `Writes one HTML file that needs nothing else: learning curve, scores and confusion from the
 flow's newest checkpoint; ROC, precision and recall, calibration, label delay and examples of
-right and wrong from what a sink of the flow has kept (sqlite, postgres or file). It takes no
+right and wrong from what a sink of the flow has kept (` + draft.Listed(keepers(a.kinds), " or ") + `). It takes no
 lock: it works also while the flow runs.`,
 		Example: "  tidemill report flow.yaml\n  tidemill report flow.yaml -o monday.html",
 		RunE: func(c *cobra.Command, args []string) error {
@@ -38,9 +38,6 @@ lock: it works also while the flow runs.`,
 	return c
 }
 
-// recallMost is how many answers of a task a report looks at.
-const recallMost = 400000
-
 func (a *app) writeReport(ctx context.Context, path, out string) error {
 	f, err := a.readFlow(path)
 	if err != nil {
@@ -48,18 +45,14 @@ func (a *app) writeReport(ctx context.Context, path, out string) error {
 	}
 	r, err := engine.Open(ctx, f.Flow)
 	if err != nil {
-		return a.hint(path, placed(f, err))
+		return hint(path, a.placed(f, err))
 	}
 	s := r.Status()
-	s.Events = slices.DeleteFunc(s.Events, func(e engine.EventStatus) bool { return e.Kind == "resume" }) // of this reader alone
-	answers := map[string][]serve.Answered{}
-	for i := range s.Tasks {
-		list := a.recall(ctx, f, s.Tasks[i].Name)
-		a.addPictures(ctx, f, r, &s.Tasks[i], list)
-		answers[s.Tasks[i].Name] = list
-	}
+	// of this reader alone
+	s.Events = slices.DeleteFunc(s.Events, func(e engine.EventStatus) bool { return e.Kind == "resume" })
+	gather := report.Gatherer{Flow: &f.Flow, Keep: draft.Listed(keepers(a.kinds), " and "), Say: a.say}
 	var b bytes.Buffer
-	if err := serve.Report(&b, s, answers); err != nil {
+	if err := report.Write(&b, s, gather.Answers(ctx, r, s)); err != nil {
 		return err
 	}
 	if out == "-" {
@@ -102,81 +95,15 @@ func bytesText(n int) string {
 	return fmt.Sprintf("%d KiB", n>>10)
 }
 
-// recall is what the first sink that keeps answers has of a task.
-func (a *app) recall(ctx context.Context, f *config.File, task string) []serve.Answered {
-	var tried []string
-	for _, k := range f.Flow.Sinks {
-		p, ok := k.(tidemill.Recaller)
-		if !ok {
-			continue
-		}
-		list, err := p.Recall(ctx, task, recallMost)
-		if err != nil {
-			a.say("warning: the sink cannot be read, so the report is without its answers: %v", err)
-			return nil
-		}
-		if len(list) == 0 {
-			tried = append(tried, "it keeps no answers of task "+task+" yet")
-			continue
-		}
-		out := make([]serve.Answered, len(list))
-		for i, x := range list {
-			out[i] = serve.Answered{ID: x.ID, Prediction: x.Label, Truth: x.Truth, Score: x.Score, Probabilities: x.Probabilities}
-			if !x.Asked.IsZero() && !x.Answered.IsZero() {
-				out[i].Delay = x.Answered.Sub(x.Asked)
+// keepers are the kinds of sinks that keep answers.
+func keepers(kinds config.Kinds) (names []string) {
+	for name, kind := range kinds.Sinks {
+		if sink, err := config.ExampleOf(kind); err == nil {
+			if _, ok := sink.(tidemill.Recaller); ok {
+				names = append(names, name)
 			}
 		}
-		return out
 	}
-	if tried == nil {
-		tried = []string{"no sink of the flow keeps answers; sqlite, postgres and file do"}
-	}
-	a.say("task %s is reported without ROC, calibration and examples: %s", task, strings.Join(tried, "; "))
-	return nil
-}
-
-// examplesShown is how many right and how many wrong answers get their pictures.
-const examplesShown = 24
-
-// addPictures looks the newest right and wrong rows up at the source. A row that is gone is shown without its picture.
-func (a *app) addPictures(ctx context.Context, f *config.File, r *engine.Reader, t *engine.TaskStatus, list []serve.Answered) {
-	source, ok := f.Flow.Source.(tidemill.Finder)
-	if !ok || t.Picture == nil || len(list) == 0 || !byKey(f, t.Name) {
-		return
-	}
-	var ids []string
-	at := map[string]int{}
-	var n [2]int
-	for i := range list {
-		side := 0
-		if list[i].Prediction == list[i].Truth {
-			side = 1
-		}
-		if _, twice := at[list[i].ID]; n[side] < examplesShown && !twice {
-			n[side]++
-			at[list[i].ID] = i
-			ids = append(ids, list[i].ID)
-		}
-	}
-	found, err := source.Find(ctx, t.Table, t.Picture.Column, ids)
-	if err != nil {
-		a.say("warning: the source cannot be read, so the report is without pictures: %v", err)
-		return
-	}
-	for id, v := range found {
-		if grey, err := r.Picture(t.Name, tidemill.Row{t.Picture.Column: v}); err == nil {
-			list[at[id]].Picture = grey
-		}
-	}
-}
-
-// byKey is true where a task's ids are the primary key: others cannot be looked up.
-func byKey(f *config.File, task string) bool {
-	for i := range f.Flow.Tasks {
-		if f.Flow.Tasks[i].Name == task {
-			t := &f.Flow.Tasks[i]
-			return t.Predict.ID == "" && t.Evaluate.ID == "" && len(t.Predict.Also) == 0 && len(t.Evaluate.Also) == 0
-		}
-	}
-	return false
+	slices.Sort(names)
+	return names
 }

@@ -63,7 +63,8 @@ func (s *rerun) bind(t *tidemill.Table) (*rerunShape, error) {
 	at := func(name string) (int, error) {
 		i := t.Col(name)
 		if i < 0 && name == s.by {
-			return 0, usage("--delay takes a number of rows, a time such as 90m, or a column of the file, which has none that is called %q", name)
+			return 0, usage("--delay takes a number of rows, a time such as 90m, "+
+				"or a column of the file, which has none that is called %q", name)
 		}
 		if i < 0 {
 			return 0, usage("the file has no column %q, which the flow reads; rename it, or name columns that are there", name)
@@ -175,7 +176,7 @@ func (p *player) all(ctx context.Context) error {
 			s.read++
 			answered := p.shape.answered(c.After)
 			if s.delay == 0 {
-				at, ok := timeOf(c.After[p.shape.ask], s.ask.unix)
+				at, ok := expr.Micros(c.After[p.shape.ask], s.ask.unix)
 				if !ok {
 					s.timeless++
 					continue
@@ -183,7 +184,7 @@ func (p *player) all(ctx context.Context) error {
 				open = append(open, moment{c, at, false})
 				until, ok := at+s.span.Microseconds(), at <= latest
 				if s.span == 0 {
-					until, ok = timeOf(c.After[p.shape.answer], s.answer.unix)
+					until, ok = expr.Micros(c.After[p.shape.answer], s.answer.unix)
 				}
 				if ok && answered {
 					open = append(open, moment{c, max(at, until), true})
@@ -208,18 +209,7 @@ func (p *player) all(ctx context.Context) error {
 		}
 	}
 	if s.delay == 0 {
-		slices.SortStableFunc(open, func(a, b moment) int {
-			if a.at != b.at {
-				return cmp.Compare(a.at, b.at)
-			}
-			if a.answer != b.answer && a.row != b.row { // of one row the ask comes first
-				if a.answer {
-					return -1
-				}
-				return 1
-			}
-			return 0
-		})
+		slices.SortStableFunc(open, compareMoments)
 	}
 	for _, m := range open[next:] {
 		if p.left {
@@ -228,6 +218,20 @@ func (p *player) all(ctx context.Context) error {
 		p.play(m)
 	}
 	return nil
+}
+
+// compareMoments puts events in the order of their times, an ask after the answers of other rows that come at its time.
+func compareMoments(a, b moment) int {
+	if a.at != b.at {
+		return cmp.Compare(a.at, b.at)
+	}
+	if a.answer != b.answer && a.row != b.row { // of one row the ask comes first
+		if a.answer {
+			return -1
+		}
+		return 1
+	}
+	return 0
 }
 
 // play gives one event.
@@ -268,25 +272,7 @@ func (p *player) flush(last bool) {
 	if p.left {
 		return
 	}
-	p.left = !p.yield(tidemill.Batch{Changes: p.batch, Upto: tidemill.Position(strconv.FormatUint(p.order, 10)), Live: true, CaughtUp: last}, nil)
+	p.left = !p.yield(tidemill.Batch{Changes: p.batch, Upto: tidemill.Position(strconv.FormatUint(p.order, 10)),
+		Live: true, CaughtUp: last}, nil)
 	p.batch = nil
-}
-
-// timeOf reads a time of a file: a time, ISO text, or a number that counts seconds or milliseconds.
-func timeOf(v tidemill.Value, unix string) (micros int64, ok bool) {
-	switch v.Kind() {
-	case tidemill.KindTime:
-		return v.Int(), true
-	case tidemill.KindText:
-		return expr.ParseTime(v.Str())
-	}
-	f, ok := v.Number()
-	if !ok || unix == "" || f != f || f > 9e12 || f < -9e12 {
-		return 0, false
-	}
-	step := time.Second
-	if unix == "ms" {
-		step = time.Millisecond
-	}
-	return int64(f * float64(step/time.Microsecond)), true
 }

@@ -9,7 +9,7 @@ import (
 
 // dirConfig keeps checkpoints in a folder.
 type dirConfig struct {
-	Path string `yaml:"path" short:"true" required:"true" doc:"The folder; made where it is missing. Each flow has its own."`
+	Path string `yaml:"path" like:"state" short:"true" required:"true" doc:"The folder; made where it is missing. Each flow has its own."`
 }
 
 func newDirConfig() *dirConfig { return &dirConfig{} }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/format/json"
 )
 
 func benchmark(b *testing.B, name string, line func(*rand.Rand, int) string) {
@@ -56,7 +57,7 @@ func BenchmarkJSONL(b *testing.B) {
 }
 
 func BenchmarkSink(b *testing.B) {
-	w := Sink(filepath.Join(b.TempDir(), "out.jsonl"))
+	w := Sink(filepath.Join(b.TempDir(), "out.jsonl"), json.Plain())
 	if err := w.Resume(b.Context(), tidemill.Resumption{Flow: "f", Term: 1}); err != nil {
 		b.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 
 // SourceConfig reads the rows of a CSV or JSON-lines file, or of standard input.
 type SourceConfig struct {
-	Path      string   `yaml:"path" doc:"The file; - is standard input. A name that ends in .gz is decompressed." required:"true" short:"true"`
+	Path      string   `yaml:"path" like:"rows.csv" doc:"The file; - is standard input. A name that ends in .gz is decompressed." required:"true" short:"true"`
 	Format    string   `yaml:"format" doc:"How the file is written. Default by the end of its name; csv for standard input." enum:"csv,tsv,jsonl"`
 	Table     string   `yaml:"table" doc:"The table's name in the flow. Default the file's name up to its first dot; stdin for standard input."`
 	Columns   []string `yaml:"columns" doc:"Kinds of columns, as in [zip text, landed_at time]: int, float, bool, time or text. Default by the first 1,000 rows; with header: false, all columns in order."`
@@ -33,27 +33,29 @@ func (c *SourceConfig) Build(string) (tidemill.Source, error) {
 	return r, nil
 }
 
-// SinkConfig appends outputs to a file of JSON lines, exactly once.
+// SinkConfig appends outputs to a file, a line each, exactly once.
 type SinkConfig struct {
-	Path string `yaml:"path" doc:"The file; it is made where it is missing." required:"true" short:"true"`
+	Path string `yaml:"path" like:"rows.csv" doc:"The file; it is made where it is missing." required:"true" short:"true"`
 }
 
 // NewSinkConfig is the configuration with its defaults.
 func NewSinkConfig() *SinkConfig { return &SinkConfig{} }
 
-// Build makes the sink.
-func (c *SinkConfig) Build(string) (tidemill.Sink, error) {
+// Build makes the sink, whose lines are the format's messages.
+func (c *SinkConfig) Build(_ string, f tidemill.Format) (tidemill.Sink, error) {
 	if c.Path == "" {
 		return nil, errors.New("file: path is missing: name the file to write")
 	}
-	return Sink(c.Path), nil
+	return Sink(c.Path, f), nil
 }
 
-// StdoutConfig prints outputs on standard output as JSON lines, at least once.
+// StdoutConfig prints outputs on standard output, a line each, at least once.
 type StdoutConfig struct{}
 
 // NewStdoutConfig is the configuration with its defaults.
 func NewStdoutConfig() *StdoutConfig { return &StdoutConfig{} }
 
-// Build makes the sink.
-func (c *StdoutConfig) Build(string) (tidemill.Sink, error) { return Stdout(), nil }
+// Build makes the sink, whose lines are the format's messages.
+func (c *StdoutConfig) Build(_ string, f tidemill.Format) (tidemill.Sink, error) {
+	return Stdout(f), nil
+}

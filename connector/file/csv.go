@@ -17,11 +17,11 @@ type field struct {
 type fields struct {
 	list    []field
 	members []member
-	extra   []byte // holds texts without their escapes until it is full; then a new one is made, since rows keep the old
+	extra   []byte // texts without their escapes; when it is full a new one is made, since rows keep the old
 }
 
-// endOfCSV is the length of the row at the beginning of b with its line's end, and its lines; 0 if it is not whole. A quote
-// opens a quoted field only at the field's beginning.
+// endOfCSV is the length of the row at the beginning of b with its line's end, and its lines; 0 if it is not whole. A
+// quote opens a quoted field only at the field's beginning.
 func endOfCSV(b []byte, separator byte) (n int, lines uint64) {
 	n = bytes.IndexByte(b, '\n') + 1
 	if n > 0 && bytes.IndexByte(b[:n], '"') < 0 {
@@ -64,7 +64,8 @@ func (f *fields) split(b []byte, separator byte) *badLine {
 				return bad
 			}
 			if i = n; i < len(b) && b[i] != separator {
-				return &badLine{at: i, reason: "text after the closing quote; write a quote inside a quoted field as two"}
+				return &badLine{at: i,
+					reason: "text after the closing quote; write a quote inside a quoted field as two"}
 			}
 		} else {
 			from := i
@@ -140,7 +141,8 @@ func (u *run) rowCSV(dst []tidemill.Value, rec []byte, f *fields) ([]tidemill.Va
 	}
 	cols := u.shape.columns
 	if len(f.list) != len(cols) {
-		return dst, &badLine{at: len(rec), reason: plural(len(f.list), "field") + ", the file has " + plural(len(cols), "column")}
+		return dst, &badLine{at: len(rec),
+			reason: plural(len(f.list), "field") + ", the file has " + plural(len(cols), "column")}
 	}
 	for i := range f.list {
 		x := &f.list[i]

@@ -15,6 +15,7 @@ import (
 	"github.com/tidemill/tidemill/connector/file"
 	"github.com/tidemill/tidemill/engine"
 	"github.com/tidemill/tidemill/feature"
+	"github.com/tidemill/tidemill/format/json"
 	"github.com/tidemill/tidemill/model"
 	"github.com/tidemill/tidemill/score"
 	"github.com/tidemill/tidemill/store"
@@ -36,7 +37,7 @@ func TestExactlyOnce(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		flow := tidemill.Flow{
-			Name: "exact", Source: f.Source(file.Source(in).Key("id")), Store: f.Store(s), Sinks: []tidemill.Sink{f.Sink(file.Sink(out))},
+			Name: "exact", Source: f.Source(file.Source(in).Key("id")), Store: f.Store(s), Sinks: []tidemill.Sink{f.Sink(file.Sink(out, json.Plain()))},
 			Every: time.Millisecond, Once: true,
 			Tasks: []tidemill.Task{{
 				Name:     "late",

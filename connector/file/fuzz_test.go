@@ -158,19 +158,3 @@ func FuzzJSONL(f *testing.F) {
 		}
 	})
 }
-
-func FuzzTime(f *testing.F) {
-	for _, s := range []string{"2024-02-29", "2024-02-30", "2024-02-29T23:59:59.999999+14:00", "0000-01-01 00:00", "9999-12-31T00:00Z", "2024-02-29T1", "2024-02-29T10:00:00,5-0130"} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		us, ok := parseTime(b)
-		if !ok {
-			return
-		}
-		text := tidemill.Timestamp(us).String()
-		if again, ok := parseTime([]byte(text)); len(text) > 0 && text[0] != '-' && (!ok || again != us) {
-			t.Fatalf("%q is %d, printed %q, which is %d, %v", b, us, text, again, ok)
-		}
-	})
-}

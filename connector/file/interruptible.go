@@ -5,8 +5,8 @@ import (
 	"io"
 )
 
-// interruptible reads what may never come, a terminal or a pipe, until ctx ends. A read that waits then is left behind with
-// its own memory: nothing can wake it.
+// interruptible reads what may never come, a terminal or a pipe, until ctx ends. A read that waits then is left behind
+// with its own memory: nothing can wake it.
 type interruptible struct {
 	ctx  context.Context
 	in   io.Reader

@@ -1,13 +1,11 @@
 package file
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/jsontext"
 )
 
 // member is one key of an object with its value.
@@ -18,14 +16,26 @@ type member struct {
 	at    int    // of the value, in the row
 }
 
+// nestedMax is how deep a value may nest, as in encoding/json.
+const nestedMax = 10_000
+
+// faults are the reasons of what is no JSON.
+var faults = map[jsontext.Fault]string{
+	jsontext.NoValue:  "a value is expected",
+	jsontext.NoNumber: "what begins here is no number",
+	jsontext.Unclosed: "a string is not closed",
+	jsontext.Control:  "a control character in a string; write it as \\u00XX",
+	jsontext.Escape:   "an escape that JSON does not know",
+}
+
 // scan takes a JSON object apart into members. RFC 8259 says what an object is; this accepts the same.
 func (f *fields) scan(b []byte) *badLine {
 	f.members = f.members[:0]
-	i := space(b, 0)
+	i := jsontext.Space(b, 0)
 	if i == len(b) || b[i] != '{' {
 		return &badLine{at: i, reason: "a JSON object is expected: {\"column\": value, ...}"}
 	}
-	i = space(b, i+1)
+	i = jsontext.Space(b, i+1)
 	if i < len(b) && b[i] == '}' {
 		return end(b, i+1)
 	}
@@ -37,35 +47,28 @@ func (f *fields) scan(b []byte) *badLine {
 		if bad != nil {
 			return bad
 		}
-		i = space(b, n)
+		i = jsontext.Space(b, n)
 		if i == len(b) || b[i] != ':' {
 			return &badLine{at: i, reason: "a colon is expected"}
 		}
-		m := member{key: key, at: space(b, i+1)}
+		m := member{key: key, at: jsontext.Space(b, i+1)}
 		if i, bad = f.value(b, &m); bad != nil {
 			return bad
 		}
 		f.members = append(f.members, m)
-		i = space(b, i)
+		i = jsontext.Space(b, i)
 		if i < len(b) && b[i] == '}' {
 			return end(b, i+1)
 		}
 		if i == len(b) || b[i] != ',' {
 			return &badLine{at: i, reason: "a comma or } is expected"}
 		}
-		i = space(b, i+1)
+		i = jsontext.Space(b, i+1)
 	}
-}
-
-func space(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\n' || b[i] == '\r') {
-		i++
-	}
-	return i
 }
 
 func end(b []byte, i int) *badLine {
-	if i = space(b, i); i < len(b) {
+	if i = jsontext.Space(b, i); i < len(b) {
 		return &badLine{at: i, reason: "text after the object; write one object per line"}
 	}
 	return nil
@@ -74,174 +77,49 @@ func end(b []byte, i int) *badLine {
 // value reads the value at m.at and gives the place after it.
 func (f *fields) value(b []byte, m *member) (n int, bad *badLine) {
 	i := m.at
-	if i == len(b) {
-		return 0, &badLine{at: i, reason: "a value is expected"}
-	}
-	switch c := b[i]; {
-	case c == '"':
+	if i < len(b) && b[i] == '"' {
 		m.kind = '"'
 		m.bytes, n, bad = f.text(b, i)
 		return n, bad
-	case c == '{' || c == '[':
-		m.kind, n = '{', nested(b, i)
-		if !json.Valid(b[i:n]) {
-			return 0, &badLine{at: i, reason: "what begins here is no JSON"}
+	}
+	n, why := jsontext.Value(b, i, nestedMax)
+	if why != jsontext.None {
+		reason := "what begins here is no JSON"
+		if i == len(b) || b[i] != '{' && b[i] != '[' {
+			reason = faults[why]
 		}
-	case c == '-' || c >= '0' && c <= '9':
-		m.kind, n = '0', number(b, i)
-		if n < 0 {
-			return 0, &badLine{at: i, reason: "what begins here is no number"}
-		}
+		return 0, &badLine{at: i, reason: reason}
+	}
+	switch c := b[i]; c {
+	case '{', '[':
+		m.kind = '{'
+	case 'n':
+		m.kind = 'n'
+	case 't', 'f':
+		m.kind = 't'
 	default:
-		for _, word := range [...]string{"null", "true", "false"} {
-			if bytes.HasPrefix(b[i:], []byte(word)) {
-				m.kind, n = word[0], i+len(word)
-				if word == "false" {
-					m.kind = 't'
-				}
-			}
-		}
-		if n == 0 {
-			return 0, &badLine{at: i, reason: "a value is expected"}
-		}
+		m.kind = '0'
 	}
 	m.bytes = b[i:n:n]
 	return n, nil
 }
 
-// number is the end of the number at i, or -1.
-func number(b []byte, i int) int {
-	run := func() bool {
-		from := i
-		for i < len(b) && b[i] >= '0' && b[i] <= '9' {
-			i++
-		}
-		return i > from
-	}
-	if b[i] == '-' {
-		i++
-	}
-	zero := i < len(b) && b[i] == '0'
-	from := i
-	if !run() || zero && i > from+1 {
-		return -1
-	}
-	if i < len(b) && b[i] == '.' {
-		if i++; !run() {
-			return -1
-		}
-	}
-	if i < len(b) && (b[i] == 'e' || b[i] == 'E') {
-		if i++; i < len(b) && (b[i] == '+' || b[i] == '-') {
-			i++
-		}
-		if !run() {
-			return -1
-		}
-	}
-	return i
-}
-
-// nested is the end of the object or array at i, as far as brackets and quotes tell.
-func nested(b []byte, i int) int {
-	depth := 0
-	for ; i < len(b); i++ {
-		switch b[i] {
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth--; depth == 0 {
-				return i + 1
-			}
-		case '"':
-			for i++; i < len(b) && b[i] != '"'; i++ {
-				if b[i] == '\\' {
-					i++
-				}
-			}
-		}
-	}
-	return len(b)
-}
-
 // text reads the string at i, which is a quote, and gives the place after its end.
 func (f *fields) text(b []byte, i int) (s []byte, n int, bad *badLine) {
-	from := i + 1
-	for k := from; k < len(b); k++ {
-		switch c := b[k]; {
-		case c == '"':
-			return b[from:k:k], k + 1, nil
-		case c == '\\':
-			return f.escaped(b, i)
-		case c < ' ':
-			return nil, 0, &badLine{at: k, reason: "a control character in a string; write it as \\u00XX"}
-		}
+	n, escaped, why := jsontext.Quoted(b, i)
+	switch {
+	case why == jsontext.Unclosed:
+		return nil, 0, &badLine{at: i, reason: faults[why]}
+	case why != jsontext.None:
+		return nil, 0, &badLine{at: n, reason: faults[why]}
+	case !escaped:
+		return b[i+1 : n-1 : n-1], n, nil
 	}
-	return nil, 0, &badLine{at: i, reason: "a string is not closed"}
-}
-
-// escaped is text for a string with escapes.
-func (f *fields) escaped(b []byte, i int) (s []byte, n int, bad *badLine) {
 	f.reserve(len(b))
 	begin := len(f.extra)
-	for k := i + 1; k < len(b); {
-		c := b[k]
-		switch {
-		case c == '"':
-			end := len(f.extra)
-			return f.extra[begin:end:end], k + 1, nil
-		case c < ' ':
-			return nil, 0, &badLine{at: k, reason: "a control character in a string; write it as \\u00XX"}
-		case c != '\\':
-			f.extra = append(f.extra, c)
-			k++
-			continue
-		}
-		if k+1 == len(b) {
-			break
-		}
-		if at := bytes.IndexByte([]byte(`"\/bfnrt`), b[k+1]); at >= 0 {
-			f.extra = append(f.extra, "\"\\/\b\f\n\r\t"[at])
-			k += 2
-			continue
-		}
-		r, ok := unit(b, k)
-		if !ok {
-			return nil, 0, &badLine{at: k, reason: "an escape that JSON does not know"}
-		}
-		k += 6
-		if utf16.IsSurrogate(r) {
-			if low, ok := unit(b, k); ok && utf16.DecodeRune(r, low) != utf8.RuneError {
-				r = utf16.DecodeRune(r, low)
-				k += 6
-			} else {
-				r = utf8.RuneError
-			}
-		}
-		f.extra = utf8.AppendRune(f.extra, r)
-	}
-	return nil, 0, &badLine{at: i, reason: "a string is not closed"}
-}
-
-// unit reads \uXXXX at k.
-func unit(b []byte, k int) (r rune, ok bool) {
-	if k+6 > len(b) || b[k] != '\\' || b[k+1] != 'u' {
-		return 0, false
-	}
-	for _, c := range b[k+2 : k+6] {
-		switch {
-		case c >= '0' && c <= '9':
-			c -= '0'
-		case c >= 'a' && c <= 'f':
-			c -= 'a' - 10
-		case c >= 'A' && c <= 'F':
-			c -= 'A' - 10
-		default:
-			return 0, false
-		}
-		r = r<<4 | rune(c)
-	}
-	return r, true
+	f.extra = jsontext.AppendUnescaped(f.extra, b[i+1:n-1])
+	end := len(f.extra)
+	return f.extra[begin:end:end], n, nil
 }
 
 // rowJSON appends the values of one object; an absent key is NULL.
@@ -260,7 +138,8 @@ func (u *run) rowJSON(dst []tidemill.Value, rec []byte, f *fields) ([]tidemill.V
 		if col >= len(s.columns) || s.columns[col].Name != string(m.key) {
 			var ok bool
 			if col, ok = s.index[string(m.key)]; !ok {
-				return dst, &badLine{at: m.at, reason: fmt.Sprintf("a key %q that no earlier row has; declare it under columns: [%s text]", m.key, m.key)}
+				return dst, &badLine{at: m.at, reason: fmt.Sprintf(
+					"a key %q that no earlier row has; declare it under columns: [%s text]", m.key, m.key)}
 			}
 		}
 		if m.kind == 'n' {

@@ -24,8 +24,8 @@ func (p place) position() tidemill.Position {
 }
 
 func parsePlace(s tidemill.Position) (p place, err error) {
-	if _, err := fmt.Sscanf(string(s), "file:%16s offset=%d line=%d sample=%d", &p.hash, &p.offset, &p.line, &p.sample); err != nil || p.position() != s ||
-		p.offset < 0 || p.line < 1 || p.sample < 0 || p.sample > sampleRows {
+	_, err = fmt.Sscanf(string(s), "file:%16s offset=%d line=%d sample=%d", &p.hash, &p.offset, &p.line, &p.sample)
+	if err != nil || p.position() != s || p.offset < 0 || p.line < 1 || p.sample < 0 || p.sample > sampleRows {
 		return p, tidemill.Fatalf("file: %q is not a position of a file", s)
 	}
 	return p, nil

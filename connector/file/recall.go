@@ -34,8 +34,8 @@ type recalledLine struct {
 	Answered      time.Time          `json:"answered_at"`
 }
 
-// Recall implements tidemill.Recaller. It looks at the last 64 MiB of the file: a question that was asked before them is
-// left out, and so is a correction of the truth.
+// Recall implements tidemill.Recaller. It looks at the last 64 MiB of the file: a question that was asked before them
+// is left out, and so is a correction of the truth.
 func (w *Writer) Recall(ctx context.Context, task string, limit int) ([]tidemill.Recalled, error) {
 	f, err := os.Open(w.path)
 	if err != nil {
@@ -72,7 +72,8 @@ func (w *Writer) Recall(ctx context.Context, task string, limit int) ([]tidemill
 		}
 		switch l.Kind {
 		case "prediction":
-			x := tidemill.Recalled{ID: l.ID, Label: l.Prediction, Score: math.NaN(), Probabilities: l.Probabilities, Asked: l.Asked}
+			x := tidemill.Recalled{ID: l.ID, Label: l.Prediction, Score: math.NaN(), Probabilities: l.Probabilities,
+				Asked: l.Asked}
 			if l.Score != nil {
 				x.Score = *l.Score
 			}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/format/json"
 )
 
 func TestRecall(t *testing.T) {
@@ -22,12 +23,12 @@ func TestRecall(t *testing.T) {
 	must(t, w.Write(t.Context(), []tidemill.Output{p(1, "a", "yes"), p(2, "b", "no"), p(3, "c", "no"), {Kind: tidemill.Retracted, Seq: 4, Task: "late", ID: "b", NewID: "z"},
 		{Kind: tidemill.Truth, Seq: 5, Task: "late", ID: "z", Truth: "yes", Answered: noon.Add(time.Hour)}, known,
 		{Kind: tidemill.Truth, Seq: 7, Task: "other", ID: "a", Truth: "yes", Answered: noon}}))
-	got, err := Sink(path).Recall(t.Context(), "late", 10)
+	got, err := Sink(path, json.Plain()).Recall(t.Context(), "late", 10)
 	if err != nil || len(got) != 2 || got[0].ID != "d" || got[0].Truth != "no" || got[1].ID != "z" || got[1].Label != "no" || got[1].Truth != "yes" ||
 		got[1].Answered.Sub(got[1].Asked) != time.Hour || got[1].Probabilities["yes"] != 0.75 {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if got, err := Sink(path).Recall(t.Context(), "late", 1); err != nil || len(got) != 1 || got[0].ID != "d" {
+	if got, err := Sink(path, json.Plain()).Recall(t.Context(), "late", 1); err != nil || len(got) != 1 || got[0].ID != "d" {
 		t.Errorf("the newest: %+v, %v", got, err)
 	}
 }

@@ -204,7 +204,8 @@ func (u *run) fill() error {
 	case errors.Is(err, io.EOF):
 		u.eof = true
 	case u.plan.gzip:
-		return tidemill.Fatalf("file: %s, after byte %d: %w; the file is damaged or was cut off", u.plan.name, u.offset+int64(len(u.buf)-u.at), err)
+		return tidemill.Fatalf("file: %s, after byte %d: %w; the file is damaged or was cut off",
+			u.plan.name, u.offset+int64(len(u.buf)-u.at), err)
 	default:
 		return fmt.Errorf("file: read %s: %w", u.plan.name, err)
 	}
@@ -227,7 +228,8 @@ func (u *run) wait() error {
 			return fmt.Errorf("file: %w", err)
 		}
 		if info.Size() < size {
-			return tidemill.Fatalf("file: %s had %d bytes and now has %d: it was cut while it was followed; run --fresh to read it anew: %w",
+			return tidemill.Fatalf("file: %s had %d bytes and now has %d: it was cut while it was followed; "+
+				"run --fresh to read it anew: %w",
 				u.plan.name, size, info.Size(), tidemill.ErrGap)
 		}
 		if info.Size() > size {
@@ -236,7 +238,8 @@ func (u *run) wait() error {
 		}
 		named, err := os.Stat(u.plan.path)
 		if err != nil || !os.SameFile(info, named) {
-			return tidemill.Fatalf("file: %s was moved or replaced at byte %d, all of which is read; a file that is rotated cannot be followed across the change: run --fresh to read the new one: %w",
+			return tidemill.Fatalf("file: %s was moved or replaced at byte %d, all of which is read; "+
+				"a file that is rotated cannot be followed across the change: run --fresh to read the new one: %w",
 				u.plan.name, size, tidemill.ErrGap)
 		}
 	}
@@ -251,7 +254,8 @@ func (u *run) grown(size int64) error {
 		return fmt.Errorf("file: read %s: %w", u.plan.name, err)
 	}
 	if !bytes.Equal(now, last) {
-		return tidemill.Fatalf("file: %s was written anew while it was followed; run --fresh to read it again: %w", u.plan.name, tidemill.ErrGap)
+		return tidemill.Fatalf("file: %s was written anew while it was followed; run --fresh to read it again: %w",
+			u.plan.name, tidemill.ErrGap)
 	}
 	return nil
 }
@@ -259,7 +263,8 @@ func (u *run) grown(size int64) error {
 // resume goes to a place, after it has learned the shape from the rows that decided it at first.
 func (u *run) resume(p place) error {
 	gap := func(format string, a ...any) error {
-		return tidemill.Fatalf("file: %s, position %q: %s: %w; run --fresh to read the file anew", u.plan.name, p.position(), fmt.Sprintf(format, a...), tidemill.ErrGap)
+		return tidemill.Fatalf("file: %s, position %q: %s: %w; run --fresh to read the file anew",
+			u.plan.name, p.position(), fmt.Sprintf(format, a...), tidemill.ErrGap)
 	}
 	if p.offset == 0 {
 		return nil // nothing was read
@@ -302,7 +307,8 @@ func (u *run) resume(p place) error {
 		u.advance(int(min(int64(len(u.buf)-u.at), p.offset-u.offset)), 0)
 	}
 	if u.seen.hash() != p.hash {
-		return gap("the file begins otherwise, or has other bytes before this offset: it is another file, or was written anew")
+		return gap("the file begins otherwise, or has other bytes before this offset: " +
+			"it is another file, or was written anew")
 	}
 	u.line, u.jumped = p.line, true
 	// The last line may have ended without a line's end when it was read; then only a line's end may follow.
@@ -362,8 +368,9 @@ func (u *run) parse() (tidemill.Batch, error) {
 					values = append(values, tidemill.Int(int64(line)))
 				}
 				txs = append(txs, tidemill.Tx{Order: line})
-				changes = append(changes, tidemill.Change{Op: tidemill.Insert, Table: s.table, After: values[from:len(values):len(values)],
-					Tx: &txs[len(txs)-1], At: uint64(u.offset) + uint64(at-u.at)})
+				changes = append(changes, tidemill.Change{Op: tidemill.Insert, Table: s.table,
+					After: values[from:len(values):len(values)], Tx: &txs[len(txs)-1],
+					At: uint64(u.offset) + uint64(at-u.at)})
 			}
 		}
 		at += n

@@ -79,8 +79,8 @@ func trimEnd(b []byte) []byte {
 	return b
 }
 
-// learnShape passes the header, and decides the kinds of the columns by at most limit rows. It reads as far as that takes
-// and leaves the rows where they are. known is false as long as there are no rows to decide by.
+// learnShape passes the header, and decides the kinds of the columns by at most limit rows. It reads as far as that
+// takes and leaves the rows where they are. known is false as long as there are no rows to decide by.
 func (u *run) learnShape(limit int) (known bool, err error) {
 	if u.shape != nil && u.shape.table != nil {
 		return true, nil
@@ -95,7 +95,8 @@ func (u *run) learnShape(limit int) (known bool, err error) {
 		for _, d := range u.plan.declared {
 			i := slices.IndexFunc(s.columns, func(c tidemill.Column) bool { return c.Name == d.Name })
 			if i < 0 {
-				return false, tidemill.Fatalf("file: columns: %s has no column %q; it has %s", u.plan.name, d.Name, names(s.columns))
+				return false, tidemill.Fatalf("file: columns: %s has no column %q; it has %s",
+					u.plan.name, d.Name, names(s.columns))
 			}
 			s.columns[i].Kind = d.Kind
 		}
@@ -211,7 +212,8 @@ func (u *run) makeTable() error {
 	}
 	if len(key) == 0 {
 		if _, ok := s.index[lineColumn]; ok {
-			return tidemill.Fatalf("file: %s has a column %s of its own; name the key: [%s]", u.plan.name, lineColumn, lineColumn)
+			return tidemill.Fatalf("file: %s has a column %s of its own; name the key: [%s]",
+				u.plan.name, lineColumn, lineColumn)
 		}
 		s.line = true
 		key = []int{len(cols)}
@@ -259,7 +261,8 @@ func (u *run) readHeader() ([]tidemill.Column, error) {
 			cols[i].Name = "column" + strconv.Itoa(i+1)
 		}
 		if slices.ContainsFunc(cols[:i], func(c tidemill.Column) bool { return c.Name == cols[i].Name }) {
-			return nil, tidemill.Fatalf("file: %s:%d: two columns are called %q; rename one, or say header: false and name them under columns", u.plan.name, u.line, cols[i].Name)
+			return nil, tidemill.Fatalf("file: %s:%d: two columns are called %q; rename one, or say header: false "+
+				"and name them under columns", u.plan.name, u.line, cols[i].Name)
 		}
 	}
 	u.advance(n, lines)

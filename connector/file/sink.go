@@ -20,7 +20,8 @@ import (
 
 // Writer is the sink that appends to a file. Sink and SinkConfig make it. One goroutine uses it.
 type Writer struct {
-	path string
+	path  string
+	lines lineWriter
 
 	file  *os.File
 	side  *os.File // the sidecar: locked while the file is written, says whose it is
@@ -34,8 +35,10 @@ type Writer struct {
 	buf   []byte
 }
 
-// Sink appends outputs to the file at path as JSON lines. Beside it lies path.tidemill.
-func Sink(path string) *Writer { return &Writer{path: path} }
+// Sink appends outputs to the file at path, each message of the format as a line. Beside it lies path.tidemill.
+func Sink(path string, f tidemill.Format) *Writer {
+	return &Writer{path: path, lines: lineWriter{format: f}}
+}
 
 var (
 	_ tidemill.Sink      = (*Writer)(nil)
@@ -43,8 +46,8 @@ var (
 	_ tidemill.Namer     = (*Writer)(nil)
 )
 
-// Describe names the file.
-func (w *Writer) Describe() string { return fmt.Sprintf("file path=%q", w.path) }
+// Describe names the file, and the format where it is not the usual one.
+func (w *Writer) Describe() string { return fmt.Sprintf("file path=%q%s", w.path, w.lines.describe()) }
 
 // TableNames is the file, as "file://path".
 func (w *Writer) TableNames() []string { return []string{fileURL(w.path)} }
@@ -80,7 +83,8 @@ func (w *Writer) lock(ctx context.Context) (o owner, ok bool, err error) {
 	b, err := io.ReadAll(io.NewSectionReader(w.side, 0, sidecarMax))
 	if err == nil && len(b) > 0 {
 		if err = json.Unmarshal(b, &o); err != nil {
-			err = tidemill.Fatalf("file: %s is damaged: %w; remove it, and start with --adopt to go on at the end of %s", w.side.Name(), err, w.path)
+			err = tidemill.Fatalf("file: %s is damaged: %w; remove it, and start with --adopt to go on "+
+				"at the end of %s", w.side.Name(), err, w.path)
 		}
 		ok = true
 	}
@@ -105,11 +109,50 @@ func (w *Writer) own(o owner) error {
 	return errors.Join(w.side.Truncate(int64(len(b))), w.side.Sync())
 }
 
-// Resume cuts the file off at the mark. Without a mark the file has to be empty, unless it is adopted: then its lines stay,
-// and the next ones come after them.
+// Mark is the term in the sidecar, and the place of the file's end if it has bytes: how many outputs those are is not known.
+func (w *Writer) Mark(ctx context.Context, flow string) (m tidemill.Mark, err error) {
+	look := &Writer{path: w.path} // this one may be writing
+	if look.side, err = os.Open(w.path + ".tidemill"); err == nil {
+		defer look.side.Close()
+		o, owned, err := look.lock(ctx)
+		if err != nil {
+			return m, err
+		}
+		look.unlock()
+		if owned && o.Flow != flow {
+			return m, w.foreign(o, flow)
+		}
+		m.Term = o.Term
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return m, tidemill.Fatalf("file: %w; name a file that can be read and written", err)
+	}
+	info, err := os.Stat(w.path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && (info.Size() == 0 || !info.Mode().IsRegular()) {
+		return m, nil
+	}
+	f, err := os.Open(w.path)
+	if err != nil {
+		return m, tidemill.Fatalf("file: %w; name a file that can be read and written", err)
+	}
+	defer f.Close()
+	last, err := tail(f, info.Size())
+	m.Place = placeOf(info.Size(), last)
+	return m, err
+}
+
+// foreign refuses a file that belongs to another flow.
+func (w *Writer) foreign(o owner, flow string) error {
+	return tidemill.Fatalf("file: %s belongs to the flow %q, this one is %q: give each flow a file of its own", w.path, o.Flow, flow)
+}
+
+// Resume cuts the file off at the mark. Without a mark the file has to be empty, unless it is adopted: then its lines
+// stay, and the next ones come after them.
 func (w *Writer) Resume(ctx context.Context, r tidemill.Resumption) error {
 	if w.path == "" {
 		return tidemill.Fatalf("file: path is missing: name the file to write")
+	}
+	if err := w.lines.check(); err != nil {
+		return err
 	}
 	if err := w.Close(); err != nil {
 		return fmt.Errorf("file: %w", err)
@@ -126,16 +169,13 @@ func (w *Writer) Resume(ctx context.Context, r tidemill.Resumption) error {
 	defer w.unlock()
 	switch {
 	case r.Reset && owned && was.Flow != r.Flow:
-		return tidemill.Fatalf("file: %s belongs to the flow %q, this one is %q: --reset removes what is this flow's; give it a file of its own", w.path, was.Flow, r.Flow)
+		return tidemill.Fatalf("file: %s belongs to the flow %q, this one is %q: --reset removes what is this flow's; "+
+			"give it a file of its own", w.path, was.Flow, r.Flow)
 	case r.Adopt:
 	case owned && was.Flow != r.Flow:
-		return tidemill.Fatalf("file: %s belongs to the flow %q, this one is %q: give each flow a file of its own", w.path, was.Flow, r.Flow)
+		return w.foreign(was, r.Flow)
 	case owned && was.Term > r.Term:
-		if r.After == (tidemill.Mark{}) {
-			return w.unknown("it was written by term %d, and this state folder is new", was.Term)
-		}
-		return fmt.Errorf("file: sink %s: term %d, the file has seen term %d: stop the other run; if there is none, and its state folder was lost, --adopt goes on at the file's end, --reset removes what the flow wrote: %w",
-			w.path, r.Term, was.Term, tidemill.ErrFenced)
+		return fmt.Errorf("file: sink %s: term %d, the file has seen term %d: %w", w.path, r.Term, was.Term, tidemill.ErrFenced)
 	}
 	f, err := os.OpenFile(w.path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
@@ -215,7 +255,8 @@ func (w *Writer) settle(f *os.File, r tidemill.Resumption, was owner, owned bool
 			return 0, err
 		}
 		if hash(last) != sum {
-			return 0, w.unknown("its bytes before %d are not those that the checkpoint knows: it was replaced or edited", to)
+			return 0, w.unknown("its bytes before %d are not those that the checkpoint knows: "+
+				"it was replaced or edited", to)
 		}
 	}
 	if to < size {
@@ -227,7 +268,8 @@ func (w *Writer) settle(f *os.File, r tidemill.Resumption, was owner, owned bool
 }
 
 func (w *Writer) unknown(format string, a ...any) error {
-	return tidemill.Fatalf("file: sink %s: %s; move it away, start with --adopt to go on at its end, or with --reset to remove what the flow wrote: %w", w.path, fmt.Sprintf(format, a...), tidemill.ErrUnknownMark)
+	return tidemill.Fatalf("file: sink %s: %s; move it away, start with --adopt to go on at its end, or with --reset "+
+		"to remove what the flow wrote: %w", w.path, fmt.Sprintf(format, a...), tidemill.ErrUnknownMark)
 }
 
 // tail is the bytes before size that a mark's hash takes.
@@ -268,10 +310,14 @@ func (w *Writer) remember() (err error) {
 }
 
 func (w *Writer) setMark() {
-	w.mark = tidemill.Mark{Term: w.owner.Term, Seq: w.seq, Place: fmt.Sprintf("%d:%s", w.size, hash(w.last))}
+	w.mark = tidemill.Mark{Term: w.owner.Term, Seq: w.seq, Place: placeOf(w.size, w.last)}
 }
 
-// Write appends a line per output. Outputs that are in the file already are passed over, so the same Write may come again.
+// placeOf is the note of a file's length: the length, and a hash of the bytes before it.
+func placeOf(size int64, last []byte) string { return fmt.Sprintf("%d:%s", size, hash(last)) }
+
+// Write appends a line per message. Outputs that are in the file already are passed over, so the same Write may come
+// again.
 func (w *Writer) Write(ctx context.Context, out []tidemill.Output) error {
 	if w.file == nil {
 		return tidemill.Fatalf("file: sink %s: Write before Resume", w.path)
@@ -282,13 +328,10 @@ func (w *Writer) Write(ctx context.Context, out []tidemill.Output) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	w.buf = w.buf[:0]
-	seq := w.seq
-	for i := range out {
-		if o := &out[i]; o.Seq == 0 || o.Seq > seq {
-			w.buf = appendLine(w.buf, o)
-			seq = max(seq, o.Seq)
-		}
+	var seq uint64
+	var err error
+	if w.buf, seq, err = w.lines.append(w.buf[:0], out, w.seq); err != nil {
+		return err
 	}
 	now, _, err := w.lock(ctx)
 	if err != nil {
@@ -296,7 +339,8 @@ func (w *Writer) Write(ctx context.Context, out []tidemill.Output) error {
 	}
 	defer w.unlock()
 	if now != w.owner {
-		return fmt.Errorf("file: sink %s: this run of %q has term %d, the file has seen term %d of %q: %w", w.path, w.owner.Flow, w.owner.Term, now.Term, now.Flow, tidemill.ErrFenced)
+		return fmt.Errorf("file: sink %s: this run of %q has term %d, the file has seen term %d of %q: %w",
+			w.path, w.owner.Flow, w.owner.Term, now.Term, now.Flow, tidemill.ErrFenced)
 	}
 	if len(w.buf) == 0 {
 		return nil
@@ -306,7 +350,8 @@ func (w *Writer) Write(ctx context.Context, out []tidemill.Output) error {
 		return fmt.Errorf("file: %w", err)
 	}
 	if info.Size() != w.size {
-		return tidemill.Fatalf("file: sink %s has %d bytes where this flow left %d: somebody else writes to it or cut it; give the flow a file of its own", w.path, info.Size(), w.size)
+		return tidemill.Fatalf("file: sink %s has %d bytes where this flow left %d: somebody else writes to it "+
+			"or cut it; give the flow a file of its own", w.path, info.Size(), w.size)
 	}
 	if _, err := w.file.WriteAt(w.buf, w.size); err != nil {
 		// What came through is cut off, so that a reader does not see half a line for long.
@@ -323,7 +368,8 @@ func (w *Writer) Write(ctx context.Context, out []tidemill.Output) error {
 	return nil
 }
 
-// Flush makes the lines durable. When that fails the sink is dead: a second fsync can succeed although the lines are lost.
+// Flush makes the lines durable. When that fails the sink is dead: a second fsync can succeed although the lines are
+// lost.
 func (w *Writer) Flush(context.Context) (tidemill.Mark, error) {
 	if w.file == nil {
 		return tidemill.Mark{}, tidemill.Fatalf("file: sink %s: Flush before Resume", w.path)
@@ -336,11 +382,13 @@ func (w *Writer) Flush(context.Context) (tidemill.Mark, error) {
 		return w.mark, fmt.Errorf("file: %w", err)
 	}
 	if named, err := os.Stat(w.path); errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(open, named) {
-		w.dead = tidemill.Fatalf("file: sink %s was moved or removed while it is written; it cannot be rotated: move it back and start again", w.path)
+		w.dead = tidemill.Fatalf("file: sink %s was moved or removed while it is written; it cannot be rotated: "+
+			"move it back and start again", w.path)
 		return w.mark, w.dead
 	}
 	if err := w.file.Sync(); err != nil {
-		w.dead = tidemill.Fatalf("file: sink %s: %w; start again: the lines since the last checkpoint are written anew", w.path, err)
+		w.dead = tidemill.Fatalf("file: sink %s: %w; start again: the lines since the last checkpoint are written anew",
+			w.path, err)
 		return w.mark, w.dead
 	}
 	w.dirty = false

@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
+	stdjson "encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -16,13 +16,14 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/format/json"
 )
 
 // TestMain becomes a writer where the environment asks for one: a process that a test can kill.
 func TestMain(m *testing.M) {
 	if path := os.Getenv("TIDEMILL_TEST_SINK"); path != "" {
 		ctx := context.Background()
-		w := Sink(path)
+		w := Sink(path, json.Plain())
 		err := w.Resume(ctx, tidemill.Resumption{Flow: "f", Term: 1})
 		for seq := uint64(1); err == nil; seq += 100 {
 			if err = w.Write(ctx, outputs(seq, 100)); err == nil && seq%1000 == 1 {
@@ -87,30 +88,29 @@ func TestLines(t *testing.T) {
 		`{"kind":"event","task":"late","position":"9","reason":"drift"}`,
 	}
 	for i, o := range every() {
-		got := string(appendLine(nil, &o))
+		got := string(lineOf(nil, &o))
 		if got != wanted[i]+"\n" {
 			t.Errorf("got\n%swant\n%s", got, wanted[i])
 		}
-		if !json.Valid([]byte(got)) {
+		if !stdjson.Valid([]byte(got)) {
 			t.Errorf("no JSON: %s", got)
 		}
 	}
 }
 
-func FuzzText(f *testing.F) {
-	f.Add("x\n\"\x01\\ü\xff\u2028")
-	f.Fuzz(func(t *testing.T, s string) {
-		var back string
-		b := appendText(nil, s)
-		if err := json.Unmarshal(b, &back); err != nil || back != strings.ToValidUTF8(s, "\ufffd") && back != string([]rune(s)) {
-			t.Fatalf("%q is written as %s and read as %q, %v", s, b, back, err)
-		}
-	})
+// lineOf is the output as a line of its own.
+func lineOf(b []byte, o *tidemill.Output) []byte {
+	l := lineWriter{format: json.Plain()}
+	b, _, err := l.append(b, []tidemill.Output{*o}, 0)
+	if err != nil {
+		panic(err)
+	}
+	return b
 }
 
 func resumed(t *testing.T, path string, term uint64, after tidemill.Mark) *Writer {
 	t.Helper()
-	w := Sink(path)
+	w := Sink(path, json.Plain())
 	must(t, w.Resume(t.Context(), tidemill.Resumption{Flow: "f", Term: term, After: after}))
 	t.Cleanup(func() { _ = w.Close() })
 	return w
@@ -145,7 +145,7 @@ func TestKilledWriter(t *testing.T) {
 		must(t, err)
 		var want []byte
 		for _, o := range outputs(1, int(mark.Seq)+5) {
-			want = appendLine(want, &o)
+			want = lineOf(want, &o)
 		}
 		if !bytes.Equal(b, want) {
 			t.Fatalf("round %d: the file has %d bytes and is not the %d of a run that was never killed", round, len(b), len(want))
@@ -165,7 +165,7 @@ func TestRefusals(t *testing.T) {
 	must(t, err)
 	refuse := func(what string, r tidemill.Resumption, is error, says string) {
 		t.Helper()
-		k := Sink(path)
+		k := Sink(path, json.Plain())
 		defer k.Close()
 		if err := k.Resume(ctx, r); err == nil || is != nil && !errors.Is(err, is) || !strings.Contains(err.Error(), says) || !tidemill.IsFatal(err) {
 			t.Errorf("%s: Resume gives %v, which does not say %q", what, err, says)
@@ -191,7 +191,7 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("not cut at the mark: %q, %v", b, err)
 	}
 	refuse("a new state folder", tidemill.Resumption{Flow: "f", Term: 9}, nil, "")
-	if err := Sink(filepath.Join(path, "x")).Resume(ctx, r); err == nil {
+	if err := Sink(filepath.Join(path, "x"), json.Plain()).Resume(ctx, r); err == nil {
 		t.Error("a folder that is a file: no error")
 	}
 }
@@ -199,13 +199,13 @@ func TestRefusals(t *testing.T) {
 func TestAForeignFileIsKept(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "notes.txt")
 	must(t, os.WriteFile(path, []byte("one\ntwo"), 0o600))
-	k := Sink(path)
+	k := Sink(path, json.Plain())
 	defer k.Close()
 	if err := k.Resume(t.Context(), tidemill.Resumption{Flow: "f", Term: 1}); !errors.Is(err, tidemill.ErrUnknownMark) {
 		t.Fatalf("got %v", err)
 	}
 	must(t, k.Close())
-	w := Sink(path)
+	w := Sink(path, json.Plain())
 	must(t, w.Resume(t.Context(), tidemill.Resumption{Flow: "f", Term: 1, Adopt: true}))
 	must(t, w.Write(t.Context(), every()[8:]))
 	must(t, w.Close())
@@ -251,11 +251,11 @@ func (h *halting) Write(b []byte) (int, error) {
 func TestStdout(t *testing.T) {
 	var want []byte
 	for _, o := range every() {
-		want = appendLine(want, &o)
+		want = lineOf(want, &o)
 	}
 	for left := 0; left < len(want); left += 37 {
 		h := &halting{left: left}
-		p := Stdout()
+		p := Stdout(json.Plain())
 		p.to = h
 		if err := p.Write(t.Context(), every()); err == nil {
 			t.Fatal("Write before Resume gives no error")
@@ -284,7 +284,7 @@ func ExampleSink() {
 	}
 	defer os.RemoveAll(dir)
 	ctx, path := context.Background(), filepath.Join(dir, "out.jsonl")
-	w := Sink(path)
+	w := Sink(path, json.Plain())
 	if err := w.Resume(ctx, tidemill.Resumption{Flow: "flights", Term: 1}); err != nil {
 		panic(err)
 	}

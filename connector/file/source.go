@@ -77,7 +77,8 @@ type plan struct {
 	skip       bool
 }
 
-var kindWords = map[string]tidemill.Kind{"int": tidemill.KindInt, "float": tidemill.KindFloat, "bool": tidemill.KindBool, "time": tidemill.KindTime, "text": tidemill.KindText}
+var kindWords = map[string]tidemill.Kind{"int": tidemill.KindInt, "float": tidemill.KindFloat,
+	"bool": tidemill.KindBool, "time": tidemill.KindTime, "text": tidemill.KindText}
 
 // plan checks the settings; what is wrong is fatal.
 func (r *Reader) plan() (*plan, error) {
@@ -85,7 +86,8 @@ func (r *Reader) plan() (*plan, error) {
 	if c.Path == "" {
 		return nil, tidemill.Fatalf("file: path is missing: name the file to read, or - for standard input")
 	}
-	p := &plan{path: c.Path, name: filepath.Base(c.Path), table: c.Table, header: c.Header, key: c.Key, nulls: c.Nulls, follow: c.Follow, snapshot: c.Snapshot}
+	p := &plan{path: c.Path, name: filepath.Base(c.Path), table: c.Table, header: c.Header, key: c.Key, nulls: c.Nulls,
+		follow: c.Follow, snapshot: c.Snapshot}
 	base := p.name
 	if c.Path == stdinPath {
 		base, p.name = "stdin", "stdin"
@@ -97,34 +99,8 @@ func (r *Reader) plan() (*plan, error) {
 	if p.gzip && c.Follow {
 		return nil, tidemill.Fatalf("file: follow: %s is compressed and cannot be followed", p.name)
 	}
-	format := c.Format
-	if format == "" {
-		switch ext := strings.ToLower(filepath.Ext(base)); {
-		case ext == ".csv" || c.Path == stdinPath:
-			format = "csv"
-		case ext == ".tsv":
-			format = "tsv"
-		case ext == ".jsonl" || ext == ".ndjson" || ext == ".json":
-			format = "jsonl"
-		default:
-			return nil, tidemill.Fatalf("file: the name %s does not tell the format; say format: csv, tsv or jsonl", p.name)
-		}
-	}
-	p.separator = ','
-	switch format {
-	case "csv":
-	case "tsv":
-		p.separator = '\t'
-	case "jsonl":
-		p.json = true
-	default:
-		return nil, tidemill.Fatalf("file: format: %q is none of csv, tsv, jsonl", format)
-	}
-	if c.Separator != "" {
-		if len(c.Separator) != 1 || strings.ContainsAny(c.Separator, "\"\r\n") || c.Separator[0] >= utf8.RuneSelf {
-			return nil, tidemill.Fatalf("file: separator: %q is not one ASCII character other than a quote or a line's end", c.Separator)
-		}
-		p.separator = c.Separator[0]
+	if err := p.layout(c, base); err != nil {
+		return nil, err
 	}
 	switch c.BadLines {
 	case "", "stop":
@@ -139,29 +115,70 @@ func (r *Reader) plan() (*plan, error) {
 			return nil, tidemill.Fatalf("file: the name %s gives no table's name; say table: NAME", p.name)
 		}
 	}
-	for _, words := range c.Columns {
+	return p, p.declare(c.Columns)
+}
+
+// layout is how the file is written: by its settings, or by the end of base, its name.
+func (p *plan) layout(c *SourceConfig, base string) error {
+	format := c.Format
+	if format == "" {
+		switch ext := strings.ToLower(filepath.Ext(base)); {
+		case ext == ".csv" || c.Path == stdinPath:
+			format = "csv"
+		case ext == ".tsv":
+			format = "tsv"
+		case ext == ".jsonl" || ext == ".ndjson" || ext == ".json":
+			format = "jsonl"
+		default:
+			return tidemill.Fatalf("file: the name %s does not tell the format; say format: csv, tsv or jsonl", p.name)
+		}
+	}
+	p.separator = ','
+	switch format {
+	case "csv":
+	case "tsv":
+		p.separator = '\t'
+	case "jsonl":
+		p.json = true
+	default:
+		return tidemill.Fatalf("file: format: %q is none of csv, tsv, jsonl", format)
+	}
+	if c.Separator != "" {
+		if len(c.Separator) != 1 || strings.ContainsAny(c.Separator, "\"\r\n") || c.Separator[0] >= utf8.RuneSelf {
+			return tidemill.Fatalf("file: separator: %q is not one ASCII character other than a quote or a line's end",
+				c.Separator)
+		}
+		p.separator = c.Separator[0]
+	}
+	return nil
+}
+
+// declare takes the columns that the settings name, such as "zip text".
+func (p *plan) declare(columns []string) error {
+	for _, words := range columns {
 		name, kind, ok := strings.Cut(strings.TrimSpace(words), " ")
 		kind = strings.TrimSpace(kind)
 		col := tidemill.Column{Name: name, Kind: kindWords[kind]}
 		if name == "" || ok && col.Kind == tidemill.KindUnknown {
-			return nil, tidemill.Fatalf("file: columns: %q is not a name and one of int, float, bool, time, text", words)
+			return tidemill.Fatalf("file: columns: %q is not a name and one of int, float, bool, time, text", words)
 		}
 		if slices.ContainsFunc(p.declared, func(d tidemill.Column) bool { return d.Name == name }) {
-			return nil, tidemill.Fatalf("file: columns: %s is named twice", name)
+			return tidemill.Fatalf("file: columns: %s is named twice", name)
 		}
 		p.declared = append(p.declared, col)
 	}
 	if !p.header && !p.json && len(p.declared) == 0 {
-		return nil, tidemill.Fatalf("file: columns: without a header line, name all columns in order: [id int, name text]")
+		return tidemill.Fatalf("file: columns: without a header line, name all columns in order: [id int, name text]")
 	}
-	return p, nil
+	return nil
 }
 
 // Describe names all settings.
 func (r *Reader) Describe() string {
 	c := &r.c
-	return fmt.Sprintf("file path=%s format=%s table=%s columns=%q key=%q header=%t separator=%q nulls=%q follow=%t snapshot=%t bad_lines=%s",
-		strconv.Quote(c.Path), c.Format, c.Table, c.Columns, c.Key, c.Header, c.Separator, c.Nulls, c.Follow, c.Snapshot, c.BadLines)
+	return fmt.Sprintf("file path=%q format=%s table=%s columns=%q key=%q header=%t separator=%q nulls=%q follow=%t "+
+		"snapshot=%t bad_lines=%s", c.Path, c.Format, c.Table, c.Columns, c.Key, c.Header, c.Separator, c.Nulls,
+		c.Follow, c.Snapshot, c.BadLines)
 }
 
 // Locate is the file's name and the number of the row's first line: "flights.csv:17".
@@ -239,7 +256,8 @@ func (r *Reader) Tables(ctx context.Context) ([]*tidemill.Table, error) {
 		return nil, err
 	}
 	if !known {
-		return nil, fmt.Errorf("file: %s has no rows yet, so its columns are not known; name them: columns: [id int, name text]", p.name)
+		return nil, fmt.Errorf("file: %s has no rows yet, so its columns are not known; "+
+			"name them: columns: [id int, name text]", p.name)
 	}
 	return []*tidemill.Table{u.shape.table}, nil
 }
@@ -258,7 +276,8 @@ func (r *Reader) Check(ctx context.Context) []tidemill.Finding {
 	for _, c := range tables[0].Columns {
 		cols = append(cols, c.Name+" "+c.Kind.String())
 	}
-	return []tidemill.Finding{{Path: path, Level: "ok", Text: fmt.Sprintf("%s has the columns %s", r.c.Path, strings.Join(cols, ", "))}}
+	text := fmt.Sprintf("%s has the columns %s", r.c.Path, strings.Join(cols, ", "))
+	return []tidemill.Finding{{Path: path, Level: "ok", Text: text}}
 }
 
 // open opens the file, or takes standard input, which can be read once.

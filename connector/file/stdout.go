@@ -2,6 +2,7 @@ package file
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,28 +12,37 @@ import (
 
 // Printer is the sink that prints on standard output. Stdout and StdoutConfig make it. One goroutine uses it.
 type Printer struct {
-	to   io.Writer // nil: os.Stdout
-	term uint64
-	seq  uint64
-	rest []byte // what a failed write left to do
-	upto uint64 // Seq of the last output in rest
-	buf  []byte
+	to    io.Writer // nil: os.Stdout
+	lines lineWriter
+	term  uint64
+	seq   uint64
+	rest  []byte // what a failed write left to do
+	upto  uint64 // Seq of the last output in rest
+	buf   []byte
 }
 
-// Stdout prints outputs on standard output as JSON lines. A flow that is killed prints those since its last checkpoint
-// again: task, id, position and kind name an output on every replay.
-func Stdout() *Printer { return &Printer{} }
+// Stdout prints outputs on standard output, each message of the format as a line. A flow that is killed prints those
+// since its last checkpoint again: task, id, position and kind name an output on every replay.
+func Stdout(f tidemill.Format) *Printer { return &Printer{lines: lineWriter{format: f}} }
 
 var (
 	_ tidemill.Sink      = (*Printer)(nil)
 	_ tidemill.Describer = (*Printer)(nil)
 )
 
-// Describe is "stdout".
-func (p *Printer) Describe() string { return "stdout" }
+// Describe is "stdout", with the format where it is not the usual one.
+func (p *Printer) Describe() string { return "stdout" + p.lines.describe() }
+
+// Mark gives errors.ErrUnsupported: what is printed is out of our hands.
+func (p *Printer) Mark(context.Context, string) (tidemill.Mark, error) {
+	return tidemill.Mark{}, errors.ErrUnsupported
+}
 
 // Resume takes the term; standard output knows of no mark.
 func (p *Printer) Resume(_ context.Context, r tidemill.Resumption) error {
+	if err := p.lines.check(); err != nil {
+		return err
+	}
 	p.term, p.seq = r.Term, r.After.Seq
 	return nil
 }
@@ -48,12 +58,9 @@ func (p *Printer) Write(ctx context.Context, out []tidemill.Output) error {
 	if err := p.print(p.rest, p.upto); err != nil {
 		return err
 	}
-	b, seq := p.buf[:0], p.seq
-	for i := range out {
-		if o := &out[i]; o.Seq == 0 || o.Seq > seq {
-			b = appendLine(b, o)
-			seq = max(seq, o.Seq)
-		}
+	b, seq, err := p.lines.append(p.buf[:0], out, p.seq)
+	if err != nil {
+		return err
 	}
 	p.buf = b
 	return p.print(b, seq)

@@ -2,7 +2,7 @@ package file_test
 
 import (
 	"bufio"
-	"encoding/json"
+	stdjson "encoding/json"
 	"fmt"
 	"math"
 	"os"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/connector/file"
+	"github.com/tidemill/tidemill/format/json"
 	"github.com/tidemill/tidemill/tidemilltest"
 )
 
@@ -42,7 +43,7 @@ func csvLine(it tidemilltest.SourceItem) string {
 }
 
 func jsonLine(it tidemilltest.SourceItem) string {
-	b, err := json.Marshal(map[string]any{"id": it.ID, "name": it.Name, "amount": it.Amount, "count": it.Count})
+	b, err := stdjson.Marshal(map[string]any{"id": it.ID, "name": it.Name, "amount": it.Amount, "count": it.Count})
 	if err != nil {
 		panic(err)
 	}
@@ -114,7 +115,7 @@ func readBack(t *testing.T, path string) map[string]tidemilltest.SinkRow {
 			Asked                                       time.Time `json:"asked_at"`
 			Answered                                    time.Time `json:"answered_at"`
 		}
-		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
+		if err := stdjson.Unmarshal(lines.Bytes(), &l); err != nil {
 			t.Fatalf("%q: %v", lines.Text(), err)
 		}
 		key := l.Task + "/" + l.ID
@@ -148,7 +149,7 @@ func TestSinkLaws(t *testing.T) {
 	tidemilltest.Sink(t, tidemilltest.SinkHarness{New: func(t *testing.T) tidemilltest.SinkTarget {
 		path := filepath.Join(t.TempDir(), "out.jsonl")
 		return tidemilltest.SinkTarget{
-			Open: func(*testing.T) tidemill.Sink { return file.Sink(path) },
+			Open: func(*testing.T) tidemill.Sink { return file.Sink(path, json.Plain()) },
 			Rows: func(t *testing.T) map[string]tidemilltest.SinkRow { return readBack(t, path) },
 		}
 	}})

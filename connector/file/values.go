@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"time"
 	"unicode/utf8"
 	"unsafe"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/expr"
 )
 
 func plural(n int, word string) string {
@@ -93,89 +93,6 @@ func parseBool(b []byte) (v, ok bool) {
 	return false, false
 }
 
-// digits reads n digits at b[i:]; -1 if they are none.
-func digits(b []byte, i, n int) int {
-	if i+n > len(b) {
-		return -1
-	}
-	v := 0
-	for _, c := range b[i : i+n] {
-		if c < '0' || c > '9' {
-			return -1
-		}
-		v = v*10 + int(c-'0')
-	}
-	return v
-}
-
-// parseTime reads ISO 8601 as microseconds: 2024-02-29, with a time of day after "T" or a space, seconds and their
-// fraction optional, and Z or an offset; without one it is UTC.
 func parseTime(b []byte) (micros int64, ok bool) {
-	year, month, day := digits(b, 0, 4), digits(b, 5, 2), digits(b, 8, 2)
-	if year < 0 || month < 1 || month > 12 || day < 1 || day > 31 || b[4] != '-' || b[7] != '-' {
-		return 0, false
-	}
-	var hour, minute, second, fraction, offset int
-	i := 10
-	if i < len(b) {
-		if b[i] != 'T' && b[i] != ' ' && b[i] != 't' {
-			return 0, false
-		}
-		hour, minute = digits(b, 11, 2), digits(b, 14, 2)
-		if hour < 0 || hour > 23 || minute < 0 || minute > 59 || b[13] != ':' {
-			return 0, false
-		}
-		i = 16
-		if i < len(b) && b[i] == ':' {
-			if second = digits(b, 17, 2); second < 0 || second > 59 {
-				return 0, false
-			}
-			i = 19
-			if i < len(b) && (b[i] == '.' || b[i] == ',') {
-				scale := 100_000
-				from := i + 1
-				for i++; i < len(b) && b[i] >= '0' && b[i] <= '9'; i++ {
-					fraction += int(b[i]-'0') * scale
-					scale /= 10
-				}
-				if i == from {
-					return 0, false
-				}
-			}
-		}
-		if i < len(b) {
-			if offset, ok = parseOffset(b[i:]); !ok {
-				return 0, false
-			}
-		}
-	}
-	t := time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC)
-	return t.UnixMicro() + int64(fraction) - int64(offset)*1_000_000, t.Day() == day
-}
-
-// parseOffset reads Z, +hh, +hhmm or +hh:mm as seconds east of UTC.
-func parseOffset(b []byte) (seconds int, ok bool) {
-	if len(b) == 1 && (b[0] == 'Z' || b[0] == 'z') {
-		return 0, true
-	}
-	if b[0] != '+' && b[0] != '-' {
-		return 0, false
-	}
-	hour, minute := digits(b, 1, 2), 0
-	switch {
-	case len(b) == 5:
-		minute = digits(b, 3, 2)
-	case len(b) == 6 && b[3] == ':':
-		minute = digits(b, 4, 2)
-	case len(b) != 3:
-		return 0, false
-	}
-	if hour < 0 || hour > 23 || minute < 0 || minute > 59 {
-		return 0, false
-	}
-	seconds = hour*3600 + minute*60
-	if b[0] == '-' {
-		seconds = -seconds
-	}
-	return seconds, true
+	return expr.ParseTime(unsafe.String(unsafe.SliceData(b), len(b)))
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
+const dayMicros = 86400 * 1_000_000
+
 // pgoutput can send values as their types' binary send functions write them. bytea then takes half the bytes, in the
 // server, on the way and here; other types gain little. So binary is asked for where a table has a bytea column and every
 // type is one whose Value is surely the same as that of the text, and never where one is not.
@@ -34,7 +36,7 @@ func (u *run) wantsBinary(ctx context.Context, s *session) (bool, error) {
 	}
 	names := make([]string, len(u.tables))
 	for i, t := range u.tables {
-		names[i] = "to_regclass(" + literal(t.sql()) + ")"
+		names[i] = "to_regclass(" + quoting.Text(t.sql()) + ")"
 	}
 	rows, err := s.ask(ctx, "SELECT DISTINCT atttypid FROM pg_attribute WHERE attrelid IN ("+strings.Join(names, ", ")+") AND attnum > 0 AND NOT attisdropped")
 	if err != nil {
@@ -85,7 +87,7 @@ func (s *slab) decodeBinary(f form, b []byte) (v tidemill.Value, ok bool) {
 			if days == math.MaxInt32 || days == math.MinInt32 {
 				return s.endless(days > 0), true
 			}
-			if d := int64(days) + epoch2000/dayMicros; d < math.MaxInt64/dayMicros {
+			if d := int64(days) + epoch2000/dayMicros; d <= math.MaxInt64/dayMicros {
 				return tidemill.Timestamp(d * dayMicros), true
 			}
 		}
@@ -96,7 +98,7 @@ func (s *slab) decodeBinary(f form, b []byte) (v tidemill.Value, ok bool) {
 				return s.endless(us > 0), true
 			}
 			// The text of a time beyond int64's microseconds since 1970 is kept as text.
-			if us < math.MaxInt64-epoch2000-2*dayMicros {
+			if us <= math.MaxInt64-epoch2000 {
 				return tidemill.Timestamp(us + epoch2000), true
 			}
 		}

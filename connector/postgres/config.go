@@ -4,7 +4,7 @@ import "github.com/tidemill/tidemill"
 
 // SourceConfig reads tables of a PostgreSQL database by logical replication.
 type SourceConfig struct {
-	URL               string   `yaml:"url" required:"true" secret:"true" doc:"The connection string: postgres://user:password@host:5432/database."`
+	URL               string   `yaml:"url" like:"postgres://localhost/shop" required:"true" secret:"true" doc:"The connection string: postgres://user:password@host:5432/database."`
 	Tables            []string `yaml:"tables" like:"orders" required:"true" doc:"The tables to read, as flights or schema.flights; without a schema it is public."`
 	Slot              string   `yaml:"slot" doc:"The replication slot. Default tidemill_<flow>."`
 	Publication       string   `yaml:"publication" doc:"The publication. Default the slot's name."`
@@ -26,7 +26,7 @@ func (c *SourceConfig) Build(flow string) (tidemill.Source, error) {
 
 // SinkConfig writes predictions into a table of a PostgreSQL database.
 type SinkConfig struct {
-	URL   string `yaml:"url" required:"true" secret:"true" doc:"The connection string: postgres://user:password@host:5432/database."`
+	URL   string `yaml:"url" like:"postgres://localhost/shop" required:"true" secret:"true" doc:"The connection string: postgres://user:password@host:5432/database."`
 	Table string `yaml:"table" doc:"The table, as predictions or schema.predictions; made where it is missing. Default predictions."`
 	Truth bool   `yaml:"truth" doc:"Fill in truth and answered_at when the answer comes. Default true."`
 }
@@ -37,8 +37,8 @@ func NewSinkConfig() *SinkConfig { return &SinkConfig{Table: "predictions", Trut
 // Build makes the sink of the flow named flow.
 func (c *SinkConfig) Build(flow string) (tidemill.Sink, error) {
 	w := c.writer()
-	if w.problem != nil {
-		return nil, w.problem
+	if w.table.problem != nil {
+		return nil, w.table.problem
 	}
 	return w, nil
 }

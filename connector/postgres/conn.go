@@ -23,12 +23,13 @@ const answerMax = 16 << 20
 // parseURL reads a connection string; its error never holds the password.
 func parseURL(url string) (*pgconn.Config, error) {
 	if url == "" {
-		return nil, errors.New("postgres: url is missing; write postgres://user:password@host:5432/database")
+		return nil, errors.New("postgres: url is missing; write " + fullURL)
 	}
 	if _, rest, ok := strings.Cut(url, "://"); ok {
 		// A parser takes what is between two @ for the host, and errors then name it.
 		if place, _, _ := strings.Cut(rest, "?"); strings.Count(place, "@") > 1 {
-			return nil, errors.New("postgres: url: it has more than one @; write %40 for one in a user's name or a password: postgres://user:password@host:5432/database")
+			return nil, errors.New("postgres: url: it has more than one @; write %40 " +
+				"for one in a user's name or a password: " + fullURL)
 		}
 	}
 	cfg, err := pgconn.ParseConfig(url)
@@ -41,7 +42,7 @@ func parseURL(url string) (*pgconn.Config, error) {
 				text = inner.Error()
 			}
 		}
-		return nil, fmt.Errorf("postgres: url: %s; write postgres://user:password@host:5432/database", text)
+		return nil, fmt.Errorf("postgres: url: %s; write %s", text, fullURL)
 	}
 	cfg.MaxProtocolMessageBodyLen = answerMax
 	if cfg.ConnectTimeout == 0 {

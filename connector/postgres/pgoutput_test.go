@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/expr"
+	"github.com/tidemill/tidemill/tidemilltest"
 	"github.com/tidemill/tidemill/tidemilltest/postgrestest"
 )
 
@@ -247,6 +249,22 @@ func FuzzCopyRow(f *testing.F) {
 			t.Errorf("%d bytes for a line of %d", s.size, len(line))
 		}
 	})
+}
+
+// TestDecodeTimes: a timestamp's text is what it is by every other way; what is no time of ours comes as it was.
+func TestDecodeTimes(t *testing.T) {
+	for _, x := range tidemilltest.Times() {
+		for _, fm := range []form{formTimestamp, formDate} {
+			var s slab
+			want, v := tidemill.Other(x.Text), s.decode(fm, []byte(x.Text))
+			if at, ok := expr.ParseTime(x.UTC); ok {
+				want = tidemill.Timestamp(at)
+			}
+			if !v.Equal(want) {
+				t.Errorf("form %d: %q is %s %q, not %s %q", fm, x.Text, v.Kind(), v, want.Kind(), want)
+			}
+		}
+	}
 }
 
 // FuzzDecode: whatever the text, each form gives a value, and text that it cannot hold comes back as it was.

@@ -1,13 +1,12 @@
 package postgres
 
 import (
-	"bytes"
 	"encoding/hex"
-	"math"
 	"strconv"
 	"unsafe"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/expr"
 )
 
 // form is how a column's text is read. Snapshot (COPY in text format) and stream (pgoutput, text format) both carry what
@@ -83,16 +82,12 @@ func (s *slab) decode(f form, b []byte) tidemill.Value {
 		if len(b) == 1 {
 			return tidemill.Bool(b[0] == 't')
 		}
-	case formTimestamp:
-		if us, ok := parseTimestamp(b); ok {
+	case formTimestamp, formDate:
+		if us, ok := expr.ParseTime(unsafe.String(unsafe.SliceData(b), len(b))); ok {
 			return tidemill.Timestamp(us)
 		}
-	case formDate:
-		if days, rest, ok := parseDays(b); ok && len(rest) == 0 && days > math.MinInt64/dayMicros && days < math.MaxInt64/dayMicros {
-			return tidemill.Timestamp(days * dayMicros)
-		}
 	case formTime:
-		if us, rest, ok := parseClock(b); ok && len(rest) == 0 {
+		if us, ok := expr.ParseClock(unsafe.String(unsafe.SliceData(b), len(b))); ok {
 			return tidemill.Timestamp(us)
 		}
 	case formBytea:
@@ -125,88 +120,4 @@ func parseInt(b []byte) (n int64, ok bool) {
 		return -int64(u), u <= 1<<63
 	}
 	return int64(u), u < 1<<63
-}
-
-const dayMicros = 86400 * 1_000_000
-
-// parseDays reads a date in ISO style, "2016-11-04" or "0044-03-15 BC", as days since 1970; rest is what follows the
-// date where that is not BC.
-func parseDays(b []byte) (days int64, rest []byte, ok bool) {
-	var year int64
-	i := 0
-	for i < len(b) && i < 8 && b[i]-'0' <= 9 {
-		year = year*10 + int64(b[i]-'0')
-		i++
-	}
-	if i < 4 || len(b) < i+6 || b[i] != '-' || b[i+3] != '-' {
-		return 0, nil, false
-	}
-	month, ok1 := two(b[i+1:])
-	day, ok2 := two(b[i+4:])
-	if !ok1 || !ok2 || month < 1 || month > 12 || day < 1 || day > 31 {
-		return 0, nil, false
-	}
-	rest = b[i+6:]
-	if n := len(rest) - 3; n >= 0 && rest[n] == ' ' && rest[n+1] == 'B' && rest[n+2] == 'C' {
-		year, rest = 1-year, rest[:n]
-	}
-	// Days of the proleptic Gregorian calendar, years counted from March (H. Hinnant, "chrono-compatible low-level date
-	// algorithms").
-	if month <= 2 {
-		year--
-		month += 9
-	} else {
-		month -= 3
-	}
-	era := year / 400
-	if year < 0 {
-		era = (year - 399) / 400
-	}
-	yoe := year - era*400
-	doy := (153*month+2)/5 + day - 1
-	return era*146097 + yoe*365 + yoe/4 - yoe/100 + doy - 719468, rest, true
-}
-
-func two(b []byte) (int64, bool) {
-	x, y := b[0]-'0', b[1]-'0'
-	return int64(x)*10 + int64(y), x <= 9 && y <= 9
-}
-
-// parseClock reads "12:30:05.123456" as microseconds since midnight.
-func parseClock(b []byte) (us int64, rest []byte, ok bool) {
-	if len(b) < 8 || b[2] != ':' || b[5] != ':' {
-		return 0, nil, false
-	}
-	h, ok1 := two(b)
-	m, ok2 := two(b[3:])
-	sec, ok3 := two(b[6:])
-	if !ok1 || !ok2 || !ok3 {
-		return 0, nil, false
-	}
-	us = (h*3600 + m*60 + sec) * 1_000_000
-	b = b[8:]
-	if len(b) > 0 && b[0] == '.' {
-		b = b[1:]
-		for unit := int64(100_000); len(b) > 0 && b[0]-'0' <= 9; unit /= 10 {
-			us += int64(b[0]-'0') * unit
-			b = b[1:]
-		}
-	}
-	return us, b, true
-}
-
-// parseTimestamp reads "2016-11-04 13:51:30.123456", with "+00" where there is a zone, and with " BC" at the very end.
-func parseTimestamp(b []byte) (us int64, ok bool) {
-	days, rest, ok := parseDays(b)
-	if !ok || len(rest) < 9 || rest[0] != ' ' {
-		return 0, false
-	}
-	clock, rest, ok := parseClock(rest[1:])
-	if !ok || (len(rest) > 0 && !bytes.Equal(rest, []byte("+00"))) {
-		return 0, false
-	}
-	if days >= math.MaxInt64/dayMicros || days <= math.MinInt64/dayMicros {
-		return 0, false
-	}
-	return days*dayMicros + clock, true
 }

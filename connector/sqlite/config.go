@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/tidemill/tidemill"
@@ -8,7 +9,7 @@ import (
 
 // SourceConfig captures tables of a SQLite file with triggers that write a change log in the writer's own transaction.
 type SourceConfig struct {
-	Path   string   `yaml:"path" doc:"The database file." required:"true"`
+	Path   string   `yaml:"path" like:"shop.db" doc:"The database file." required:"true"`
 	Tables []string `yaml:"tables" like:"orders" doc:"The tables to capture." required:"true"`
 	Log    string   `yaml:"log" doc:"Name of the change log's table. Default tidemill_log_ and the flow's name."`
 	Before string   `yaml:"before" doc:"What an update and a delete tell of the row as it was: all of it, or its key, which makes the log smaller. Default full." enum:"full,key"`
@@ -59,7 +60,7 @@ func logName(flow string) string {
 
 // SinkConfig writes predictions to a table of a SQLite file, rows and mark in one transaction.
 type SinkConfig struct {
-	Path  string `yaml:"path" doc:"The database file; made if it is not there." required:"true"`
+	Path  string `yaml:"path" like:"shop.db" doc:"The database file; made if it is not there." required:"true"`
 	Table string `yaml:"table" doc:"The table of predictions; made if it is not there. Default predictions."`
 	Truth bool   `yaml:"truth" doc:"Fill in the truth when the answer comes. Default true."`
 }
@@ -69,14 +70,14 @@ func NewSinkConfig() *SinkConfig { return &SinkConfig{Table: "predictions", Trut
 
 // Build makes the sink of the flow.
 func (c *SinkConfig) Build(flow string) (tidemill.Sink, error) {
-	p := &Predictions{path: c.Path, name: c.Table, truth: c.Truth}
-	if p.name == "" {
-		p.name = "predictions"
+	p := Sink(c.Path, cmp.Or(c.Table, "predictions"))
+	if !c.Truth {
+		p.WithoutTruth()
 	}
 	if c.Path == "" {
 		return nil, tidemill.Fatalf("sqlite: path is missing: name the database file")
 	}
-	if err := p.settings(); err != nil {
+	if err := p.table.settings(); err != nil {
 		return nil, err
 	}
 	return p, nil

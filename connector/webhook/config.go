@@ -6,9 +6,9 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// SinkConfig posts outputs to an HTTP server as JSON, at least once and in order.
+// SinkConfig posts outputs to an HTTP server, at least once and in order.
 type SinkConfig struct {
-	URL     string        `yaml:"url" doc:"Where to post: http or https." required:"true" short:"true" secret:"true"`
+	URL     string        `yaml:"url" like:"https://localhost/hook" doc:"Where to post: http or https." required:"true" short:"true" secret:"true"`
 	Kinds   []string      `yaml:"kinds" doc:"Which outputs to post: prediction, truth, moved, row, reject, event. Default all that come."`
 	Batch   int           `yaml:"batch" doc:"How many outputs one request takes at most; above 1 the body is an array. Default 1."`
 	Token   string        `yaml:"token" doc:"Sent as Authorization: Bearer TOKEN. Default none." secret:"true"`
@@ -24,9 +24,9 @@ func NewSinkConfig() *SinkConfig {
 	return &SinkConfig{Batch: 1, Timeout: 10 * time.Second, Tries: 5, Refused: "stop"}
 }
 
-// Build makes the sink.
-func (c *SinkConfig) Build(string) (tidemill.Sink, error) {
-	p := &Poster{c: *c}
+// Build makes the sink, whose requests hold the format's messages.
+func (c *SinkConfig) Build(_ string, f tidemill.Format) (tidemill.Sink, error) {
+	p := &Poster{c: *c, format: f}
 	if err := p.prepare(); err != nil {
 		return nil, err
 	}

@@ -8,9 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -25,22 +23,23 @@ import (
 
 // Poster is the sink. Sink and SinkConfig make it. One goroutine uses it; Refused may be called from any.
 type Poster struct {
-	c       SinkConfig
-	url     *url.URL
-	headers http.Header
-	client  *http.Client
-	first   time.Duration // the first wait
-	longest time.Duration // the longest wait
+	c        SinkConfig
+	format   tidemill.Format
+	messages []tidemill.Message // used again
+	url      *url.URL
+	headers  http.Header
+	client   *http.Client
 
 	term, seq uint64
+	failed    int // tries of the same request in a row
 	refused   atomic.Uint64
 }
 
-// Sink posts outputs to a URL, one per request. SinkConfig has the settings beyond.
-func Sink(url string) *Poster {
+// Sink posts outputs to a URL, each message of the format in a request of its own. SinkConfig has the settings beyond.
+func Sink(url string, f tidemill.Format) *Poster {
 	c := NewSinkConfig()
 	c.URL = url
-	return &Poster{c: *c}
+	return &Poster{c: *c, format: f}
 }
 
 var (
@@ -50,8 +49,6 @@ var (
 )
 
 const (
-	firstWait   = 200 * time.Millisecond
-	longestWait = 30 * time.Second
 	// longestAsked bounds what a server may ask for with Retry-After.
 	longestAsked = 5 * time.Minute
 	// answerSize is how much of an answer's body is read.
@@ -67,6 +64,9 @@ func (p *Poster) prepare() error {
 		return nil
 	}
 	c := &p.c
+	if p.format == nil {
+		return tidemill.Fatalf("webhook: the sink has no format: give it one, such as json.Keyed()")
+	}
 	if c.URL == "" {
 		return tidemill.Fatalf("webhook: url is missing: say where to post")
 	}
@@ -80,12 +80,13 @@ func (p *Poster) prepare() error {
 		}
 	}
 	if c.Batch < 1 || c.Tries < 1 || c.Timeout <= 0 {
-		return tidemill.Fatalf("webhook: batch %d, tries %d and timeout %s have to be above 0", c.Batch, c.Tries, c.Timeout)
+		return tidemill.Fatalf("webhook: batch %d, tries %d and timeout %s have to be above 0",
+			c.Batch, c.Tries, c.Timeout)
 	}
 	if c.Refused != "" && c.Refused != "stop" && c.Refused != "skip" {
 		return tidemill.Fatalf("webhook: refused: %q is neither stop nor skip", c.Refused)
 	}
-	p.headers = http.Header{"Content-Type": {"application/json"}, "User-Agent": {"tidemill"}}
+	p.headers = http.Header{"User-Agent": {"tidemill"}}
 	if strings.ContainsFunc(c.Token, control) {
 		return tidemill.Fatalf("webhook: token holds a control character, perhaps a line's end")
 	}
@@ -99,12 +100,10 @@ func (p *Poster) prepare() error {
 		}
 		p.headers.Set(name, strings.TrimSpace(value))
 	}
-	if p.first == 0 {
-		p.first, p.longest = firstWait, longestWait
-	}
 	p.url = u
-	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxIdleConns: 2, IdleConnTimeout: 90 * time.Second,
-		TLSHandshakeTimeout: c.Timeout, DialContext: (&net.Dialer{Timeout: c.Timeout}).DialContext}
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxIdleConns: 2,
+		IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: c.Timeout,
+		DialContext: (&net.Dialer{Timeout: c.Timeout}).DialContext}
 	p.client = &http.Client{Transport: transport, Timeout: c.Timeout, CheckRedirect: stay}
 	return nil
 }
@@ -124,20 +123,34 @@ func token(s string) bool {
 // stay follows a redirect only where it posts the same to the same server.
 func stay(next *http.Request, via []*http.Request) error {
 	first := via[0]
-	if next.Method != first.Method || next.URL.Scheme != first.URL.Scheme || next.URL.Host != first.URL.Host || len(via) > 3 {
+	same := next.Method == first.Method && next.URL.Scheme == first.URL.Scheme && next.URL.Host == first.URL.Host
+	if !same || len(via) > 3 {
 		return http.ErrUseLastResponse
 	}
 	return nil
 }
 
-// Describe names the server; a short hash stands for the rest of the URL, which may hold a token.
+// usual describes the format that is not named in a sink's description. The description finds the sink's mark in a
+// checkpoint, and marks are older than formats.
+const usual = "json layout=keyed"
+
+// Describe names the server; a short hash stands for the rest of the URL, which may hold a token. The format is named
+// where it is not the usual one.
 func (p *Poster) Describe() string {
 	host := ""
 	if u, err := url.Parse(p.c.URL); err == nil {
 		host = u.Scheme + "://" + u.Host
 	}
 	sum := sha256.Sum256([]byte(p.c.URL))
-	return fmt.Sprintf("webhook %s #%s batch=%d kinds=%q", host, hex.EncodeToString(sum[:4]), p.c.Batch, p.c.Kinds)
+	said := fmt.Sprintf("webhook %s #%s batch=%d kinds=%q", host, hex.EncodeToString(sum[:4]), p.c.Batch, p.c.Kinds)
+	format := fmt.Sprintf("%T", p.format)
+	if d, ok := p.format.(tidemill.Describer); ok {
+		format = d.Describe()
+	}
+	if format != usual {
+		said += fmt.Sprintf(" format=%q", format)
+	}
+	return said
 }
 
 // Refused is how many outputs the server refused and `refused: skip` dropped.
@@ -156,10 +169,16 @@ func (p *Poster) Check(ctx context.Context) []tidemill.Finding {
 	address := net.JoinHostPort(p.url.Hostname(), port)
 	conn, err := (&net.Dialer{Timeout: p.c.Timeout}).DialContext(ctx, "tcp", address)
 	if err != nil {
-		return []tidemill.Finding{{Path: path, Level: "warning", Text: fmt.Sprintf("webhook: %v", err), Mend: "start the server, or correct url"}}
+		return []tidemill.Finding{{Path: path, Level: "warning", Text: fmt.Sprintf("webhook: %v", err),
+			Mend: "start the server, or correct url"}}
 	}
 	_ = conn.Close()
 	return []tidemill.Finding{{Path: path, Level: "ok", Text: p.url.Host + " takes connections"}}
+}
+
+// Mark gives errors.ErrUnsupported: the server keeps none for us.
+func (p *Poster) Mark(context.Context, string) (tidemill.Mark, error) {
+	return tidemill.Mark{}, errors.ErrUnsupported
 }
 
 // Resume takes the term. The server keeps no mark and no fence for us.
@@ -167,12 +186,12 @@ func (p *Poster) Resume(_ context.Context, r tidemill.Resumption) error {
 	if err := p.prepare(); err != nil {
 		return err
 	}
-	p.term, p.seq = r.Term, r.After.Seq
+	p.term, p.seq, p.failed = r.Term, r.After.Seq, 0
 	return nil
 }
 
-// Write posts the outputs, in order, and returns when all are acknowledged. Called again after an error it goes on with
-// the first that is not.
+// Write posts the outputs, in order, and returns when all are acknowledged, or one is not. Called again after an error
+// it goes on with the first that is not: the engine does so after a while.
 func (p *Poster) Write(ctx context.Context, out []tidemill.Output) error {
 	if p.term == 0 {
 		return tidemill.Fatalf("webhook: Write before Resume")
@@ -205,49 +224,43 @@ func (p *Poster) Write(ctx context.Context, out []tidemill.Output) error {
 	return nil
 }
 
-// deliver posts one body until it is acknowledged, refused, or tried often enough.
+// deliver posts what tells the outputs, one request after the other, and stops at the first that is not acknowledged.
 func (p *Poster) deliver(ctx context.Context, batch []*tidemill.Output) error {
-	body, key, err := encode(batch, p.c.Batch > 1)
+	requests, err := p.requests(batch)
 	if err != nil {
-		return tidemill.Fatalf("webhook: %w", err)
+		return err
 	}
-	seed := fnv.New64a()
-	_, _ = io.WriteString(seed, key)
-	random := rand.New(rand.NewPCG(seed.Sum64(), 0))
-	wait := p.first
-	for try := 1; ; try++ {
-		asked, err := p.post(ctx, body, key)
-		if err == nil {
+	for i := range requests {
+		if err := p.try(ctx, &requests[i], len(batch)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// try posts one request. Where another try may mend it, the error says how long the server wants us to wait, and
+// whether it is time to tell anybody.
+func (p *Poster) try(ctx context.Context, q *request, outputs int) error {
+	asked, err := p.post(ctx, q)
+	if r := (refusal{}); errors.As(err, &r) {
+		p.failed = 0
+		if p.c.Refused == "skip" {
+			p.refused.Add(uint64(outputs))
 			return nil
 		}
-		if r := (refusal{}); errors.As(err, &r) {
-			if p.c.Refused == "skip" {
-				p.refused.Add(uint64(len(batch)))
-				return nil
-			}
-			return tidemill.Fatalf("webhook: %s refused output %s: %w; mend the receiver, or drop what it refuses with refused: skip", p.url.Host, key, err)
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if try >= p.c.Tries && asked == 0 {
-			return fmt.Errorf("webhook: %s, output %s, after %d tries: %w", p.url.Host, key, try, err)
-		}
-		// Between half and all of it, so that many flows do not come back at once.
-		pause := wait/2 + time.Duration(random.Int64N(int64(wait/2)+1))
-		if asked > 0 {
-			pause = min(asked, longestAsked)
-		}
-		wait = min(2*wait, p.longest)
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pause):
-		}
-		if try >= p.c.Tries {
-			return fmt.Errorf("webhook: %s, output %s, after %d tries: %w", p.url.Host, key, try, err)
-		}
+		return tidemill.Fatalf("webhook: %s refused output %s: %w; mend the receiver, or drop what it refuses with "+
+			"refused: skip", p.url.Host, q.key, err)
 	}
+	if err == nil {
+		p.failed = 0
+		return nil
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	p.failed++
+	err = fmt.Errorf("webhook: %s, output %s, after %d tries: %w", p.url.Host, q.key, p.failed, err)
+	return &tidemill.RetryError{Err: err, After: asked, Progress: p.failed == 1, Quiet: p.failed < p.c.Tries}
 }
 
 // refusal is an answer that trying again cannot change.
@@ -256,16 +269,24 @@ type refusal struct{ text string }
 func (r refusal) Error() string { return r.text }
 
 // post makes one request. asked is how long the server wants us to wait, 0 where it does not say.
-func (p *Poster) post(ctx context.Context, body []byte, key string) (asked time.Duration, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url.String(), bytes.NewReader(body))
+func (p *Poster) post(ctx context.Context, q *request) (asked time.Duration, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url.String(), bytes.NewReader(q.body))
 	if err != nil {
 		return 0, refusal{"the request cannot be made"}
 	}
 	req.Header = p.headers.Clone()
-	req.Header.Set("Idempotency-Key", key)
+	for _, h := range q.headers {
+		if !token(h.Name) || strings.ContainsFunc(h.Value, control) {
+			return 0, refusal{"the format's header " + strconv.Quote(h.Name) + " is none of HTTP"}
+		}
+		if req.Header.Get(h.Name) == "" {
+			req.Header.Set(h.Name, h.Value)
+		}
+	}
+	req.Header.Set("Idempotency-Key", q.key)
 	if p.c.Secret != "" {
 		mac := hmac.New(sha256.New, []byte(p.c.Secret))
-		mac.Write(body)
+		mac.Write(q.body)
 		req.Header.Set("Tidemill-Signature", "sha256="+hex.EncodeToString(mac.Sum(nil)))
 	}
 	answer, err := p.client.Do(req)
@@ -282,8 +303,9 @@ func (p *Poster) post(ctx context.Context, body []byte, key string) (asked time.
 		return 0, nil
 	}
 	said := answer.Status
-	if t := strings.ToValidUTF8(strings.Join(strings.Fields(string(text[:min(len(text), 200)])), " "), "\ufffd"); t != "" {
-		said += ": " + t
+	words := strings.Join(strings.Fields(string(text[:min(len(text), 200)])), " ")
+	if words = strings.ToValidUTF8(words, "\ufffd"); words != "" {
+		said += ": " + words
 	}
 	switch c := answer.StatusCode; {
 	case c >= 300 && c < 400:

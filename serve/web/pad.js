@@ -66,7 +66,7 @@ export class Pad {
   wipe() {
     this.ctx.fillStyle = "#000";
     this.ctx.fillRect(0, 0, this.canvas.width, this.canvas.height);
-    this.taken = null;
+    this.taken = this.file = null;
     this.empty = true;
     this.bytes.fill(0);
     this.shown();
@@ -83,6 +83,7 @@ export class Pad {
     if (b.length !== this.bytes.length) return;
     this.bytes.set(b);
     this.taken = b;
+    this.file = null;
     this.empty = false;
     const small = document.createElement("canvas");
     grey(small, b, this.pic.width, this.pic.height);
@@ -91,13 +92,21 @@ export class Pad {
     this.shown();
   }
 
+  // load opens a file. The server is sent the file itself, so that the model sees of it what it sees by every other way;
+  // drawing on it, or asking for the centre, makes it a drawing.
   async load(file) {
     try {
-      const img = await createImageBitmap(file), k = Math.min(this.canvas.width / img.width, this.canvas.height / img.height);
+      const img = await createImageBitmap(file), data = new Uint8Array(await file.arrayBuffer());
       this.wipe();
+      this.fit.checked = false;
       this.ctx.imageSmoothingEnabled = true;
-      this.ctx.drawImage(img, (this.canvas.width - img.width * k) / 2, (this.canvas.height - img.height * k) / 2, img.width * k, img.height * k);
+      this.ctx.drawImage(img, 0, 0, this.canvas.width, this.canvas.height);
       this.read();
+      let bytes = "";
+      for (let i = 0; i < data.length; i += 8192) bytes += String.fromCharCode(...data.subarray(i, i + 8192));
+      this.file = btoa(bytes);
+      this.empty = false;
+      this.shown();
       this.drawn();
     } catch {
       text(this.hint, "that is no picture");
@@ -105,8 +114,12 @@ export class Pad {
     }
   }
 
+  // value is what the column is sent.
+  value() { return this.file ? { b64: this.file } : [...this.bytes]; }
+
   // read makes the model's bytes from the drawing.
   read() {
+    this.file = null;
     const { width: W, height: H } = this.canvas, { width, height } = this.pic;
     const px = this.ctx.getImageData(0, 0, W, H).data, ink = new Float64Array(W * H);
     let x0 = W, x1 = -1, y0 = H, y1 = -1;

@@ -111,7 +111,7 @@ export class Try {
   row() {
     const r = {};
     for (const c of this.task.columns) {
-      if (this.pad && c.name === this.task.picture.column) { if (!this.pad.empty) r[c.name] = [...this.pad.bytes]; continue; }
+      if (this.pad && c.name === this.task.picture.column) { if (!this.pad.empty) r[c.name] = this.pad.value(); continue; }
       const v = this.fields.get(c.name)?.value ?? "";
       if (v === "" || v === unset) continue;
       if (c.kind === "bool") r[c.name] = v === "true";
