@@ -236,7 +236,7 @@ func (t *task) answer(q *question, y float64, text string, at int64, teach bool,
 	t.board.delays.add(at - q.asked)
 	t.board.update(t.phase, t.learner, q.pred, q.class, y, q.weight, &q.x, &others{q.base, q.last, q.frozen}, teach)
 	t.ledger.answered.set(q.id, noteOf(q.table, text))
-	t.display.tellTruth(q.id, text)
+	t.display.setTruth(q.id, text)
 	t.out.emit(i, tidemill.Output{Kind: tidemill.Truth, Change: c, Task: t.spec.Name, ID: q.id, Model: t.kind, Truth: text, Answered: clockTime(at), Position: t.out.locate(c)})
 	if !teach {
 		t.counts.Evaluated++

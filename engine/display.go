@@ -33,8 +33,8 @@ func (d *display) remember(o *tidemill.Output, row *batchRow, features []tidemil
 	d.latest = append(d.latest, l)
 }
 
-// tellTruth completes a prediction among the latest.
-func (d *display) tellTruth(id, truth string) {
+// setTruth completes a prediction among the latest.
+func (d *display) setTruth(id, truth string) {
 	for i := len(d.latest) - 1; i >= 0; i-- {
 		if d.latest[i].ID == id {
 			d.latest[i].Truth = truth

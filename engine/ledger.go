@@ -296,7 +296,7 @@ func (l *ledger) emitMove(from, to string, c *tidemill.Change, i int) {
 
 // deleted drops the open question of a deleted row. What was learned stays learned, and is counted, unless the deletion itself
 // told it.
-func (l *ledger) deleted(c *tidemill.Change, tt *boundTable, told bool, i int) error {
+func (l *ledger) deleted(c *tidemill.Change, tt *boundTable, answered bool, i int) error {
 	b := tt.holds()
 	if b == nil {
 		return nil
@@ -323,7 +323,7 @@ func (l *ledger) deleted(c *tidemill.Change, tt *boundTable, told bool, i int) e
 	if d.open {
 		l.counts.Dropped++
 	}
-	if d.answered && !told {
+	if d.answered && !answered {
 		l.counts.Deleted++
 	}
 	if k == inPlace {

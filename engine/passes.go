@@ -78,7 +78,7 @@ func (s *snapshot) pause(ctx context.Context) error {
 	m := s.mill
 	m.ckpt.dirty = true
 	if s.no < len(s.passes) && s.passes[s.no].kind != closePass { // a short look at what is left is no epoch
-		m.figures.tellPass(s.at)
+		m.figures.setPass(s.at)
 	}
 	publishCopies(m.tasks, m.figures.through())
 	m.out.gather(m.tasks)
