@@ -33,11 +33,14 @@ type Writer struct {
 	dirty bool // written since the last fsync
 	dead  error
 	buf   []byte
+
+	syncFile   func(*os.File) error // fsync, and that of a folder: where a test cuts the power
+	syncFolder func(dir string) error
 }
 
 // Sink appends outputs to the file at path, each message of the format as a line. Beside it lies path.tidemill.
 func Sink(path string, f tidemill.Format) *Writer {
-	return &Writer{path: path, lines: lineWriter{format: f}}
+	return &Writer{path: path, lines: lineWriter{format: f}, syncFile: (*os.File).Sync, syncFolder: durable.SyncFolder}
 }
 
 var (
@@ -106,7 +109,7 @@ func (w *Writer) own(o owner) error {
 	if _, err := w.side.WriteAt(b, 0); err != nil {
 		return err
 	}
-	return errors.Join(w.side.Truncate(int64(len(b))), w.side.Sync())
+	return errors.Join(w.side.Truncate(int64(len(b))), w.syncFile(w.side))
 }
 
 // Resume cuts the file off at the mark. Without a mark the file has to be empty, unless it is adopted: then its lines
@@ -157,7 +160,7 @@ func (w *Writer) Resume(ctx context.Context, r tidemill.Resumption) error {
 		err = w.own(now)
 	}
 	if err == nil {
-		err = durable.SyncFolder(filepath.Dir(w.path))
+		err = w.syncFolder(filepath.Dir(w.path))
 	}
 	if err != nil {
 		return errors.Join(err, f.Close())
@@ -230,7 +233,7 @@ func (w *Writer) settle(f *os.File, r tidemill.Resumption, was owner, owned bool
 		}
 	}
 	if to < size {
-		if err := errors.Join(f.Truncate(to), f.Sync()); err != nil {
+		if err := errors.Join(f.Truncate(to), w.syncFile(f)); err != nil {
 			return 0, fmt.Errorf("file: cut %s at %d: %w", w.path, to, err)
 		}
 	}
@@ -353,7 +356,7 @@ func (w *Writer) Flush(context.Context) (tidemill.Mark, error) {
 			"move it back and start again", w.path)
 		return w.mark, w.dead
 	}
-	if err := w.file.Sync(); err != nil {
+	if err := w.syncFile(w.file); err != nil {
 		w.dead = tidemill.Fatalf("file: sink %s: %w; start again: the lines since the last checkpoint are written anew",
 			w.path, err)
 		return w.mark, w.dead

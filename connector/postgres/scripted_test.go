@@ -109,7 +109,7 @@ func slotRow(confirmed string) [][]string {
 
 // TestVerifyOnItsBounds: a position exactly where the slot, the log or a timeline ends is gone on from; one byte further is a gap.
 func TestVerifyOnItsBounds(t *testing.T) {
-	const history = "# of the archive\n1\t0/100\tno recovery target specified\n\n2\t0/300\tno recovery target specified\n"
+	const history = "# of the archive\n1\t0/100\tno recovery target specified\n\n2\t0/300\tno recovery target specified\n\n5\t0/350\tno recovery target specified\n"
 	for _, c := range []struct {
 		name             string
 		timeline, server uint32
@@ -129,7 +129,7 @@ func TestVerifyOnItsBounds(t *testing.T) {
 		{"read up to before the place", 2, 3, "0/250", "0/200", 0x400, 0x2ff, ""},
 		{"read up to the place", 2, 3, "0/250", "0/200", 0x400, 0x300, "this run has read it up to 0/300"},
 		{"a timeline of the future", 3, 2, "0/250", "0/200", 0x400, 0, "does not come from it"},
-		{"a timeline of another", 4, 5, "0/250", "0/200", 0x400, 0, "does not come from it"},
+		{"a timeline of another", 4, 6, "0/250", "0/200", 0x400, 0, "does not come from it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, _ := scripted(t, answers{"TIMELINE_HISTORY": {rows: [][]string{{"history", history}}}, "SELECT slot_type": {rows: slotRow(c.confirmed)}})
