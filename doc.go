@@ -21,7 +21,8 @@
 //   - Format writes outputs as the messages of a sink that carries bytes: under format.
 //   - Store keeps checkpoints: package store.
 //
-// Further abilities are upgrades, found by type assertion, as io.WriterTo is: BatchLearner, Preparer, Checker, Describer …
+// Further abilities are upgrades, found by type assertion, as io.WriterTo is: Batcher, Preparer, Checker, Capturer …
+// They are few: what nearly every kind of a door has belongs into the door.
 // Package tidemilltest has the laws of each door as test suites; a kind of your own is tested by calling one.
 //
 // # The life of a row

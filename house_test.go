@@ -218,6 +218,46 @@ func TestPackageSentences(t *testing.T) {
 	}
 }
 
+// doors are the interfaces of the root that a kind is one of, and what these are made of.
+var doors = []string{"Source", "Transform", "Feature", "Encoder", "Model", "Score", "Format", "Sink", "Store",
+	"State", "SegmentWriter", "SegmentReader", "Place"}
+
+// upgradeLimit is how many further interfaces the root may have: abilities that are found by assertion. What nearly every
+// kind of a door has belongs into the door.
+const upgradeLimit = 24
+
+// TestUpgradesAreFew counts the root's interfaces that are no doors.
+func TestUpgradesAreFew(t *testing.T) {
+	seen := map[string]bool{}
+	var upgrades []string
+	for _, f := range goFiles(t) {
+		if f.test || f.dir != "." {
+			continue
+		}
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			s, ok := n.(*ast.TypeSpec)
+			if !ok {
+				return true
+			}
+			if _, ok := s.Type.(*ast.InterfaceType); ok {
+				if seen[s.Name.Name] = true; !slices.Contains(doors, s.Name.Name) {
+					upgrades = append(upgrades, s.Name.Name)
+				}
+			}
+			return false
+		})
+	}
+	for _, d := range doors {
+		if !seen[d] {
+			t.Errorf("the root has no door %s", d)
+		}
+	}
+	if len(upgrades) > upgradeLimit {
+		slices.Sort(upgrades)
+		t.Errorf("the root has %d upgrades, more than %d: %s", len(upgrades), upgradeLimit, strings.Join(upgrades, ", "))
+	}
+}
+
 // TestNoClock keeps time.Now out of what decides results: the flow's clock is the data's.
 func TestNoClock(t *testing.T) {
 	for _, f := range goFiles(t) {

@@ -26,9 +26,15 @@ type Example struct {
 
 // Model learns and answers. Learn, Bind and UnmarshalBinary run alone; Predict runs beside other Predicts.
 type Model interface {
+	// Describe is the settings in one canonical line without secrets: a checkpoint is refused where it is another. It
+	// names whatever changes results.
+	Describe() string
 	Kind() ModelKind
 	// New is an untrained, unbound model of the same settings.
 	New() Model
+	// Bind is called once, before Learn, Predict and UnmarshalBinary. An error stops the flow: a fixed set of classes
+	// is missing, a sparse feature that the model cannot take.
+	Bind(in Input) error
 	// Learn takes one row. Classes may grow: a Y[0] beyond the classes seen so far adds them.
 	Learn(e *Example)
 	// Predict appends the prediction for x: a pure read. Classifiers append one probability per class known to the
@@ -37,16 +43,12 @@ type Model interface {
 	State
 }
 
-// Input is what a model is told before all else.
+// Input is what an encoder or a model is told before all else.
 type Input struct {
-	Columns []FeatureColumn // of the vectors that Learn and Predict will see, after encoders
+	Columns []FeatureColumn // of the vectors that it will see
 	Classes int             // the fixed number of classes; 0 when the set is open or there are none
 	Terms   bool            // whether vectors carry sparse terms too
 }
-
-// Binder is an upgrade of Model: called once before Learn, Predict and UnmarshalBinary. An error stops the flow: a
-// fixed set of classes is missing, a sparse feature that the model cannot take.
-type Binder interface{ Bind(in Input) error }
 
 // Preparer is an upgrade of Model: the encoders that this model wants before it unless the task names its own, for
 // these columns: scaling and one-hot for linear models, none for trees.
@@ -72,39 +74,29 @@ func (p Phase) String() string { return [...]string{"snapshot", "stream", "evalu
 // belongs to phase next (batch: n while Snapshot, stream_batch: n while Stream). A new model is in Snapshot.
 type Batched interface{ EndBatch(next Phase) }
 
-// BatchLearner is an upgrade of Model: LearnBatch is the same as Learn of each row in turn, bit for bit. If want is
-// true it appends to dst, per row, what Predict would have returned just before that row was learned.
-type BatchLearner interface {
+// Batcher is an upgrade of Model for those that compute many rows faster together. It changes no result: a row of a
+// block gets the same bits as alone, and leaves the same state.
+type Batcher interface {
+	// LearnBatch is Learn of each row in turn. If want is true it appends to dst, per row, what Predict would have
+	// returned just before that row was learned.
 	LearnBatch(dst []float64, b *Block, want bool) []float64
-}
-
-// Steady is an upgrade of BatchLearner: so many rows can be learned, the last of them included, before a prediction may
-// change; at least 1. Rows that are predicted from other numbers than they are learned from (a scaler learns in between)
-// are learned in blocks of that size.
-type Steady interface{ Steady() int }
-
-// BatchPredictor is an upgrade of Model: PredictBatch appends the predictions of all rows, each as wide as Predict's and
-// with the same bits. It is a pure read beside other reads.
-type BatchPredictor interface {
+	// PredictBatch appends the predictions of all rows, each as wide as Predict's: a pure read beside other reads.
 	PredictBatch(dst []float64, b *Block) []float64
+	// Steady is how many rows can be learned, the last of them included, before a prediction may change; at least 1.
+	// Rows that are predicted from other numbers than they are learned from (a scaler learns in between) are learned in
+	// blocks of at most that size.
+	Steady() int
+	// Float32 is true where blocks are wanted in float32; it is fixed for life.
+	Float32() bool
 }
 
-// Float32er is an upgrade of Model: true asks for blocks in float32.
-type Float32er interface{ Float32() bool }
-
-// Predictor is the reading half of a model.
-type Predictor interface {
-	Predict(dst []float64, x *Vector) []float64
-}
-
-// Weighted is an upgrade of Model for people: the weights by column, for `tidemill state` and the dashboard.
+// Weighted is an upgrade of Model for people: what it has learned by column, for `tidemill state` and the dashboard.
 type Weighted interface {
-	// Weights calls yield for each weight: the dense column's index or -1 with the term's hash, the output's index, the weight.
+	// Weights calls yield for each weight: the dense column's index or -1 with the term's hash, the output's index, the
+	// weight. Of a cluster model the outputs are the centres and the weights their places, centre by centre.
 	Weights(yield func(column int, hash uint64, output int, w float64) bool)
 }
 
-// Centred is an upgrade of cluster models: the centres, one slice each.
-type Centred interface{ Centres() [][]float64 }
-
-// Warner is an upgrade of Model and Encoder: what people should know (what it had to refuse), empty when all is well.
+// Warner is an upgrade of Feature, Encoder and Model: what people should know (what it had to refuse, and how much of
+// it), empty when all is well.
 type Warner interface{ Warnings() []string }

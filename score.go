@@ -17,8 +17,16 @@ type Answer struct {
 type Score interface {
 	// Name is the figure's name in results: "accuracy".
 	Name() string
+	// Describe is the settings in one canonical line: what a checkpoint knows the score by. It names whatever changes
+	// results.
+	Describe() string
 	// New is an empty score of the same settings.
 	New() Score
+	// Fading is an empty score of the same settings in which an answer's weight is multiplied by keep at each further
+	// answer; nil where the figure cannot fade.
+	Fading(keep float64) Score
+	// Suits says whether the score has a figure for models of the kind.
+	Suits(kind ModelKind) bool
 	Update(a *Answer)
 	// Value is NaN until it is defined.
 	Value() float64
@@ -26,19 +34,16 @@ type Score interface {
 }
 
 // Heavy is an upgrade of Score whose Value may take long: Later notes, in a moment, what it needs, and the func that it
-// gives computes the Value as of then, beside any Update. Whoever shows figures calls Later under the flow's lock and the
-// func without it.
+// gives computes the Value as of then, beside any Update. Whoever shows figures calls Later under the flow's lock and
+// the func without it.
 type Heavy interface{ Later() func() float64 }
 
-// Suited is an upgrade of Score: whether it has a figure for models of the kind. One that does not say so suits all.
-type Suited interface{ Suits(kind ModelKind) bool }
-
-// Confuser is an upgrade of Score: the counts [truth][predicted].
-type Confuser interface{ Confusion() [][]uint64 }
-
-// Detailed is an upgrade of Score: further named figures (precision per class, …) in a fixed order.
+// Detailed is an upgrade of Score for those that know more than one number.
 type Detailed interface {
+	// Details are further named figures (precision per class, …) in a fixed order; nil where there are none.
 	Details(labels []string) []NamedValue
+	// Confusion is the counts [truth][predicted]; nil where none are kept.
+	Confusion() [][]uint64
 }
 
 // NamedValue is a figure with its name.
@@ -46,7 +51,3 @@ type NamedValue struct {
 	Name  string  `json:"name"`
 	Value float64 `json:"value"`
 }
-
-// Fader is an upgrade of Score: an empty score of the same settings in which an answer's weight is multiplied by keep at
-// each further answer; nil where the figure cannot fade.
-type Fader interface{ Fading(keep float64) Score }

@@ -24,7 +24,8 @@ var outputNames = [...]string{"prediction", "truth", "row", "reject", "event", "
 // String is the kind's name in JSON.
 func (k OutputKind) String() string { return outputNames[k] }
 
-// Version names the model that answered: after the Start-th fresh start, Learned rows learned. It is the same on replay.
+// Version names the model that answered: after the Start-th fresh start, Learned rows learned. It is the same on
+// replay.
 type Version struct {
 	Start   uint32
 	Learned uint64
@@ -77,16 +78,17 @@ type Mark struct {
 type Resumption struct {
 	Flow string
 	Term uint64 // above every term before
-	// After is the mark in the checkpoint that the flow resumes from. The zero Mark means that no checkpoint exists: the
-	// sink must hold no mark of this flow with Seq > 0, else ErrUnknownMark.
+	// After is the mark in the checkpoint that the flow resumes from. The zero Mark means that no checkpoint exists.
 	After Mark
-	// Adopt takes the sink over whatever mark it holds (a fresh start, said by the user): rows stay and are overwritten as ids come again.
+	// Adopt takes the sink over whatever it holds and whatever term it has seen (--adopt, or a fresh start): rows stay
+	// and are overwritten as ids come again.
 	Adopt bool
-	// Again says that outputs after After which the sink holds already come again just as they were: it may pass them over.
-	// A sink that moves rows to other keys must, or a row would move twice. False where another history may follow: nothing
-	// is durable but the begin of a snapshot, or what decides about outputs was edited.
-	Again bool
-	// Reset removes first what the sink holds of Tasks (said by the user); a sink that keeps nothing ignores it. Adopt is true beside it.
+	// Replay says that outputs after After which the sink already holds come again just as they were: it may pass them
+	// over. A sink that moves rows to other keys must, or a row would move twice. False where another history may
+	// follow: nothing is durable but the begin of a snapshot, or what decides about outputs was edited.
+	Replay bool
+	// Reset removes first what the sink holds of Tasks (--reset); a sink that keeps nothing ignores it. Adopt is true
+	// beside it.
 	Reset bool
 	Tasks []string // the flow's
 }
@@ -94,9 +96,13 @@ type Resumption struct {
 // Sink tells the world. One goroutine calls it. Rows and the mark commit together where the sink can; rows beyond
 // Resumption.After are passed over or overwritten by the replay (same Task and ID), or cut off (files).
 type Sink interface {
-	// Resume makes what the sink needs (tables), takes the term, and checks the mark: ErrFenced if a higher term was
-	// seen, ErrUnknownMark if the mark is not one that this state folder can have given. It comes again, under the same term,
-	// when a snapshot breaks off and starts over: what was written since After is then another history's.
+	// Mark is what the sink holds of the flow, zero if nothing; engine.ResumeSink compares it with the checkpoint. Seq
+	// is 0 where the sink does not count outputs: Place then says that it holds some. It changes nothing and needs no
+	// Resume. errors.ErrUnsupported where the sink keeps no mark.
+	Mark(ctx context.Context, flow string) (Mark, error)
+	// Resume makes what the sink needs (tables) and takes the term: ErrFenced if it has seen a higher one,
+	// ErrUnknownMark if it does not hold the Place of After. It comes again, under the same term, when a snapshot
+	// breaks off and starts over: what was written since After is then another history's.
 	Resume(ctx context.Context, r Resumption) error
 	// Write commits the outputs, in order; visible at once. Kinds that the sink does not tell are skipped.
 	// ErrFenced when a higher term has taken over. Other errors are retried by the engine with the same outputs.
@@ -113,8 +119,8 @@ type Gatherer interface {
 	Gather() (flood int, wait time.Duration)
 }
 
-// Recaller is an upgrade of Sink: it reads back what it has written, for reports. It needs no Resume and takes no lock, so
-// it works while another process writes.
+// Recaller is an upgrade of Sink: it reads back what it has written, for reports. It needs no Resume and takes no
+// lock, so it works while another process writes.
 type Recaller interface {
 	// Recall is the newest predictions of a task that have their truth, newest first, at most limit.
 	Recall(ctx context.Context, task string, limit int) ([]Recalled, error)

@@ -35,8 +35,8 @@ type Checker interface {
 	Check(ctx context.Context) []Finding
 }
 
-// Describer is an upgrade of every kind: its settings in one canonical line without secrets. The engine fingerprints
-// features, encoders, models and sources by it, so it names whatever changes results.
+// Describer is part of Transform, and an upgrade of Source, Sink, Store and Format: the settings in one canonical line without
+// secrets. The engine fingerprints sources and transforms by it, so it names whatever changes results.
 type Describer interface{ Describe() string }
 
 // TableLister is an upgrade of Source: the tables as they are now, read from the database. check and init use it.

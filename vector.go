@@ -81,7 +81,7 @@ type FeatureColumn struct {
 	Scaled  bool   // already in a fixed small range (pixels / 255, an indicator): scalers leave it alone
 }
 
-// Block is contiguous rows for the batch upgrades: row i is Dense[i*Cols:(i+1)*Cols], or the same in Dense32 where the
+// Block is contiguous rows for a Batcher: row i is Dense[i*Cols:(i+1)*Cols], or the same in Dense32 where the
 // model asked for float32 (then Dense is nil). Terms is nil, or has one slice per row. Y has one number per row (the
 // class index, or the value) and is nil where there is no truth; Weight is nil when all are 1.
 type Block struct {

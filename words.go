@@ -13,8 +13,8 @@ type System interface {
 	Outside(err error) bool
 }
 
-// Words are what people read of a system. A place is a URL where Schemes is not empty, else a file that is told by how it
-// begins (Begin) or by the end of its name (Ends).
+// Words are what people read of a system. A place is a URL where Schemes is not empty, else a file that is told by how
+// it begins (Begin) or by the end of its name (Ends).
 type Words struct {
 	Schemes []string // "postgres", "postgresql"
 	Begin   string   // the first bytes of its files

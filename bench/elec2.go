@@ -82,19 +82,17 @@ func elec2Child(_ context.Context, a args) (figures, error) {
 		for range c.passes {
 			m := c.make()
 			var encoders []tidemill.Encoder
-			columns := s.columns
+			in := tidemill.Input{Columns: s.columns, Classes: 2}
 			if p, ok := m.(tidemill.Preparer); ok {
-				encoders = p.Encoders(columns)
+				encoders = p.Encoders(in.Columns)
 			}
 			for _, e := range encoders {
-				if columns, err = e.Bind(columns); err != nil {
+				if in, err = e.Bind(in); err != nil {
 					return nil, err
 				}
 			}
-			if b, ok := m.(tidemill.Binder); ok {
-				if err := b.Bind(tidemill.Input{Columns: columns, Classes: 2}); err != nil {
-					return nil, err
-				}
+			if err := m.Bind(in); err != nil {
+				return nil, err
 			}
 			began, before := time.Now(), cpu()
 			right = prequential(m, encoders, s)

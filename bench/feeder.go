@@ -36,21 +36,26 @@ func newFeeder(ctx context.Context, path string) (*feeder, error) {
 		return nil, err
 	}
 	f.events = flights.Events(f.all)
-	f.db, err = sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(wal)&_pragma=synchronous(normal)&_pragma=busy_timeout(20000)&_txlock=immediate")
+	f.db, err = sql.Open("sqlite", "file:"+path+
+		"?_pragma=journal_mode(wal)&_pragma=synchronous(normal)&_pragma=busy_timeout(20000)&_txlock=immediate")
 	if err != nil {
 		return nil, err
 	}
 	f.db.SetMaxOpenConns(1)
-	if _, err := f.db.ExecContext(ctx, `CREATE TABLE flights(id INTEGER PRIMARY KEY, scheduled_at TEXT NOT NULL, month INTEGER, day INTEGER, hour INTEGER,
-		minute INTEGER, carrier TEXT, flight INTEGER, tailnum TEXT, origin TEXT, dest TEXT, distance INTEGER, dep_delay INTEGER, air_time INTEGER,
-		arr_delay INTEGER, landed_at TEXT)`); err != nil {
+	if _, err := f.db.ExecContext(ctx, `CREATE TABLE flights(id INTEGER PRIMARY KEY, scheduled_at TEXT NOT NULL,
+		month INTEGER, day INTEGER, hour INTEGER, minute INTEGER, carrier TEXT, flight INTEGER,
+		tailnum TEXT, origin TEXT, dest TEXT, distance INTEGER,
+		dep_delay INTEGER, air_time INTEGER, arr_delay INTEGER, landed_at TEXT)`); err != nil {
 		return nil, err
 	}
-	if f.insert, err = f.db.PrepareContext(ctx, `INSERT INTO flights(id, scheduled_at, month, day, hour, minute, carrier, flight, tailnum, origin, dest, distance)
+	if f.insert, err = f.db.PrepareContext(ctx,
+		`INSERT INTO flights(id, scheduled_at, month, day, hour, minute, carrier, flight, tailnum, origin, dest,
+		distance)
 		VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`); err != nil {
 		return nil, err
 	}
-	f.land, err = f.db.PrepareContext(ctx, "UPDATE flights SET dep_delay = ?, air_time = ?, arr_delay = ?, landed_at = ? WHERE id = ?")
+	f.land, err = f.db.PrepareContext(ctx,
+		"UPDATE flights SET dep_delay = ?, air_time = ?, arr_delay = ?, landed_at = ? WHERE id = ?")
 	return f, err
 }
 
@@ -72,9 +77,11 @@ func (f *feeder) write(ctx context.Context, n int) error {
 		x := &f.all[e.Flight]
 		id := x.ID + f.year*len(f.all)
 		if e.Landing {
-			_, err = land.ExecContext(ctx, x.DepDelay, x.Flying, x.ArrDelay, flights.Time(x.LandedAt+f.year*minutes).Format(layout), id)
+			_, err = land.ExecContext(ctx, x.DepDelay, x.Flying, x.ArrDelay,
+				flights.Time(x.LandedAt+f.year*minutes).Format(layout), id)
 		} else {
-			_, err = insert.ExecContext(ctx, id, flights.Time(x.Scheduled+f.year*minutes).Format(layout), x.Month, x.Day, x.Hour, x.Minute, x.Carrier, x.Number,
+			_, err = insert.ExecContext(ctx, id, flights.Time(x.Scheduled+f.year*minutes).Format(layout), x.Month,
+				x.Day, x.Hour, x.Minute, x.Carrier, x.Number,
 				x.Tail, x.Origin, x.Dest, x.Distance)
 		}
 		if err != nil {

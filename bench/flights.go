@@ -56,20 +56,21 @@ func flightsMemoryChild(_ context.Context, a args) (figures, error) {
 	}
 	features := flightFeatures()
 	m := model.Logistic(model.SGD(0.01))
-	var cols []tidemill.FeatureColumn
+	in := tidemill.Input{Classes: 2}
 	for _, f := range features {
 		if err := f.Bind(table, tidemill.Asks); err != nil {
 			return nil, err
 		}
-		cols = append(cols, f.Columns()...)
+		columns, terms := f.Columns()
+		in.Columns, in.Terms = append(in.Columns, columns...), in.Terms || terms
 	}
-	encoders := m.(tidemill.Preparer).Encoders(cols)
+	encoders := m.(tidemill.Preparer).Encoders(in.Columns)
 	for _, e := range encoders {
-		if cols, err = e.Bind(cols); err != nil {
+		if in, err = e.Bind(in); err != nil {
 			return nil, err
 		}
 	}
-	if err := m.(tidemill.Binder).Bind(tidemill.Input{Columns: cols, Classes: 2}); err != nil {
+	if err := m.Bind(in); err != nil {
 		return nil, err
 	}
 	type question struct {
@@ -94,7 +95,7 @@ func flightsMemoryChild(_ context.Context, a args) (figures, error) {
 			}
 			q.x.Reset()
 			for _, f := range features {
-				if err := f.Append(&q.x, &rows[ev.Flight]); err != nil {
+				if err := f.Append(&q.x, &rows[ev.Flight], 0); err != nil {
 					return nil, err
 				}
 			}

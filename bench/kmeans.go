@@ -38,7 +38,7 @@ func kmeansChild(context.Context, args) (figures, error) {
 		batch int
 	}{{"one", 1}, {"batch", 1024}, {"batch16k", 16384}} {
 		m := model.KMeans(8, func(k *model.KMeansConfig) { k.Batch, k.StreamBatch = c.batch, c.batch })
-		if err := m.(tidemill.Binder).Bind(tidemill.Input{Columns: []tidemill.FeatureColumn{{Name: "a"}, {Name: "b"}, {Name: "c"}, {Name: "d"}}}); err != nil {
+		if err := m.Bind(tidemill.Input{Columns: []tidemill.FeatureColumn{{Name: "a"}, {Name: "b"}, {Name: "c"}, {Name: "d"}}}); err != nil {
 			return nil, err
 		}
 		var v tidemill.Vector

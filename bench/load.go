@@ -16,14 +16,14 @@ import (
 	"time"
 )
 
-// load asks one path of a server over connections that it keeps. It writes and reads plain HTTP/1.1 itself, so that it takes
-// little of the processors that it shares with the server.
+// load asks one path of a server over connections that it keeps. It writes and reads plain HTTP/1.1 itself, so that
+// it takes little of the processors that it shares with the server.
 type load struct {
 	address  string // host:port
 	path     string
 	rows     int           // of one request; 1 is a single row, not a list
 	conns    int           // connections
-	rate     int           // requests a second at a fixed rate, whatever is answered; 0: each connection asks again at once
+	rate     int           // requests a second, whatever is answered; 0: each connection asks again at once
 	duration time.Duration // how long
 }
 
@@ -38,12 +38,14 @@ func loadChild(ctx context.Context, a args) (figures, error) {
 type asked struct {
 	took   []float64 // ms, from when a request was due to its answer's last byte
 	late   []float64 // ms, from when a request was due to its sending
+	served []float64 // ms, from its sending to its answer's last byte
 	failed int       // answered by another code than 200
 	err    error
 }
 
-// run asks until the time is over, and says how often, and how long answers took. At a fixed rate a request's time begins
-// when it is due, not when a connection is free for it: a server that stands still is charged with all that it holds up.
+// run asks until the time is over, and says how often, and how long answers took. At a fixed rate a request's time
+// begins when it is due, not when a connection is free for it: a server that stands still is charged with all that it
+// holds up.
 func (l *load) run(ctx context.Context) (figures, error) {
 	requests := l.requests(1000)
 	due := make(chan time.Time, l.conns)
@@ -98,6 +100,7 @@ func (r *asked) ask(c net.Conn, requests [][]byte, next func() (time.Time, bool)
 		if !ok {
 			return nil
 		}
+		sent := time.Now()
 		r.late = append(r.late, since(at))
 		if _, err := c.Write(requests[i%len(requests)]); err != nil {
 			return err
@@ -106,7 +109,7 @@ func (r *asked) ask(c net.Conn, requests [][]byte, next func() (time.Time, bool)
 		if err != nil {
 			return err
 		}
-		r.took = append(r.took, since(at))
+		r.took, r.served = append(r.took, since(at)), append(r.served, since(sent))
 		if code != http.StatusOK {
 			r.failed++
 		}
@@ -164,8 +167,9 @@ func (l *load) requests(n int) [][]byte {
 	carriers := []string{"UA", "B6", "EV", "DL", "AA", "MQ", "US", "9E", "WN", "VX"}
 	dests := []string{"ORD", "ATL", "LAX", "BOS", "MCO", "CLT", "SFO", "FLL", "MIA", "DCA"}
 	row := func(n int) string {
-		return fmt.Sprintf(`{"month":%d,"day":%d,"hour":%d,"minute":%d,"distance":%d,"carrier":"%s","origin":"JFK","dest":"%s"}`,
-			n%12+1, n%28+1, n%18+5, n%60, 200+n*37%2400, carriers[n%10], dests[n*7%10])
+		const form = `{"month":%d,"day":%d,"hour":%d,"minute":%d,"distance":%d,` +
+			`"carrier":"%s","origin":"JFK","dest":"%s"}`
+		return fmt.Sprintf(form, n%12+1, n%28+1, n%18+5, n%60, 200+n*37%2400, carriers[n%10], dests[n*7%10])
 	}
 	var out [][]byte
 	for i := range n {
@@ -177,44 +181,47 @@ func (l *load) requests(n int) [][]byte {
 			}
 			body = "[" + strings.Join(rows, ",") + "]"
 		}
-		out = append(out, fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+		out = append(out, fmt.Appendf(nil,
+			"POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
 			l.path, l.address, len(body), body))
 	}
 	return out
 }
 
 func (l *load) figures(results []asked, took time.Duration) (figures, error) {
-	var all, late []float64
+	var all, late, served []float64
 	failed := 0
 	for i := range results {
 		if err := results[i].err; err != nil {
 			return nil, err
 		}
-		all, late, failed = append(all, results[i].took...), append(late, results[i].late...), failed+results[i].failed
+		all, late = append(all, results[i].took...), append(late, results[i].late...)
+		served, failed = append(served, results[i].served...), failed+results[i].failed
 	}
 	if len(all) == 0 {
 		return nil, errors.New("nothing was answered")
 	}
-	f := figures{"per_s": float64(len(all)) / took.Seconds(), "rows_per_s": float64(len(all)*l.rows) / took.Seconds(), "failed": float64(failed),
+	f := figures{"per_s": float64(len(all)) / took.Seconds(), "rows_per_s": float64(len(all)*l.rows) / took.Seconds(),
+		"failed":     float64(failed),
 		"load_cores": cpu() / took.Seconds()}
-	for name, q := range map[string]float64{"p50_ms": 0.5, "p90_ms": 0.9, "p99_ms": 0.99, "p999_ms": 0.999, "max_ms": 1} {
-		f[name] = quantile(all, q)
-	}
+	f["p50_ms"], f["p90_ms"], f["p99_ms"] = quantile(all, 0.5), quantile(all, 0.9), quantile(all, 0.99)
+	f["p999_ms"], f["max_ms"] = quantile(all, 0.999), quantile(all, 1)
 	if l.rate > 0 {
-		f["sent_late_p99_ms"] = quantile(late, 0.99)
+		f["sent_late_p99_ms"], f["from_sent_p99_ms"] = quantile(late, 0.99), quantile(served, 0.99)
 	}
 	return f, nil
 }
 
-// emptyChild is net/http with a handler that reads the request and answers nothing: the least that a request costs. It says
-// its address, and ends with its input.
+// emptyChild is net/http with a handler that reads the request and answers nothing: the least that a request costs.
+// It says its address, and ends with its input.
 func emptyChild(ctx context.Context, _ args) (figures, error) {
 	l, err := net.Listen("tcp", "localhost:0")
 	if err != nil {
 		return nil, err
 	}
 	fmt.Printf("serving on http://%s\n", l.Addr())
-	srv := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) })}
+	empty := func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) }
+	srv := &http.Server{Handler: http.HandlerFunc(empty)}
 	defer srv.Close()
 	go srv.Serve(l)
 	ended := make(chan struct{})

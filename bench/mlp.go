@@ -44,7 +44,7 @@ func mlpChild(_ context.Context, a args) (figures, error) {
 	for i := range columns {
 		columns[i] = tidemill.FeatureColumn{Name: strconv.Itoa(i), Scaled: true}
 	}
-	if err := m.(tidemill.Binder).Bind(tidemill.Input{Columns: columns, Classes: 10}); err != nil {
+	if err := m.Bind(tidemill.Input{Columns: columns, Classes: 10}); err != nil {
 		return nil, err
 	}
 	const block = 512
@@ -52,7 +52,7 @@ func mlpChild(_ context.Context, a args) (figures, error) {
 	began, used := time.Now(), cpu()
 	for range a.int("epochs") {
 		for i := 0; i < train.N; i += block {
-			m.(tidemill.BatchLearner).LearnBatch(nil, blockOf(&blk, train, i, min(i+block, train.N), &unit), false)
+			m.(tidemill.Batcher).LearnBatch(nil, blockOf(&blk, train, i, min(i+block, train.N), &unit), false)
 		}
 		m.(tidemill.Batched).EndBatch(tidemill.Snapshot)
 	}
@@ -60,7 +60,7 @@ func mlpChild(_ context.Context, a args) (figures, error) {
 	right := 0
 	for i := 0; i < test.N; i += block {
 		blockOf(&blk, test, i, min(i+block, test.N), &unit)
-		p := m.(tidemill.BatchPredictor).PredictBatch(nil, &blk)
+		p := m.(tidemill.Batcher).PredictBatch(nil, &blk)
 		for k, y := range blk.Y {
 			best := 0
 			for c := range 10 {

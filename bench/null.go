@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/tidemill/tidemill"
@@ -12,6 +13,10 @@ type nullSink struct {
 	n           uint64
 	first, last time.Time
 	mark        tidemill.Mark
+}
+
+func (s *nullSink) Mark(context.Context, string) (tidemill.Mark, error) {
+	return tidemill.Mark{}, errors.ErrUnsupported
 }
 
 func (s *nullSink) Resume(_ context.Context, r tidemill.Resumption) error {

@@ -17,8 +17,9 @@ import (
 	"github.com/tidemill/tidemill/examples/flights"
 )
 
-// restRow asks the flights models over REST, at rest and while the flow learns at full speed from SQLite: a feeder keeps the
-// change log ahead of it. The load is a process of its own. -rows is the seconds of each part, 8 by default.
+// restRow asks the flights models over REST, at rest and while the flow learns at full speed from SQLite: a feeder
+// keeps the change log ahead of it. The load is a process of its own. -rows is the seconds of each part, 8 by
+// default.
 func restRow(ctx context.Context, b *bench) error {
 	seconds := 8
 	if b.size > 0 {
@@ -197,7 +198,8 @@ func restPart(ctx context.Context, url string, part restLoad, learning bool, sec
 	line, _ := json.Marshal(f)
 	fmt.Printf("# %s, %s\n%s\n", part.name, where, line)
 	if part.p99 > 0 {
-		fmt.Printf("# bar: p99 at most %g ms: %s\n", part.p99, verdict(f["p99_ms"] <= part.p99 && f["per_s"] > 0.99*float64(part.rate)))
+		fmt.Printf("# bar: p99 at most %g ms: %s\n", part.p99,
+			verdict(f["p99_ms"] <= part.p99 && f["per_s"] > 0.99*float64(part.rate)))
 	}
 	if part.most > 0 {
 		fmt.Printf("# bar: at least %.0f rows a second: %s\n", part.most, verdict(f["rows_per_s"] >= part.most))
@@ -207,7 +209,8 @@ func restPart(ctx context.Context, url string, part restLoad, learning bool, sec
 	case f["failed"] > 0:
 		return fmt.Errorf("%s: %.0f requests failed", part.name, f["failed"])
 	case learning != (f["learned_per_s"] > 1000):
-		return fmt.Errorf("%.0f rows a second were learned beside: that is not what was to be measured", f["learned_per_s"])
+		return fmt.Errorf("%.0f rows a second were learned beside: that is not what was to be measured",
+			f["learned_per_s"])
 	}
 	return nil
 }
@@ -229,7 +232,8 @@ func ask(ctx context.Context, url, path string, part restLoad, seconds int) (fig
 	if part.rate > 0 {
 		conns = rateConnections
 	}
-	cmd := exec.CommandContext(ctx, self, "-child", "load", "address="+strings.TrimPrefix(url, "http://"), "path="+path, "rows="+itoa(part.rows),
+	cmd := exec.CommandContext(ctx, self, "-child", "load", "address="+strings.TrimPrefix(url, "http://"),
+		"path="+path, "rows="+itoa(part.rows),
 		"conns="+itoa(conns), "rate="+itoa(part.rate), "seconds="+itoa(seconds))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()

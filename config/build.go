@@ -79,7 +79,10 @@ func makeOne[T any](b *builder, o *one[T]) (made T, ok bool) {
 // buildError reports a kind's own error at the key that it names, if it names one.
 func (b *builder) buildError(path string, cfg reflect.Value, err error) {
 	text := err.Error()
-	words := strings.FieldsFunc(text, func(r rune) bool { return !(r == '_' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9') })
+	words := strings.FieldsFunc(text, func(r rune) bool {
+		return !(r == '_' || r >= 'a' && r <= 'z' ||
+			r >= '0' && r <= '9')
+	})
 	for _, w := range words {
 		for _, f := range fieldsOf(cfg.Type()) {
 			if _, given := b.places[join(path, f.key)]; given && f.key == w {
@@ -127,16 +130,19 @@ func (b *builder) tasks() {
 
 func (b *builder) task(t *builtTask) tidemill.Task {
 	s := t.shape
-	task := tidemill.Task{Name: s.Name, Wait: s.Wait.For, Then: s.Wait.Then, KeepFirst: s.Keep == "first", Epochs: s.Epochs,
+	task := tidemill.Task{Name: s.Name, Wait: s.Wait.For, Then: s.Wait.Then, KeepFirst: s.Keep == "first",
+		Epochs:  s.Epochs,
 		Classes: s.Classes, Positive: s.Positive, Threshold: s.Threshold, Frozen: s.Frozen, Memory: s.Memory}
 	for _, p := range s.Predict {
 		also(&task.Predict, tidemill.On{Op: opOf(p.On), Table: p.Table, At: p.At, Unix: p.Unix, ID: p.ID, Where: p.Where})
 	}
 	for _, l := range s.Learn {
-		also(&task.Learn, tidemill.On{Op: opOf(l.On), Table: l.Table, At: l.At, Unix: l.Unix, ID: l.ID, Where: l.Where, Label: l.Label})
+		also(&task.Learn, tidemill.On{Op: opOf(l.On), Table: l.Table, At: l.At, Unix: l.Unix, ID: l.ID, Where: l.Where,
+			Label: l.Label})
 	}
 	for _, e := range s.Evaluate {
-		also(&task.Evaluate, tidemill.On{Op: opOf(e.On), Table: e.Table, At: e.At, Unix: e.Unix, ID: e.ID, Where: e.Where, Label: e.Label})
+		also(&task.Evaluate, tidemill.On{Op: opOf(e.On), Table: e.Table, At: e.At, Unix: e.Unix, ID: e.ID, Where: e.Where,
+			Label: e.Label})
 	}
 	whole := true
 	for i := range s.Features {
@@ -154,7 +160,8 @@ func (b *builder) task(t *builtTask) tidemill.Task {
 	t.model, _ = makeOne(b, &s.Model)
 	task.Model = t.model
 	b.snapshot(t)
-	task.Snapshot = map[string]tidemill.SnapshotMode{"replay": tidemill.SnapshotReplay, "skip": tidemill.SnapshotSkip}[s.Snapshot]
+	task.Snapshot = map[string]tidemill.SnapshotMode{"replay": tidemill.SnapshotReplay,
+		"skip": tidemill.SnapshotSkip}[s.Snapshot]
 	switch s.Weight {
 	case "":
 	case "balanced":
@@ -200,7 +207,8 @@ func (b *builder) snapshot(t *builtTask) {
 	}
 }
 
-// elsewhere is the path of the first learn whose answers come from a table that is not asked about; "" where there is none.
+// elsewhere is the path of the first learn whose answers come from a table that is not asked about; "" where there is
+// none.
 func (t *builtTask) elsewhere(b *builder) string {
 	if len(t.shape.Predict)+len(t.shape.Evaluate) == 0 {
 		return ""
@@ -213,10 +221,10 @@ func (t *builtTask) elsewhere(b *builder) string {
 	return ""
 }
 
-// window is the path of the first feature that lives on the flow's clock; "" where there is none.
+// window is the path of the first feature whose values hang on what came before; "" where there is none.
 func (t *builtTask) window() string {
 	for i, f := range t.features {
-		if _, ok := f.(tidemill.Timed); ok {
+		if len(f.Folds()) > 0 {
 			return t.paths[i]
 		}
 	}
@@ -314,7 +322,8 @@ func (b *builder) prepend(list []tidemill.Encoder, name, path string) []tidemill
 func (t *builtTask) columns() []tidemill.FeatureColumn {
 	var cols []tidemill.FeatureColumn
 	for _, f := range t.features {
-		cols = append(cols, f.Columns()...)
+		dense, _ := f.Columns()
+		cols = append(cols, dense...)
 	}
 	return cols
 }
@@ -324,8 +333,10 @@ func (b *builder) defaultScores(t *builtTask) {
 	if b.given(join(t.path, "scores")) || t.model == nil {
 		return
 	}
-	name := map[tidemill.ModelKind]string{tidemill.Classify: "accuracy", tidemill.Regress: "mae", tidemill.Cluster: "silhouette"}[t.model.Kind()]
+	name := map[tidemill.ModelKind]string{tidemill.Classify: "accuracy", tidemill.Regress: "mae",
+		tidemill.Cluster: "silhouette"}[t.model.Kind()]
 	if n := b.kinds.Scores[name]; n != nil {
-		t.shape.Scores = many[tidemill.Score]{{name: name, path: fmt.Sprintf("%s.scores[0].%s", t.path, name), cfg: n(), made: n}}
+		t.shape.Scores = many[tidemill.Score]{{name: name, path: fmt.Sprintf("%s.scores[0].%s", t.path, name), cfg: n(),
+			made: n}}
 	}
 }

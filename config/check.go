@@ -32,7 +32,8 @@ func (b *builder) check() {
 func (b *builder) checkTask(t *builtTask) {
 	s := t.shape
 	at := func(key string) string { return join(t.path, key) }
-	if len(s.Predict)+len(s.Learn)+len(s.Evaluate) == 0 && !b.given(at("predict")) && !b.given(at("learn")) && !b.given(at("evaluate")) {
+	if len(s.Predict)+len(s.Learn)+len(s.Evaluate) == 0 && !b.given(at("predict")) && !b.given(at("learn")) &&
+		!b.given(at("evaluate")) {
 		b.path(t.path, "task %s neither predicts, learns nor evaluates: give it predict, learn or evaluate", s.Name)
 	}
 	if b.given(at("features")) && len(s.Features) == 0 {
@@ -65,11 +66,15 @@ func (b *builder) checkSnapshot(t *builtTask) {
 	at := join(t.path, "snapshot")
 	switch w := t.window(); {
 	case t.shape.Snapshot == "replay" && !t.timed():
-		b.path(at, "snapshot: replay asks and answers rows in the order of their own times: give predict, learn and evaluate an at: column")
+		b.path(at, "snapshot: replay asks and answers rows in the order of their own times: give predict, learn and "+
+			"evaluate an at: column")
 	case t.shape.Snapshot == "learn" && w != "" && len(t.shape.Learn) > 0:
-		b.path(w, "a window cannot be learned from a snapshot, it would see later rows: write snapshot: replay (which needs at: in predict and learn) or snapshot: skip")
+		b.path(w, "a window cannot be learned from a snapshot, it would see later rows: write snapshot: replay (which "+
+			"needs at: in predict and learn) or snapshot: skip")
 	case t.shape.Snapshot == "learn" && t.elsewhere(b) != "":
-		b.path(t.elsewhere(b), "the snapshot cannot join answers from another table: write snapshot: replay (which needs at: in predict and learn) or snapshot: skip")
+		b.path(t.elsewhere(b),
+			"the snapshot cannot join answers from another table: write snapshot: replay (which needs at: in predict and "+
+				"learn) or snapshot: skip")
 	}
 }
 
@@ -82,12 +87,14 @@ func (b *builder) checkModel(t *builtTask) {
 	if kind == tidemill.Classify || kind == tidemill.Regress {
 		for i, l := range s.Learn {
 			if l.Label == "" && l.Table != "" {
-				b.path(b.item(t.path, "learn", i), "model %s learns from answers: give learn a label, like label: \"arr_delay > 15\"", name)
+				b.path(b.item(t.path, "learn", i),
+					"model %s learns from answers: give learn a label, like label: \"arr_delay > 15\"", name)
 			}
 		}
 	}
 	if kind != tidemill.Classify {
-		for key, given := range map[string]bool{"classes": len(s.Classes) > 0, "positive": s.Positive != "", "threshold": s.Threshold != 0.5} {
+		for key, given := range map[string]bool{"classes": len(s.Classes) > 0, "positive": s.Positive != "",
+			"threshold": s.Threshold != 0.5} {
 			if given {
 				b.path(join(t.path, key), "%s is for models that predict classes; %s does not", key, name)
 			}
@@ -103,9 +110,11 @@ func (b *builder) checkModel(t *builtTask) {
 	cols := t.columns()
 	seen := map[string]int{}
 	for i, f := range t.features {
-		for _, c := range f.Columns() {
+		dense, _ := f.Columns()
+		for _, c := range dense {
 			if _, twice := seen[c.Name]; twice {
-				b.path(t.paths[i], "two features are called %q; the first is in line %d", c.Name, b.find(t.paths[seen[c.Name]]).line)
+				b.path(t.paths[i], "two features are called %q; the first is in line %d", c.Name,
+					b.find(t.paths[seen[c.Name]]).line)
 				return
 			}
 			seen[c.Name] = i
@@ -116,27 +125,24 @@ func (b *builder) checkModel(t *builtTask) {
 
 // checkScores refuses scores that would never have a figure.
 func (b *builder) checkScores(t *builtTask) {
-	suits := func(s tidemill.Score) bool {
-		x, ok := s.(tidemill.Suited)
-		return !ok || x.Suits(t.model.Kind())
-	}
 	for i := range t.shape.Scores {
 		one := &t.shape.Scores[i]
 		if one.cfg == nil {
 			continue
 		}
-		if s, err := one.cfg.Build(b.shape.Name); err != nil || suits(s) {
+		if s, err := one.cfg.Build(b.shape.Name); err != nil || s.Suits(t.model.Kind()) {
 			continue
 		}
 		var others []string
 		for _, name := range slices.Sorted(maps.Keys(b.kinds.Scores)) {
-			if s, err := b.kinds.Scores[name]().Build(b.shape.Name); err == nil && suits(s) {
+			if s, err := b.kinds.Scores[name]().Build(b.shape.Name); err == nil && s.Suits(t.model.Kind()) {
 				others = append(others, name)
 			}
 		}
 		does := map[tidemill.ModelKind]string{tidemill.Classify: "predicts classes", tidemill.Regress: "predicts numbers",
 			tidemill.Cluster: "groups rows", tidemill.Anomaly: "finds what is strange"}[t.model.Kind()]
-		b.path(one.path, "%s has no figure for %s, which %s; scores for it: %s", one.name, t.shape.Model.name, does, strings.Join(others, ", "))
+		b.path(one.path, "%s has no figure for %s, which %s; scores for it: %s", one.name, t.shape.Model.name, does,
+			strings.Join(others, ", "))
 	}
 }
 
@@ -151,15 +157,17 @@ func (b *builder) bind(t *builtTask, cols []tidemill.FeatureColumn) {
 	} else if p, ok := m.(tidemill.Preparer); ok {
 		encoders = p.Encoders(cols)
 	}
-	terms := false
+	in := tidemill.Input{Columns: cols, Classes: len(t.shape.Classes)}
+	if in.Classes == 0 && m.Kind() == tidemill.Classify && t.booleanLabels() {
+		in.Classes = 2
+	}
 	for _, f := range t.features {
-		if x, ok := f.(tidemill.Termer); ok {
-			terms = x.Terms(terms)
-		}
+		_, terms := f.Columns()
+		in.Terms = in.Terms || terms
 	}
 	for i, e := range encoders {
-		out, err := e.Bind(cols)
-		if err != nil {
+		var err error
+		if in, err = e.Bind(in); err != nil {
 			path := join(t.path, "model")
 			if len(t.shape.Encoders) > 0 {
 				path = fmt.Sprintf("%s.encoders[%d]", t.path, i)
@@ -167,19 +175,9 @@ func (b *builder) bind(t *builtTask, cols []tidemill.FeatureColumn) {
 			b.path(path, "%v", err)
 			return
 		}
-		cols = out
-		if x, ok := e.(tidemill.Termer); ok {
-			terms = x.Terms(terms)
-		}
 	}
-	if binder, ok := m.(tidemill.Binder); ok {
-		classes := len(t.shape.Classes)
-		if classes == 0 && t.model.Kind() == tidemill.Classify && t.booleanLabels() {
-			classes = 2
-		}
-		if err := binder.Bind(tidemill.Input{Columns: cols, Classes: classes, Terms: terms}); err != nil {
-			b.path(t.shape.Model.path, "%v", err)
-		}
+	if err := m.Bind(in); err != nil {
+		b.path(t.shape.Model.path, "%v", err)
 	}
 }
 
@@ -244,13 +242,11 @@ func (b *builder) checkLeak(t *builtTask) {
 		}
 		hidden := x.Columns()
 		for i, f := range t.features {
-			table := columnsTable(l.table, hidden)
-			if _, ok := f.(tidemill.Timed); ok {
-				table = nil // a window leaves its own row out, but for the columns that it is matched by
-			}
-			for _, c := range reads(f, table) {
+			columns, _ := f.Needs(columnsTable(l.table, hidden), tidemill.Asks) // a window leaves its own row out
+			for _, c := range columns {
 				if slices.Contains(hidden, c) {
-					b.word(t.paths[i], c, "column %s is read by the label in line %d: a feature must not know the answer", c, b.find(l.path).line)
+					b.word(t.paths[i], c, "column %s is read by the label in line %d: a feature must not know the answer", c,
+						b.find(l.path).line)
 				}
 			}
 		}
@@ -270,18 +266,6 @@ func (t *builtTask) asks(table string) bool {
 		}
 	}
 	return len(t.shape.Predict)+len(t.shape.Evaluate) == 0
-}
-
-func reads(f tidemill.Feature, t *tidemill.Table) []string {
-	if n, ok := f.(tidemill.Needer); ok {
-		cols, _ := n.Needs(t)
-		return cols
-	}
-	var names []string
-	for _, c := range f.Columns() {
-		names = append(names, c.Name)
-	}
-	return names
 }
 
 // sameTable compares two words for a table, of which either may leave the schema out.
@@ -307,7 +291,8 @@ func (b *builder) checkTables() {
 			b.word(path, table, "the source does not read table %q; the nearest that it reads is %q", table, near)
 			return
 		}
-		b.word(path, table, "the source does not read table %q; it reads %s (line %d)", table, strings.Join(tables, ", "), b.find(b.shape.Source.path).line)
+		b.word(path, table, "the source does not read table %q; it reads %s (line %d)", table, strings.Join(tables, ", "),
+			b.find(b.shape.Source.path).line)
 	}
 	for _, t := range b.file.tasks {
 		for i, p := range t.shape.Predict {
@@ -364,7 +349,8 @@ func (b *builder) checkCycle() {
 		}
 		for _, name := range sink.TableNames() {
 			if slices.Contains(captured, name) {
-				b.path(part.Path, "the source reads the table that this sink writes: the flow would feed on its own predictions; name another table")
+				b.path(part.Path,
+					"the source reads the table that this sink writes: the flow would feed on its own predictions; name another table")
 			}
 		}
 	}
@@ -381,13 +367,16 @@ func (f *File) CheckTables(tables []*tidemill.Table) error {
 	}
 	for _, t := range f.tasks {
 		for i, p := range t.shape.Predict {
-			b.bindOn(t, b.item(t.path, "predict", i), p.Table, p.At, p.Unix, map[string]string{"id": p.ID, "where": p.Where}, true, tables)
+			b.bindOn(t, b.item(t.path, "predict", i), p.Table, p.At, p.Unix, map[string]string{"id": p.ID, "where": p.Where},
+				true, tables)
 		}
 		for i, l := range t.shape.Learn {
-			b.bindOn(t, b.item(t.path, "learn", i), l.Table, l.At, l.Unix, map[string]string{"id": l.ID, "where": l.Where, "label": l.Label}, len(t.shape.Predict) == 0, tables)
+			b.bindOn(t, b.item(t.path, "learn", i), l.Table, l.At, l.Unix,
+				map[string]string{"id": l.ID, "where": l.Where, "label": l.Label}, len(t.shape.Predict) == 0, tables)
 		}
 		for i, e := range t.shape.Evaluate {
-			b.bindOn(t, b.item(t.path, "evaluate", i), e.Table, e.At, e.Unix, map[string]string{"id": e.ID, "where": e.Where, "label": e.Label}, true, tables)
+			b.bindOn(t, b.item(t.path, "evaluate", i), e.Table, e.At, e.Unix,
+				map[string]string{"id": e.ID, "where": e.Where, "label": e.Label}, true, tables)
 		}
 		for i, f := range t.features {
 			for _, table := range tables {
@@ -410,7 +399,8 @@ func (b *builder) bindError(path string, err error) {
 	b.path(path, "%s: %v", lastKey(path), err)
 }
 
-func (b *builder) bindOn(t *builtTask, path, word, at, unix string, exprs map[string]string, asks bool, tables []*tidemill.Table) {
+func (b *builder) bindOn(t *builtTask, path, word, at, unix string, exprs map[string]string, asks bool,
+	tables []*tidemill.Table) {
 	i := slices.IndexFunc(tables, func(t *tidemill.Table) bool { return t.Is(word) })
 	if i < 0 {
 		var names []string
@@ -426,7 +416,7 @@ func (b *builder) bindOn(t *builtTask, path, word, at, unix string, exprs map[st
 	}
 	table := tables[i]
 	if at != "" && table.Col(at) < 0 {
-		x, err := expr.Parse(`"` + strings.ReplaceAll(at, `"`, `""`) + `"`)
+		x, err := expr.Parse(expr.QuoteName(at))
 		if err == nil {
 			_, err = x.Bind(table)
 		}

@@ -325,7 +325,8 @@ func parseInt(s string) (int64, bool) {
 	if i, err := strconv.ParseInt(s, 10, 64); err == nil {
 		return i, true
 	}
-	if x, err := strconv.ParseFloat(s, 64); err == nil && x == math.Trunc(x) && math.Abs(x) < 1<<53 && !strings.ContainsAny(s, "xXpP") {
+	if x, err := strconv.ParseFloat(s, 64); err == nil && x == math.Trunc(x) && math.Abs(x) < 1<<53 &&
+		!strings.ContainsAny(s, "xXpP") {
 		return int64(x), true
 	}
 	return 0, false

@@ -36,7 +36,8 @@ func (e *Error) Render(colour bool) string {
 	}
 	no := strconv.Itoa(e.Line)
 	fmt.Fprintf(&b, "%s%5s |%s %s\n", blue, no, off, strings.ReplaceAll(e.Text, "\t", " "))
-	fmt.Fprintf(&b, "%s%5s |%s %s%s%s%s\n", blue, "", off, strings.Repeat(" ", e.Caret-1), red, strings.Repeat("^", max(1, e.Width)), off)
+	fmt.Fprintf(&b, "%s%5s |%s %s%s%s%s\n", blue, "", off, strings.Repeat(" ", e.Caret-1), red,
+		strings.Repeat("^", max(1, e.Width)), off)
 	return b.String()
 }
 

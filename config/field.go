@@ -67,7 +67,8 @@ func keysOf(fields []field) []string {
 
 // single is true for a list that reads better without brackets where it has one item.
 func (f field) single() bool {
-	return len(f.enum) > 0 || f.typ.Elem().Kind() == reflect.Struct && f.key != "tasks" && reflect.PointerTo(f.typ.Elem()).Implements(reflect.TypeFor[defaulted]())
+	return len(f.enum) > 0 || f.typ.Elem().Kind() == reflect.Struct && f.key != "tasks" &&
+		reflect.PointerTo(f.typ.Elem()).Implements(reflect.TypeFor[defaulted]())
 }
 
 // defaulted is a struct that has defaults in a list.

@@ -33,8 +33,8 @@ type Part struct {
 	Built any    // a tidemill.Source, Sink, Store, Feature, Model ...
 }
 
-// Parse reads a flow file. file is its name, for messages. env looks a variable up, as os.LookupEnv does. The error is an
-// Errors with everything that is wrong, not only the first.
+// Parse reads a flow file. file is its name, for messages. env looks a variable up, as os.LookupEnv does. The error is
+// an Errors with everything that is wrong, not only the first.
 func Parse(file string, data []byte, kinds Kinds, env func(string) (string, bool)) (*File, error) {
 	r := newReport(file, data)
 	root := readYAML(r, data, env)
@@ -44,7 +44,8 @@ func Parse(file string, data []byte, kinds Kinds, env func(string) (string, bool
 	d := &decoder{report: r, kinds: &kinds}
 	shape := newFlowShape()
 	if root.kind != mappingNode {
-		d.node(root, "", "a flow file is a mapping with the keys %s, not %s", strings.Join(keysOf(fieldsOf(reflect.TypeFor[flowShape]())), ", "), root.what())
+		d.node(root, "", "a flow file is a mapping with the keys %s, not %s",
+			strings.Join(keysOf(fieldsOf(reflect.TypeFor[flowShape]())), ", "), root.what())
 		return nil, r.finish()
 	}
 	d.object(root, reflect.ValueOf(shape).Elem(), "", "a flow")
@@ -93,7 +94,8 @@ func asErrors(err error) Errors {
 
 // The places that errors of the engine name: "task late: learn: label: ...", and "tasks[late].model" of an edited flow.
 var (
-	enginePlace     = regexp.MustCompile(`task ([A-Za-z0-9_-]+): (?:(predict|learn|evaluate|weight|model|features?|scores|encoders?)\b:? ?(?:(label|where|id|at|table)\b)?)?`)
+	enginePlace = regexp.MustCompile(`task ([A-Za-z0-9_-]+): ` +
+		`(?:(predict|learn|evaluate|weight|model|features?|scores|encoders?)\b:? ?(?:(label|where|id|at|table)\b)?)?`)
 	editedTransform = regexp.MustCompile(`^transforms(\[(\d+)\])?: was `)
 	editedPlace     = regexp.MustCompile(`tasks\[([A-Za-z0-9_-]+)\](?:\.([a-z]+))?`)
 )
@@ -150,7 +152,7 @@ func (f *File) explain(t *builtTask, path string, err error) *Error {
 		r.exprError(n, path, expr)
 	case strings.HasSuffix(path, ".features"):
 		for k, feature := range t.features {
-			if d, ok := feature.(tidemill.Describer); ok && strings.Contains(err.Error(), ": feature "+d.Describe()+": ") {
+			if strings.Contains(err.Error(), ": feature "+feature.Describe()+": ") {
 				path = t.paths[k]
 			}
 		}

@@ -21,7 +21,8 @@ func Kind[T any, C Builder[T]](constructor func() C) New[T] {
 	return func() Builder[T] { return constructor() }
 }
 
-// Kinds are the kinds that a flow file can name, by name. It is a value: two programs, or two tests, may know different ones.
+// Kinds are the kinds that a flow file can name, by name. It is a value: two programs, or two tests, may know different
+// ones.
 type Kinds struct {
 	Sources    map[string]New[tidemill.Source]
 	Transforms map[string]New[tidemill.Transform]

@@ -64,6 +64,9 @@ func (c *sinkConfig) Build(string) (tidemill.Sink, error) { return &sink{"db/" +
 
 type sink struct{ name string }
 
+func (*sink) Mark(context.Context, string) (tidemill.Mark, error) {
+	return tidemill.Mark{}, errors.ErrUnsupported
+}
 func (*sink) Resume(context.Context, tidemill.Resumption) error  { return nil }
 func (*sink) Write(context.Context, []tidemill.Output) error     { return nil }
 func (*sink) Flush(context.Context) (m tidemill.Mark, err error) { return m, nil }
@@ -100,7 +103,7 @@ func (c *windowConfig) Build(string) (tidemill.Feature, error) {
 	if c.Mean != "" && c.Count != "" {
 		return nil, errors.New("window: mean and count exclude each other")
 	}
-	return &window{feature{columns: []string{c.Mean + c.Count + "_" + c.By}}}, nil
+	return &window{feature{columns: []string{c.Mean + c.Count + "_" + c.By}}, c.Of}, nil
 }
 
 type feature struct {
@@ -108,12 +111,15 @@ type feature struct {
 	columns []string
 }
 
-func (f *feature) Columns() (list []tidemill.FeatureColumn) {
+func (f *feature) Describe() string { return "feature " + strings.Join(f.columns, ",") }
+func (f *feature) Columns() (list []tidemill.FeatureColumn, terms bool) {
 	for _, c := range f.columns {
 		list = append(list, tidemill.FeatureColumn{Name: c})
 	}
-	return list
+	return list, false
 }
+func (f *feature) Folds() []string                                       { return nil }
+func (f *feature) Needs(*tidemill.Table, tidemill.Role) ([]string, bool) { return f.columns, false }
 func (f *feature) Bind(t *tidemill.Table, _ tidemill.Role) error {
 	for _, c := range f.columns {
 		if t.Col(c) < 0 {
@@ -122,14 +128,16 @@ func (f *feature) Bind(t *tidemill.Table, _ tidemill.Role) error {
 	}
 	return nil
 }
-func (*feature) Update(*tidemill.Change)                         {}
-func (*feature) Append(*tidemill.Vector, *tidemill.Change) error { return nil }
+func (*feature) Update(*tidemill.Change, int64)                         {}
+func (*feature) Append(*tidemill.Vector, *tidemill.Change, int64) error { return nil }
 
-type window struct{ feature }
+type window struct {
+	feature
+	of string
+}
 
-func (*window) Bind(*tidemill.Table, tidemill.Role) error                { return nil }
-func (*window) UpdateAt(*tidemill.Change, int64)                         {}
-func (*window) AppendAt(*tidemill.Vector, *tidemill.Change, int64) error { return nil }
+func (w *window) Folds() []string                         { return []string{w.of} }
+func (*window) Bind(*tidemill.Table, tidemill.Role) error { return nil }
 
 type encoderConfig struct{}
 
@@ -139,10 +147,12 @@ func (*encoderConfig) Build(string) (tidemill.Encoder, error) { return &encoder{
 
 type encoder struct{ stateless }
 
-func (*encoder) Bind(in []tidemill.FeatureColumn) ([]tidemill.FeatureColumn, error) { return in, nil }
-func (*encoder) Learn(*tidemill.Vector, []float64)                                  {}
-func (*encoder) Apply(dst, x *tidemill.Vector)                                      {}
-func (*encoder) New() tidemill.Encoder                                              { return &encoder{} }
+func (*encoder) Describe() string                               { return "encoder" }
+func (*encoder) Supervised() bool                               { return false }
+func (*encoder) Bind(in tidemill.Input) (tidemill.Input, error) { return in, nil }
+func (*encoder) Learn(*tidemill.Vector, []float64)              {}
+func (*encoder) Apply(dst, x *tidemill.Vector)                  {}
+func (*encoder) New() tidemill.Encoder                          { return &encoder{} }
 
 type minmaxConfig struct{}
 
@@ -225,7 +235,9 @@ type model struct {
 }
 
 func (m *model) Kind() tidemill.ModelKind                          { return m.kind }
+func (m *model) Describe() string                                  { return "model" }
 func (m *model) New() tidemill.Model                               { return m }
+func (*model) Bind(tidemill.Input) error                           { return nil }
 func (*model) Learn(*tidemill.Example)                             {}
 func (*model) Predict(dst []float64, _ *tidemill.Vector) []float64 { return dst }
 func (*model) Encoders([]tidemill.FeatureColumn) []tidemill.Encoder {
@@ -240,10 +252,13 @@ func (*scoreConfig) Build(string) (tidemill.Score, error) { return &score{}, nil
 
 type score struct{ stateless }
 
-func (*score) Name() string            { return "score" }
-func (*score) New() tidemill.Score     { return &score{} }
-func (*score) Update(*tidemill.Answer) {}
-func (*score) Value() float64          { return 0 }
+func (*score) Name() string                  { return "score" }
+func (*score) Describe() string              { return "score" }
+func (*score) Suits(tidemill.ModelKind) bool { return true }
+func (*score) Fading(float64) tidemill.Score { return nil }
+func (*score) New() tidemill.Score           { return &score{} }
+func (*score) Update(*tidemill.Answer)       {}
+func (*score) Value() float64                { return 0 }
 
 type dirConfig struct {
 	Path string `yaml:"path" like:"state" required:"true" short:"true" doc:"The folder."`

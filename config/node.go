@@ -183,7 +183,8 @@ func (r *reader) node(a ast.Node, depth int) *node {
 		}
 		return r.node(target, depth+1)
 	case *ast.TagNode:
-		r.at(n.line, n.col, "", len(a.GetToken().Value), "a tag (%s) has no place in a flow", strings.TrimSpace(a.GetToken().Value))
+		r.at(n.line, n.col, "", len(a.GetToken().Value), "a tag (%s) has no place in a flow",
+			strings.TrimSpace(a.GetToken().Value))
 	case *ast.LiteralNode:
 		if a.Value != nil {
 			r.scalar(n, strings.TrimRight(a.Value.GetToken().Value, "\n"), true)

@@ -20,8 +20,8 @@ type pairs []pair
 // bare is a scalar that is printed as it is.
 type bare string
 
-// Filler is an upgrade of a config struct of which some keys depend on others where they are not given: Filled is a copy,
-// by pointer, with what they are then. What is shown of it is the copy.
+// Filler is an upgrade of a config struct of which some keys depend on others where they are not given: Filled is a
+// copy, by pointer, with what they are then. What is shown of it is the copy.
 type Filler interface{ Filled() any }
 
 // filled is a config struct as it is shown.

@@ -17,7 +17,8 @@ type Page struct {
 // Reference is the documentation of every kind and of the flow file's own keys, made from the definitions that Parse
 // reads by. The last page is the index.
 func Reference(kinds Kinds) []Page {
-	index := "# Kinds\n\nWhat a flow file can name. Generated from the code; `tidemill kinds <name>` prints the same.\n\n" +
+	index := "# Kinds\n\nWhat a flow file can name. Generated from the code; `tidemill kinds <name>` prints the " +
+		"same.\n\n" +
 		"- [The flow file](flow.md)\n"
 	pages := []Page{flowPage(&kinds)}
 	for _, r := range kinds.rooms() {
@@ -194,8 +195,10 @@ func shapedName(f field) string {
 
 func flowPage(kinds *Kinds) Page {
 	var b strings.Builder
-	b.WriteString("# The flow file\n\nThe keys of a flow file. Values may hold `${NAME}` and `${NAME:-default}` from the environment; a duration is written\n" +
-		"10s, 30m, 2d or 1w; a list of one item needs no brackets; an expression is a piece of SQL over the row, like\n`arr_delay > 15`.\n\n")
+	b.WriteString("# The flow file\n\nThe keys of a flow file. Values may hold `${NAME}` and `${NAME:-default}` " +
+		"from the environment; a duration is written\n" +
+		"10s, 30m, 2d or 1w; a list of one item needs no brackets; an expression is a piece of SQL over the row, " +
+		"like\n`arr_delay > 15`.\n\n")
 	table(&b, reflect.ValueOf(newFlowShape()).Elem())
 	if kinds.Serve != nil {
 		b.WriteString("\n## serve\n\n")

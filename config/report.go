@@ -27,7 +27,8 @@ type report struct {
 }
 
 func newReport(file string, data []byte) *report {
-	return &report{file: file, lines: strings.Split(string(data), "\n"), places: map[string]place{}, scalars: map[string]*node{}}
+	return &report{file: file, lines: strings.Split(string(data), "\n"), places: map[string]place{},
+		scalars: map[string]*node{}}
 }
 
 func (r *report) line(no int) string {
@@ -38,7 +39,8 @@ func (r *report) line(no int) string {
 }
 
 func (r *report) at(line, col int, path string, width int, format string, a ...any) {
-	r.errs = append(r.errs, &Error{File: r.file, Line: line, Col: col, Path: path, Width: width, Reason: fmt.Sprintf(format, a...)})
+	r.errs = append(r.errs, &Error{File: r.file, Line: line, Col: col, Path: path, Width: width,
+		Reason: fmt.Sprintf(format, a...)})
 }
 
 func (r *report) node(n *node, path, format string, a ...any) {
@@ -69,7 +71,8 @@ func (r *report) word(path, word, format string, a ...any) {
 				break
 			}
 			end := i + len(want)
-			if slices.Equal(line[i:end], want) && (i == 0 || !same(line[i-1])) && (end == len(line) || !same(line[end]) && line[end] != ':') {
+			if slices.Equal(line[i:end], want) && (i == 0 || !same(line[i-1])) &&
+				(end == len(line) || !same(line[end]) && line[end] != ':') {
 				r.at(no, i+1, path, len(want), format, a...)
 				return
 			}

@@ -159,7 +159,8 @@ func (s *schemer) kind(r room) object {
 				bare = append(bare, name)
 			}
 		}
-		forms := []any{object{"type": "object", "properties": properties, "additionalProperties": false, "minProperties": 1, "maxProperties": 1}}
+		forms := []any{object{"type": "object", "properties": properties, "additionalProperties": false, "minProperties": 1,
+			"maxProperties": 1}}
 		if len(bare) > 0 {
 			forms = append(forms, object{"enum": bare})
 		}

@@ -131,7 +131,9 @@ func (d *decoder) kindName(n *node, r room, path string) (name string, key, valu
 		key, value = n.entries[0].key, n.entries[0].value
 	case n.kind == mappingNode && len(n.entries) > 1:
 		second := n.entries[1].key
-		d.node(second, path, "one %s, please: %q is already there (is it indented too little, or does a - belong before it?)", r.word, n.entries[0].key.text)
+		d.node(second, path,
+			"one %s, please: %q is already there (is it indented too little, or does a - belong before it?)", r.word,
+			n.entries[0].key.text)
 		return "", nil, nil
 	default:
 		d.node(n, path, "a %s is missing; there are %s", r.word, strings.Join(r.names, ", "))
@@ -337,7 +339,8 @@ func (c *checkpoint) show() any {
 }
 
 func newOf[T any](k *Kinds) map[string]New[T] {
-	for _, m := range []any{k.Sources, k.Transforms, k.Features, k.Encoders, k.Models, k.Scores, k.Sinks, k.Formats, k.Stores} {
+	for _, m := range []any{k.Sources, k.Transforms, k.Features, k.Encoders, k.Models, k.Scores, k.Sinks, k.Formats,
+		k.Stores} {
 		if found, ok := m.(map[string]New[T]); ok {
 			return found
 		}

@@ -31,8 +31,8 @@ func (b *builder) through(tables []*tidemill.Table) []*tidemill.Table {
 	return tables
 }
 
-// transformed is the words for the tables that leave the transforms; sure is false where that hangs on their columns, which
-// are not known without the database.
+// transformed is the words for the tables that leave the transforms; sure is false where that hangs on their columns,
+// which are not known without the database.
 func (b *builder) transformed(words []string) (names []string, sure bool) {
 	sure = true
 	var tables []*tidemill.Table

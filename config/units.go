@@ -14,7 +14,8 @@ type unit struct {
 
 // The units of a duration from large to small: a day is 24 hours, a week 7 days.
 func durationUnits() []unit {
-	return []unit{{"w", 7 * 24 * float64(time.Hour)}, {"d", 24 * float64(time.Hour)}, {"h", float64(time.Hour)}, {"m", float64(time.Minute)},
+	return []unit{{"w", 7 * 24 * float64(time.Hour)}, {"d", 24 * float64(time.Hour)}, {"h", float64(time.Hour)},
+		{"m", float64(time.Minute)},
 		{"s", float64(time.Second)}, {"ms", float64(time.Millisecond)}, {"us", float64(time.Microsecond)}, {"ns", 1}}
 }
 

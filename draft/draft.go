@@ -1,5 +1,5 @@
-// Package draft writes a first flow file from a database or a file: it looks at the tables, picks one, guesses which column
-// is the answer and which ones can be features. The systems themselves say what a place of theirs is and holds.
+// Package draft writes a first flow file from a database or a file: it looks at the tables, picks one, guesses which
+// column is the answer and which ones can be features. The systems themselves say what a place of theirs is and holds.
 package draft
 
 import (
@@ -27,8 +27,8 @@ type Options struct {
 // sample is how many rows of a table are looked at.
 const sample = 20000
 
-// Write gives the text of a flow file, and what to do before its first run ("" is nothing). What another name mends is a
-// *tidemill.UsageError; other errors are of the system. It may be called from any goroutine.
+// Write gives the text of a flow file, and what to do before its first run ("" is nothing). What another name mends is
+// a *tidemill.UsageError; other errors are of the system. It may be called from any goroutine.
 func Write(ctx context.Context, o Options) (text, hint string, err error) {
 	kind, place, err := o.Systems.open(ctx, o.Place, o.Table)
 	if err != nil {

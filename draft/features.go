@@ -119,7 +119,8 @@ func (f *choice) picture(c *surveyed, name string) {
 	switch {
 	case c.Width > 0:
 		w, h := shrunk(c.Width, c.Height)
-		f.images = append(f.images, fmt.Sprintf("{column: %s, width: %d, height: %d} # of %d x %d pixels", name, w, h, c.Width, c.Height))
+		f.images = append(f.images, fmt.Sprintf("{column: %s, width: %d, height: %d} # of %d x %d pixels", name, w, h,
+			c.Width, c.Height))
 	case c.Bytes >= least && side*side == c.Bytes:
 		f.pixels = append(f.pixels, fmt.Sprintf("{column: %s, width: %d, height: %d}", name, side, side))
 	default:
@@ -132,8 +133,9 @@ func (s *survey) noFeature() error {
 	for _, c := range s.columns {
 		names = append(names, c.name)
 	}
-	return mistake("table %s has no column that can be a feature (%s): a flow needs at least one number, boolean, category "+
-		"or picture beside the key and the answer; name another table with --table", s.table, strings.Join(names, ", "))
+	return mistake("table %s has no column that can be a feature (%s): a flow needs at least one number, boolean, "+
+		"category or picture beside the key and the answer; name another table with --table", s.table,
+		strings.Join(names, ", "))
 }
 
 // features writes the features, and what was left out.

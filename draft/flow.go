@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/expr"
 	"github.com/tidemill/tidemill/terminal"
 )
 
@@ -60,12 +61,13 @@ func beside(note string) string {
 func (s *survey) task(w *writer, table string) error {
 	id := ""
 	if s.id != nil {
-		id = ", id: " + yamlText(quoteExpr(s.id.name))
+		id = ", id: " + yamlText(expr.QuoteName(s.id.name))
 	}
 	w.line("tasks:")
 	label, model, why := s.answer()
 	if label == "" {
-		w.line("  # No column looks like an answer: groups of similar rows are learned instead. Name one with --label, or by hand:")
+		w.line("  # No column looks like an answer: groups of similar rows are learned instead. Name one with " +
+			"--label, or by hand:")
 		w.line("  # learn: {table: %s, label: \"column > 5\"}", table)
 		w.line("  - name: groups")
 		w.line("    predict: {on: insert, table: %s%s}", table, id)
@@ -79,7 +81,8 @@ func (s *survey) task(w *writer, table string) error {
 			w.line("    wait: 30d # a question without an answer is forgotten then")
 		}
 	}
-	w.line("    # What is not known yet when a row arrives is no feature: it would tell the answer. Take such columns out.")
+	w.line("    # What is not known yet when a row arrives is no feature: it would tell the answer. Take such " +
+		"columns out.")
 	f := s.choose()
 	if f.empty() {
 		return s.noFeature()
@@ -119,7 +122,7 @@ func (s *survey) answer() (label, model, why string) {
 	if c == nil {
 		return "", "{kmeans: {k: 3}}", ""
 	}
-	label = quoteExpr(c.name)
+	label = expr.QuoteName(c.name)
 	switch {
 	case c.Kind == tidemill.KindBool || strings.HasPrefix(strings.ToLower(c.native), "bool"):
 		return label, "logistic", "true or false"

@@ -56,15 +56,18 @@ func (s *survey) guessID() {
 
 var (
 	labelNames = regexp.MustCompile(`(?i)^(label|target|class|y|outcome|answer|truth|result)$|^(is|was|has)_|` +
-		`(_label|_class|_flag|_outcome|_result)$|churn|fraud|returned|cancel|default(ed)?$|converted|late$|delay|species|survived|` +
+		`(_label|_class|_flag|_outcome|_result)$|churn` +
+		`|fraud|returned|cancel|default(ed)?$|converted|late$|delay|species|survived|` +
 		`won$|^status$|approved|accepted|success|failed`)
-	timeNames  = regexp.MustCompile(`(?i)created|inserted|ordered|scheduled|booked|received|opened|asked|^at$|^ts$|^time$|timestamp`)
-	laterNames = regexp.MustCompile(`(?i)updated|modified|closed|landed|arrived|delivered|finished|ended|paid|answered|resolved|deleted`)
-	idNames    = regexp.MustCompile(`(?i)(^|_)(id|uuid|guid|key|no|number|code|hash|token|email|phone)$`)
+	timeNames = regexp.MustCompile(`(?i)created|inserted|ordered|scheduled|booked|received|` +
+		`opened|asked|^at$|^ts$|^time$|timestamp`)
+	laterNames = regexp.MustCompile(`(?i)updated|modified|closed|landed|arrived|delivered|finished|ended|paid|` +
+		`answered|resolved|deleted`)
+	idNames = regexp.MustCompile(`(?i)(^|_)(id|uuid|guid|key|no|number|code|hash|token|email|phone)$`)
 )
 
-// guessTimes finds the two columns that put rows and answers on one clock. One without the other would compare the rows'
-// own times with those of the commits.
+// guessTimes finds the two columns that put rows and answers on one clock. One without the other would compare the
+// rows' own times with those of the commits.
 func (s *survey) guessTimes() {
 	if s.label == nil {
 		return
@@ -121,7 +124,8 @@ func (s *survey) guessLabel(named string) {
 
 // looksLikeAnswer is higher for columns that are more likely what one wants to predict; 0 for those that cannot be.
 func (c *surveyed) looksLikeAnswer(rows int) float64 {
-	if c.key || c.Refers || c.Odd != "" || c.Kind == tidemill.KindBytes || c.Kind == tidemill.KindTime || c.Kind == tidemill.KindOther ||
+	if c.key || c.Refers || c.Odd != "" || c.Kind == tidemill.KindBytes || c.Kind == tidemill.KindTime ||
+		c.Kind == tidemill.KindOther ||
 		idNames.MatchString(c.name) || rows > 1 && c.Distinct < 2 {
 		return 0
 	}
@@ -143,7 +147,8 @@ func (c *surveyed) looksLikeAnswer(rows int) float64 {
 
 // suits is how well a flow can be made of the table.
 func (s *survey) suits() float64 {
-	if strings.HasPrefix(s.table.Name, "tidemill_") || s.table.Col("model_version") >= 0 && s.table.Col("prediction") >= 0 {
+	if strings.HasPrefix(s.table.Name, "tidemill_") ||
+		s.table.Col("model_version") >= 0 && s.table.Col("prediction") >= 0 {
 		return -1 // what a flow has written
 	}
 	if len(s.table.Key) == 0 && s.id == nil {

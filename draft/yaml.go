@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/tidemill/tidemill"
-	"github.com/tidemill/tidemill/expr"
 )
 
 // mapping is a flow mapping of settings.
@@ -90,14 +89,4 @@ func yamlWord(s string) string {
 		return s
 	}
 	return yamlText(s)
-}
-
-// quoteExpr is a column's name in an expression.
-func quoteExpr(name string) string {
-	if e, err := expr.Parse(name); err == nil {
-		if c := e.Columns(); len(c) == 1 && c[0] == name && e.String() == name {
-			return name
-		}
-	}
-	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }

@@ -5,9 +5,9 @@ import (
 	"math"
 )
 
-// A value is absurd where it lies farther from what its column has learned than FarBy times (1 + the size of that): one such
-// would take a scaler's column from all others for good. It is left out and counted as long as absurd values are no more
-// than one in rareOf of those learned; when they are more they are the data, and are learned.
+// A value is absurd where it lies farther from what its column has learned than FarBy times (1 + the size of that): one
+// such would take a scaler's column from all others for good. It is left out and counted as long as absurd values are
+// no more than one in rareOf of those learned; when they are more they are the data, and are learned.
 const (
 	FarBy  = 1e9 // no value is absurd that is nearer than this
 	rareOf = 100

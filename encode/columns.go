@@ -57,6 +57,12 @@ func isNominal(c *tidemill.FeatureColumn) bool { return c.Nominal }
 func isOneHot(c *tidemill.FeatureColumn) bool  { return c.Nominal && c.OneHot }
 func scales(c *tidemill.FeatureColumn) bool    { return !c.Nominal && !c.Scaled }
 
+// unsupervised is the part of an Encoder that does not look at answers.
+type unsupervised struct{}
+
+// Supervised implements tidemill.Encoder.
+func (unsupervised) Supervised() bool { return false }
+
 // pass copies the vector without changing a number.
 func pass(dst, x *tidemill.Vector) {
 	dst.Dense = append(dst.Dense[:0], x.Dense...)

@@ -20,7 +20,7 @@ func kinds() []tidemill.Encoder {
 
 func TestLaws(t *testing.T) {
 	for _, k := range kinds() {
-		t.Run(k.(tidemill.Describer).Describe(), func(t *testing.T) { tidemilltest.Encoder(t, k.New) })
+		t.Run(k.Describe(), func(t *testing.T) { tidemilltest.Encoder(t, k.New) })
 	}
 }
 
@@ -28,7 +28,7 @@ func FuzzStates(f *testing.F) {
 	bound := func(i uint) tidemill.Encoder {
 		ks := kinds()
 		e := ks[i%uint(len(ks))]
-		if _, err := e.Bind(tidemilltest.EncoderColumns()); err != nil {
+		if _, err := e.Bind(tidemill.Input{Columns: tidemilltest.EncoderColumns()}); err != nil {
 			f.Fatal(err)
 		}
 		return e
@@ -62,11 +62,11 @@ func FuzzStates(f *testing.F) {
 
 func bind(t *testing.T, e tidemill.Encoder, in ...tidemill.FeatureColumn) []tidemill.FeatureColumn {
 	t.Helper()
-	out, err := e.Bind(in)
+	out, err := e.Bind(tidemill.Input{Columns: in})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return out
+	return out.Columns
 }
 
 func TestStandardIsThePopulationScore(t *testing.T) {
@@ -161,7 +161,7 @@ func TestOneHotAddsOnlyWhatItLearned(t *testing.T) {
 	if got := terms("DL"); len(got) != 0 {
 		t.Errorf("a category beyond the bound adds %v", got)
 	}
-	if got := e.(*onehot).Refused(); got != 3 {
+	if got := e.(*onehot).refused; got != 3 {
 		t.Errorf("%d refused, not 3", got)
 	}
 }
@@ -194,7 +194,7 @@ func TestOneHotDenseFirstCome(t *testing.T) {
 			t.Errorf("%s is %s, not %s", name, got, want)
 		}
 	}
-	if got := e.(*onehotDense).Refused(); got != 1 {
+	if got := e.(*onehotDense).refused; got != 1 {
 		t.Errorf("%d refused", got)
 	}
 }
@@ -209,7 +209,7 @@ func TestHashedDenseAddsUp(t *testing.T) {
 	if fmt.Sprint(z) != "{[7 0 0.5 4 0] []}" {
 		t.Errorf("three terms in four columns are %v", z)
 	}
-	if _, err := HashedDense(0).Bind(nil); err == nil {
+	if _, err := HashedDense(0).Bind(tidemill.Input{}); err == nil {
 		t.Error("no columns were taken")
 	}
 }
@@ -245,7 +245,7 @@ func TestImpute(t *testing.T) {
 	if _, err := (&ImputeConfig{With: "median"}).Build(""); err == nil {
 		t.Error("impute with median is built")
 	}
-	if _, err := Impute("median").Bind(nil); err == nil {
+	if _, err := Impute("median").Bind(tidemill.Input{}); err == nil {
 		t.Error("impute with median is bound")
 	}
 	c := NewImputeConfig()
@@ -254,7 +254,7 @@ func TestImpute(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.Bind([]tidemill.FeatureColumn{{Name: "a"}}); err == nil || err.Error() != `impute: no feature column is named "z"; there are a` {
+	if _, err := e.Bind(tidemill.Input{Columns: []tidemill.FeatureColumn{{Name: "a"}}}); err == nil || err.Error() != `impute: no feature column is named "z"; there are a` {
 		t.Errorf("error %v", err)
 	}
 }
@@ -278,7 +278,7 @@ func TestTarget(t *testing.T) {
 	if len(out) != 2 || out[1].Name != "carrier target" || out[1].Nominal {
 		t.Fatalf("columns %v", out)
 	}
-	if !e.(tidemill.Supervised).Supervised() {
+	if !e.Supervised() {
 		t.Error("target encoding looks at the answer")
 	}
 	value := func(name string) float64 {
@@ -321,7 +321,7 @@ func TestTarget(t *testing.T) {
 
 func ExampleStandard() {
 	scale := Standard()
-	if _, err := scale.Bind([]tidemill.FeatureColumn{{Name: "distance"}}); err != nil {
+	if _, err := scale.Bind(tidemill.Input{Columns: []tidemill.FeatureColumn{{Name: "distance"}}}); err != nil {
 		fmt.Println(err)
 		return
 	}
@@ -340,7 +340,7 @@ func BenchmarkStandard(b *testing.B) {
 	for i := range in {
 		in[i].Name = fmt.Sprint(i)
 	}
-	if _, err := e.Bind(in); err != nil {
+	if _, err := e.Bind(tidemill.Input{Columns: in}); err != nil {
 		b.Fatal(err)
 	}
 	x := &tidemill.Vector{Dense: []float64{1, 2, 3, 4, 5, 6, 7, 8}}
@@ -354,7 +354,7 @@ func BenchmarkStandard(b *testing.B) {
 
 func BenchmarkOneHot(b *testing.B) {
 	e := OneHot()
-	if _, err := e.Bind(carriers()); err != nil {
+	if _, err := e.Bind(tidemill.Input{Columns: carriers()}); err != nil {
 		b.Fatal(err)
 	}
 	x := carrier("UA")
@@ -365,14 +365,14 @@ func BenchmarkOneHot(b *testing.B) {
 	}
 }
 
-// TestScalersLeaveAbsurdValuesOut: a value a billion times beyond all others is left out and counted, and is 0 itself; where
-// such come often they are the data.
+// TestScalersLeaveAbsurdValuesOut: a value a billion times beyond all others is left out and counted, and is 0 itself;
+// where such come often they are the data.
 func TestScalersLeaveAbsurdValuesOut(t *testing.T) {
 	for name, made := range map[string]func() tidemill.Encoder{"standard": Standard, "minmax": MinMax} {
 		t.Run(name, func(t *testing.T) {
 			bound := func() tidemill.Encoder {
 				e := made()
-				if _, err := e.Bind([]tidemill.FeatureColumn{{Name: "amount"}}); err != nil {
+				if _, err := e.Bind(tidemill.Input{Columns: []tidemill.FeatureColumn{{Name: "amount"}}}); err != nil {
 					t.Fatal(err)
 				}
 				return e
@@ -425,7 +425,7 @@ func TestScalersLeaveAbsurdValuesOut(t *testing.T) {
 // TestMinMaxOfTheSmallest: a range so small that its halves are nothing gives no infinity.
 func TestMinMaxOfTheSmallest(t *testing.T) {
 	e := MinMax()
-	if _, err := e.Bind([]tidemill.FeatureColumn{{Name: "x"}}); err != nil {
+	if _, err := e.Bind(tidemill.Input{Columns: []tidemill.FeatureColumn{{Name: "x"}}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, v := range []float64{0, 5e-324} {

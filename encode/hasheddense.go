@@ -2,6 +2,7 @@ package encode
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/statebytes"
@@ -9,11 +10,13 @@ import (
 
 // hashedDense makes sparse terms dense columns; see HashedDense.
 type hashedDense struct {
+	unsupervised
 	size int
 	cols int // that come in
 }
 
-// HashedDenseConfig makes sparse terms (hashed categories, text) a fixed number of dense columns: for models that take no sparse terms.
+// HashedDenseConfig makes sparse terms (hashed categories, text) a fixed number of dense columns: for models that take
+// no sparse terms.
 type HashedDenseConfig struct {
 	Size int `yaml:"size" short:"true" doc:"The columns that all terms share, each by its hash; where two meet, they are added up. Default 256."`
 }
@@ -28,7 +31,8 @@ func (c *HashedDenseConfig) Build(string) (tidemill.Encoder, error) {
 }
 
 // HashedDense replaces all sparse terms by size dense columns behind the others: a term's number is added to the column
-// that its hash names ("feature hashing", Weinberger et al., 2009). Scalers leave these columns alone. It learns nothing.
+// that its hash names ("feature hashing", Weinberger et al., 2009). Scalers leave these columns alone. It learns
+// nothing.
 func HashedDense(size int) tidemill.Encoder { return &hashedDense{size: size} }
 
 func (d *hashedDense) check() error {
@@ -38,27 +42,25 @@ func (d *hashedDense) check() error {
 	return nil
 }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Encoder.
 func (d *hashedDense) Describe() string { return fmt.Sprintf("hasheddense size=%d", d.size) }
 
 // New implements tidemill.Encoder.
 func (d *hashedDense) New() tidemill.Encoder { return &hashedDense{size: d.size} }
 
-// Bind implements tidemill.Encoder: the columns of the terms come behind the others.
-func (d *hashedDense) Bind(in []tidemill.FeatureColumn) ([]tidemill.FeatureColumn, error) {
+// Bind implements tidemill.Encoder: the columns of the terms come behind the others, no terms are left.
+func (d *hashedDense) Bind(in tidemill.Input) (tidemill.Input, error) {
 	if err := d.check(); err != nil {
-		return nil, err
+		return in, err
 	}
-	d.cols = len(in)
-	out := append([]tidemill.FeatureColumn(nil), in...)
+	d.cols = len(in.Columns)
+	out := in
+	out.Columns, out.Terms = slices.Clip(in.Columns), false
 	for k := range d.size {
-		out = append(out, tidemill.FeatureColumn{Name: fmt.Sprintf("hashed#%d", k), Scaled: true})
+		out.Columns = append(out.Columns, tidemill.FeatureColumn{Name: fmt.Sprintf("hashed#%d", k), Scaled: true})
 	}
 	return out, nil
 }
-
-// Terms implements tidemill.Termer: none are left.
-func (d *hashedDense) Terms(bool) bool { return false }
 
 // Learn implements tidemill.Encoder: nothing is learned.
 func (d *hashedDense) Learn(*tidemill.Vector, []float64) {}

@@ -13,6 +13,7 @@ import (
 
 // impute fills unknown numbers; see Impute.
 type impute struct {
+	unsupervised
 	config ImputeConfig
 	cols   []int
 	known  []filled
@@ -49,16 +50,16 @@ func (c *ImputeConfig) check() error {
 	return nil
 }
 
-// Impute replaces NaN in number columns by what stands in for it: "mean" (the running mean of all values learned), "last"
-// (the last value learned) or "constant" (0; ImputeConfig sets another, and the columns). Before anything was learned NaN
-// stays. Nominal columns and terms pass.
+// Impute replaces NaN in number columns by what stands in for it: "mean" (the running mean of all values learned),
+// "last" (the last value learned) or "constant" (0; ImputeConfig sets another, and the columns). Before anything was
+// learned NaN stays. Nominal columns and terms pass.
 func Impute(with string) tidemill.Encoder {
 	c := NewImputeConfig()
 	c.With = with
 	return &impute{config: *c}
 }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Encoder.
 func (m *impute) Describe() string {
 	s := "impute " + m.config.With
 	if m.config.With == "constant" {
@@ -74,16 +75,16 @@ func (m *impute) Describe() string {
 func (m *impute) New() tidemill.Encoder { return &impute{config: m.config} }
 
 // Bind implements tidemill.Encoder: the columns stay.
-func (m *impute) Bind(in []tidemill.FeatureColumn) ([]tidemill.FeatureColumn, error) {
+func (m *impute) Bind(in tidemill.Input) (tidemill.Input, error) {
 	if err := m.config.check(); err != nil {
-		return nil, err
+		return in, err
 	}
-	cols, err := pick("impute", in, m.config.Columns, isNumber)
+	cols, err := pick("impute", in.Columns, m.config.Columns, isNumber)
 	if err != nil {
-		return nil, err
+		return in, err
 	}
 	m.cols, m.known = cols, make([]filled, len(cols))
-	return append([]tidemill.FeatureColumn(nil), in...), nil
+	return in, nil
 }
 
 // Learn implements tidemill.Encoder.

@@ -3,12 +3,22 @@ package encode
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 
+	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/statebytes"
 )
 
-// index is a set of 64-bit hashes in the order in which they came; a hash's place is its number. The order is part of the
-// state, so that the bytes are canonical without sorting and a checkpoint is little more than a copy.
+// refusedWarning warns of the values that an encoder left out because its bound was reached.
+func refusedWarning(e tidemill.Encoder, n uint64) []string {
+	if n == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("encoder %s: %d values left out, its bound of categories is reached", e.Describe(), n)}
+}
+
+// index is a set of 64-bit hashes in the order in which they came; a hash's place is its number. The order is part of
+// the state, so that the bytes are canonical without sorting and a checkpoint is little more than a copy.
 type index struct {
 	keys  []uint64
 	slots []uint32 // open addressing: place+1 in keys, 0 is free; a power of two, at most three quarters full

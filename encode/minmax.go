@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/statebytes"
@@ -12,13 +13,14 @@ import (
 
 // minmax is the online range scaler; see MinMax.
 type minmax struct {
+	unsupervised
 	cols, rest []int
 	names      []string
 	stats      []span
 }
 
-// span is one column's smallest and largest value, min > max before the first, the count of values, and of absurd ones that
-// were left out.
+// span is one column's smallest and largest value, min > max before the first, the count of values, and of absurd ones
+// that were left out.
 type span struct{ min, max, n, refused float64 }
 
 var noSpan = span{min: math.Inf(1), max: math.Inf(-1)}
@@ -37,29 +39,30 @@ func NewMinMaxConfig() *MinMaxConfig { return &MinMaxConfig{} }
 // Build makes the encoder; it never fails.
 func (c *MinMaxConfig) Build(string) (tidemill.Encoder, error) { return MinMax(), nil }
 
-// MinMax scales each number column to (x-min)/(max-min) of all values learned, 0 where they are equal. A value outside of
-// what was learned falls outside of 0..1. NaN is not learned and becomes 0. A value that lies a billion times (1 + the size of all
-// others) away from them is 0, and not learned but counted, as long as such are no more than one in a hundred. Nominal and
-// already scaled columns and terms pass; NaN in an already scaled column becomes 0 too.
+// MinMax scales each number column to (x-min)/(max-min) of all values learned, 0 where they are equal. A value outside
+// of what was learned falls outside of 0..1. NaN is not learned and becomes 0. A value that lies a billion times (1 +
+// the size of all others) away from them is 0, and not learned but counted, as long as such are no more than one in a
+// hundred. Nominal and already scaled columns and terms pass; NaN in an already scaled column becomes 0 too.
 func MinMax() tidemill.Encoder { return &minmax{} }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Encoder.
 func (s *minmax) Describe() string { return "minmax" }
 
 // New implements tidemill.Encoder.
 func (s *minmax) New() tidemill.Encoder { return &minmax{} }
 
 // Bind implements tidemill.Encoder: the columns stay, and are scaled from now on.
-func (s *minmax) Bind(in []tidemill.FeatureColumn) ([]tidemill.FeatureColumn, error) {
+func (s *minmax) Bind(in tidemill.Input) (tidemill.Input, error) {
 	s.cols, s.names, s.rest, s.stats = nil, nil, nil, nil
-	out := append([]tidemill.FeatureColumn(nil), in...)
-	for i := range in {
-		switch {
-		case scales(&in[i]):
-			s.cols, s.names = append(s.cols, i), append(s.names, in[i].Name)
+	out := in
+	out.Columns = slices.Clone(in.Columns)
+	for i := range in.Columns {
+		switch c := &out.Columns[i]; {
+		case scales(c):
+			s.cols, s.names = append(s.cols, i), append(s.names, c.Name)
 			s.stats = append(s.stats, noSpan)
-			out[i].Scaled = true
-		case !in[i].Nominal:
+			c.Scaled = true
+		case !c.Nominal:
 			s.rest = append(s.rest, i)
 		}
 	}

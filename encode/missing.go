@@ -1,6 +1,7 @@
 package encode
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/tidemill/tidemill"
@@ -9,6 +10,7 @@ import (
 
 // missing adds indicators of what is unknown; see Missing.
 type missing struct {
+	unsupervised
 	columns []string
 	cols    []int
 }
@@ -24,12 +26,12 @@ func NewMissingConfig() *MissingConfig { return &MissingConfig{} }
 // Build makes the encoder; a column that does not exist is an error of Bind.
 func (c *MissingConfig) Build(string) (tidemill.Encoder, error) { return Missing(c.Columns...), nil }
 
-// Missing adds, behind all columns, one column for each of those named that is 1 where it is NaN (NULL) and 0 elsewhere;
-// without names for each number column that is not scaled already. It stands before scalers and imputers, which make NaN a
-// number. Scalers leave the new columns alone. It learns nothing.
+// Missing adds, behind all columns, one column for each of those named that is 1 where it is NaN (NULL) and 0
+// elsewhere; without names for each number column that is not scaled already. It stands before scalers and imputers,
+// which make NaN a number. Scalers leave the new columns alone. It learns nothing.
 func Missing(columns ...string) tidemill.Encoder { return &missing{columns: columns} }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Encoder.
 func (m *missing) Describe() string {
 	return strings.TrimSpace("missing " + strings.Join(m.columns, ","))
 }
@@ -38,19 +40,20 @@ func (m *missing) Describe() string {
 func (m *missing) New() tidemill.Encoder { return &missing{columns: m.columns} }
 
 // Bind implements tidemill.Encoder: the indicators come behind the others.
-func (m *missing) Bind(in []tidemill.FeatureColumn) ([]tidemill.FeatureColumn, error) {
+func (m *missing) Bind(in tidemill.Input) (tidemill.Input, error) {
 	ok := scales
 	if len(m.columns) > 0 {
 		ok = func(*tidemill.FeatureColumn) bool { return true }
 	}
-	cols, err := pick("missing", in, m.columns, ok)
+	cols, err := pick("missing", in.Columns, m.columns, ok)
 	if err != nil {
-		return nil, err
+		return in, err
 	}
 	m.cols = cols
-	out := append([]tidemill.FeatureColumn(nil), in...)
+	out := in
+	out.Columns = slices.Clip(in.Columns)
 	for _, i := range cols {
-		out = append(out, tidemill.FeatureColumn{Name: in[i].Name + " is missing", Scaled: true})
+		out.Columns = append(out.Columns, tidemill.FeatureColumn{Name: in.Columns[i].Name + " is missing", Scaled: true})
 	}
 	return out, nil
 }

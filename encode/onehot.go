@@ -13,6 +13,7 @@ const DefaultMax = 1_000_000
 
 // onehot turns nominal columns into sparse terms; see OneHot.
 type onehot struct {
+	unsupervised
 	max     int
 	cols    []int    // the one-hot columns
 	seeds   []uint64 // per one-hot column: what its terms' hashes start from
@@ -39,39 +40,39 @@ func (c *OneHotConfig) Build(string) (tidemill.Encoder, error) {
 
 // OneHot replaces each nominal column that is marked OneHot by a sparse term of value 1 whose hash names column and
 // category. A category that was never learned adds nothing, neither does NaN (NULL). At most DefaultMax categories are
-// learned (OneHotConfig sets another bound); what is refused beyond is counted (Refused). Other columns and terms pass.
+// learned (OneHotConfig sets another bound); what is refused beyond is counted (Warnings). Other columns and terms
+// pass.
 func OneHot() tidemill.Encoder { return &onehot{max: DefaultMax} }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Encoder.
 func (o *onehot) Describe() string { return fmt.Sprintf("onehot max=%d", o.max) }
 
 // New implements tidemill.Encoder.
 func (o *onehot) New() tidemill.Encoder { return &onehot{max: o.max} }
 
-// Refused counts the learned rows' categories that were over the bound.
-func (o *onehot) Refused() uint64 { return o.refused }
+// Warnings implements tidemill.Warner: the learned rows' categories that were over the bound.
+func (o *onehot) Warnings() []string { return refusedWarning(o, o.refused) }
 
 // Categories is the number of categories learned.
 func (o *onehot) Categories() int { return len(o.known.keys) }
 
-// Bind implements tidemill.Encoder: the one-hot columns go.
-func (o *onehot) Bind(in []tidemill.FeatureColumn) ([]tidemill.FeatureColumn, error) {
+// Bind implements tidemill.Encoder: the one-hot columns go, terms come.
+func (o *onehot) Bind(in tidemill.Input) (tidemill.Input, error) {
 	*o = onehot{max: o.max}
-	var out []tidemill.FeatureColumn
-	for i := range in {
-		if isOneHot(&in[i]) {
+	out := in
+	out.Columns = nil
+	for i, c := range in.Columns {
+		if isOneHot(&c) {
 			o.cols = append(o.cols, i)
-			o.seeds = append(o.seeds, tidemill.TermSeed(in[i].Name))
+			o.seeds = append(o.seeds, tidemill.TermSeed(c.Name))
 			continue
 		}
 		o.keep = append(o.keep, i)
-		out = append(out, in[i])
+		out.Columns = append(out.Columns, c)
 	}
+	out.Terms = in.Terms || len(o.cols) > 0
 	return out, nil
 }
-
-// Terms implements tidemill.Termer.
-func (o *onehot) Terms(before bool) bool { return before || len(o.cols) > 0 }
 
 // Learn implements tidemill.Encoder.
 func (o *onehot) Learn(x *tidemill.Vector, _ []float64) {

@@ -11,6 +11,7 @@ import (
 
 // onehotDense gives each nominal column a fixed number of dense slots; see OneHotDense.
 type onehotDense struct {
+	unsupervised
 	size    int
 	cols    []int
 	seeds   []uint64
@@ -37,42 +38,45 @@ func (c *OneHotDenseConfig) Build(string) (tidemill.Encoder, error) {
 	return OneHotDense(c.Size), nil
 }
 
-// OneHotDense replaces each nominal column that is marked OneHot by size dense columns behind all others: the category's
-// own is 1, the rest are 0. Categories get their columns in the order in which they are learned; one that was never
-// learned, NaN (NULL), and what comes after the columns are taken add nothing (counted: Refused). Other columns and terms pass.
+// OneHotDense replaces each nominal column that is marked OneHot by size dense columns behind all others: the
+// category's own is 1, the rest are 0. Categories get their columns in the order in which they are learned; one that
+// was never learned, NaN (NULL), and what comes after the columns are taken add nothing (counted: Warnings). Other
+// columns and terms pass.
 func OneHotDense(size int) tidemill.Encoder { return &onehotDense{size: size} }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Encoder.
 func (o *onehotDense) Describe() string { return fmt.Sprintf("onehotdense size=%d", o.size) }
 
 // New implements tidemill.Encoder.
 func (o *onehotDense) New() tidemill.Encoder { return &onehotDense{size: o.size} }
 
-// Refused counts the learned rows' categories for which no column was left.
-func (o *onehotDense) Refused() uint64 { return o.refused }
+// Warnings implements tidemill.Warner: the learned rows' categories for which no column was left.
+func (o *onehotDense) Warnings() []string { return refusedWarning(o, o.refused) }
 
 // Categories is the number of categories learned.
 func (o *onehotDense) Categories() int { return len(o.known.keys) }
 
 // Bind implements tidemill.Encoder: the one-hot columns go, their slots come behind the others.
-func (o *onehotDense) Bind(in []tidemill.FeatureColumn) ([]tidemill.FeatureColumn, error) {
+func (o *onehotDense) Bind(in tidemill.Input) (tidemill.Input, error) {
 	if o.size < 1 || o.size > 1<<20 {
-		return nil, fmt.Errorf("onehotdense: size is %d; say a number from 1 to 1048576", o.size)
+		return in, fmt.Errorf("onehotdense: size is %d; say a number from 1 to 1048576", o.size)
 	}
 	*o = onehotDense{size: o.size}
-	var out []tidemill.FeatureColumn
-	for i := range in {
-		if isOneHot(&in[i]) {
+	out := in
+	out.Columns = nil
+	for i, c := range in.Columns {
+		if isOneHot(&c) {
 			o.cols = append(o.cols, i)
-			o.seeds = append(o.seeds, tidemill.TermSeed(in[i].Name))
+			o.seeds = append(o.seeds, tidemill.TermSeed(c.Name))
 			continue
 		}
 		o.keep = append(o.keep, i)
-		out = append(out, in[i])
+		out.Columns = append(out.Columns, c)
 	}
 	for _, i := range o.cols {
 		for k := range o.size {
-			out = append(out, tidemill.FeatureColumn{Name: fmt.Sprintf("%s#%d", in[i].Name, k), Scaled: true})
+			name := fmt.Sprintf("%s#%d", in.Columns[i].Name, k)
+			out.Columns = append(out.Columns, tidemill.FeatureColumn{Name: name, Scaled: true})
 		}
 	}
 	o.used = make([]int, len(o.cols))

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/statebytes"
@@ -11,21 +12,22 @@ import (
 
 // standard is the online z-score; see Standard.
 type standard struct {
+	unsupervised
 	cols  []int // the columns that are scaled
 	names []string
 	rest  []int // number columns that are scaled already: only NaN becomes 0
 	stats []moments
 }
 
-// moments are one column's: the count, the mean, the population variance and its root (kept, as Apply is the hot path), and
-// the count of absurd values that were left out.
+// moments are one column's: the count, the mean, the population variance and its root (kept, as Apply is the hot path),
+// and the count of absurd values that were left out.
 type moments struct{ n, mean, variance, std, refused float64 }
 
 // absurd says that v is far from all that was learned.
 func (m *moments) absurd(v float64) bool { return Absurd(v-m.mean, math.Abs(m.mean)+m.std) }
 
-// near says what nearly every value can be told by, at the cost of one comparison: a number at this distance from the mean is
-// known, neither absurd nor too large.
+// near says what nearly every value can be told by, at the cost of one comparison: a number at this distance from the
+// mean is known, neither absurd nor too large.
 func near(distance float64) bool { return math.Abs(distance) <= FarBy }
 
 // tiny is the deviation above which the quotient of a near value cannot be infinite.
@@ -43,30 +45,31 @@ func NewStandardConfig() *StandardConfig { return &StandardConfig{} }
 // Build makes the encoder; it never fails.
 func (c *StandardConfig) Build(string) (tidemill.Encoder, error) { return Standard(), nil }
 
-// Standard scales each number column to (x-mean)/deviation with the running mean and the running population deviation of
-// all values learned; 0 where the deviation is 0. NaN is not learned and becomes 0. Nominal and already scaled columns
-// and terms pass; NaN in an already scaled column becomes 0 too. A value beyond ±1e150, whose square is near the end of
-// float64, is not learned, nor is one that lies a billion times (1 + the size of all others) away from them, as long as such are
-// no more than one in a hundred; both are counted, and 0 when applied. (Welford, "Note on a method for calculating corrected
-// sums of squares and products", 1962; the recurrence is that of River's StandardScaler.)
+// Standard scales each number column to (x-mean)/deviation with the running mean and the running population deviation
+// of all values learned; 0 where the deviation is 0. NaN is not learned and becomes 0. Nominal and already scaled
+// columns and terms pass; NaN in an already scaled column becomes 0 too. A value beyond ±1e150, whose square is near
+// the end of float64, is not learned, nor is one that lies a billion times (1 + the size of all others) away from them,
+// as long as such are no more than one in a hundred; both are counted, and 0 when applied. (Welford, "Note on a method
+// for calculating corrected sums of squares and products", 1962; the recurrence is that of River's StandardScaler.)
 func Standard() tidemill.Encoder { return &standard{} }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Encoder.
 func (s *standard) Describe() string { return "standard" }
 
 // New implements tidemill.Encoder.
 func (s *standard) New() tidemill.Encoder { return &standard{} }
 
 // Bind implements tidemill.Encoder: the columns stay, and are scaled from now on.
-func (s *standard) Bind(in []tidemill.FeatureColumn) ([]tidemill.FeatureColumn, error) {
+func (s *standard) Bind(in tidemill.Input) (tidemill.Input, error) {
 	s.cols, s.names, s.rest = nil, nil, nil
-	out := append([]tidemill.FeatureColumn(nil), in...)
-	for i := range in {
-		switch {
-		case scales(&in[i]):
-			s.cols, s.names = append(s.cols, i), append(s.names, in[i].Name)
-			out[i].Scaled = true
-		case !in[i].Nominal:
+	out := in
+	out.Columns = slices.Clone(in.Columns)
+	for i := range in.Columns {
+		switch c := &out.Columns[i]; {
+		case scales(c):
+			s.cols, s.names = append(s.cols, i), append(s.names, c.Name)
+			c.Scaled = true
+		case !c.Nominal:
 			s.rest = append(s.rest, i)
 		}
 	}

@@ -63,23 +63,23 @@ func (c *TargetConfig) check() error {
 	return nil
 }
 
-// Target replaces each nominal column by the mean answer of its category so far, drawn towards the mean of all answers as
-// if that had been seen smoothing times: (sum + smoothing·overall)/(n + smoothing) (Micci-Barreca, "A preprocessing scheme
-// for high-cardinality categorical attributes", 2001). For a binary classifier the answer is the class index, so that the
-// column is the share of class 1; TargetConfig makes one column per class, and names columns. A category that was never
-// learned, and NaN, take the overall mean; before the first answer that is 0. It is supervised: a row is encoded before it
-// is learned, so that no answer is among its own features. Other columns and terms pass; the new columns stand in the old
-// ones' places.
+// Target replaces each nominal column by the mean answer of its category so far, drawn towards the mean of all answers
+// as if that had been seen smoothing times: (sum + smoothing·overall)/(n + smoothing) (Micci-Barreca, "A preprocessing
+// scheme for high-cardinality categorical attributes", 2001). For a binary classifier the answer is the class index, so
+// that the column is the share of class 1; TargetConfig makes one column per class, and names columns. A category that
+// was never learned, and NaN, take the overall mean; before the first answer that is 0. It is supervised: a row is
+// encoded before it is learned, so that no answer is among its own features. Other columns and terms pass; the new
+// columns stand in the old ones' places.
 func Target(smoothing float64) tidemill.Encoder {
 	c := NewTargetConfig()
 	c.Smoothing = smoothing
 	return &target{config: *c}
 }
 
-// Supervised implements tidemill.Supervised.
+// Supervised implements tidemill.Encoder.
 func (e *target) Supervised() bool { return true }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Encoder.
 func (e *target) Describe() string {
 	c := &e.config
 	return strings.TrimSpace(fmt.Sprintf("target smoothing=%v classes=%d max=%d %s", c.Smoothing, c.Classes, c.Max, strings.Join(c.Columns, ",")))
@@ -88,47 +88,48 @@ func (e *target) Describe() string {
 // New implements tidemill.Encoder.
 func (e *target) New() tidemill.Encoder { return &target{config: e.config} }
 
-// Refused counts the learned rows' categories that were over the bound.
-func (e *target) Refused() uint64 { return e.refused }
+// Warnings implements tidemill.Warner: the learned rows' categories that were over the bound.
+func (e *target) Warnings() []string { return refusedWarning(e, e.refused) }
 
 // Categories is the number of categories learned.
 func (e *target) Categories() int { return len(e.known.keys) }
 
 // Bind implements tidemill.Encoder.
-func (e *target) Bind(in []tidemill.FeatureColumn) ([]tidemill.FeatureColumn, error) {
+func (e *target) Bind(in tidemill.Input) (tidemill.Input, error) {
 	if err := e.config.check(); err != nil {
-		return nil, err
+		return in, err
 	}
-	cols, err := pick("target", in, e.config.Columns, isNominal)
+	cols, err := pick("target", in.Columns, e.config.Columns, isNominal)
 	if err != nil {
-		return nil, err
+		return in, err
 	}
 	*e = target{config: e.config, cols: cols, width: 1}
 	if e.config.Classes > 2 {
 		e.width = e.config.Classes
 	}
 	e.all = make([]tally, e.width)
-	e.slot = make([]int, len(in))
+	e.slot = make([]int, len(in.Columns))
 	for i := range e.slot {
 		e.slot[i] = -1
 	}
 	for k, i := range cols {
 		if e.slot[i] >= 0 {
-			return nil, fmt.Errorf("target: feature column %q is named twice", in[i].Name)
+			return in, fmt.Errorf("target: feature column %q is named twice", in.Columns[i].Name)
 		}
 		e.slot[i] = k
-		e.seeds = append(e.seeds, tidemill.Hash("target", in[i].Name))
+		e.seeds = append(e.seeds, tidemill.Hash("target", in.Columns[i].Name))
 	}
-	var out []tidemill.FeatureColumn
-	for i := range in {
+	out := in
+	out.Columns = nil
+	for i, c := range in.Columns {
 		switch {
 		case e.slot[i] < 0:
-			out = append(out, in[i])
+			out.Columns = append(out.Columns, c)
 		case e.width == 1:
-			out = append(out, tidemill.FeatureColumn{Name: in[i].Name + " target"})
+			out.Columns = append(out.Columns, tidemill.FeatureColumn{Name: c.Name + " target"})
 		default:
 			for k := range e.width {
-				out = append(out, tidemill.FeatureColumn{Name: fmt.Sprintf("%s target %d", in[i].Name, k)})
+				out.Columns = append(out.Columns, tidemill.FeatureColumn{Name: fmt.Sprintf("%s target %d", c.Name, k)})
 			}
 		}
 	}

@@ -50,17 +50,17 @@ func (w *triggers) bind(table *tidemill.Table) (*boundTable, error) {
 	}
 	for _, f := range w.spec.Features {
 		if err := f.Bind(table, tidemill.Folds); err != nil {
-			return nil, fail("feature "+describe(f), err)
+			return nil, fail("feature "+f.Describe(), err)
 		}
 		w.needWhole(f, tt)
 		if !tt.asks {
 			continue
 		}
 		if err := f.Bind(table, tidemill.Asks); err != nil {
-			return nil, fail("feature "+describe(f), err)
+			return nil, fail("feature "+f.Describe(), err)
 		}
 		if err := w.checkLeak(f, table); err != nil {
-			return nil, fail("feature "+describe(f), err)
+			return nil, fail("feature "+f.Describe(), err)
 		}
 	}
 	if table.KeyOnly && tt.whole != "" {
@@ -119,16 +119,12 @@ func (tt *boundTable) addTime(b *boundOn) {
 
 // needWhole notes a feature that must have the rows of the table as they were before an UPDATE, and of which columns.
 func (w *triggers) needWhole(f tidemill.Feature, tt *boundTable) {
-	n, ok := f.(tidemill.Needer)
-	if !ok {
-		return
-	}
-	columns, before := n.Needs(tt.table)
+	columns, before := f.Needs(tt.table, tidemill.Folds)
 	if !before {
 		return
 	}
 	if tt.whole == "" {
-		tt.whole = describe(f)
+		tt.whole = f.Describe()
 	}
 	for _, name := range columns {
 		if k := tt.table.Col(name); k >= 0 && !slices.Contains(tt.before, k) {
@@ -166,14 +162,7 @@ func (w *triggers) notWhole(tt *boundTable) error {
 
 // checkLeak refuses a feature that reads what the label reads from the same row.
 func (w *triggers) checkLeak(f tidemill.Feature, table *tidemill.Table) error {
-	n, ok := f.(tidemill.Needer)
-	if !ok {
-		return nil
-	}
-	columns, _ := n.Needs(table)
-	if _, timed := f.(tidemill.Timed); timed {
-		columns, _ = n.Needs(nil) // the values in a window are of other rows; what it is matched by is of this one
-	}
+	columns, _ := f.Needs(table, tidemill.Asks) // what a window folds in is of other rows
 	for _, tr := range append(slices.Clone(w.learn), w.eval...) {
 		if tr.label == nil || !table.Is(tr.on.Table) {
 			continue
@@ -204,12 +193,10 @@ func (w *triggers) look(table *tidemill.Table) (*boundTable, error) {
 		w.tables[table] = tt
 		var cols []string
 		for _, f := range w.spec.Features {
-			if n, ok := f.(tidemill.Needer); ok {
-				need, _ := n.Needs(nil) // what a question brings; what a window folds in comes with other rows
-				for _, c := range need {
-					if table.Col(c) >= 0 && !slices.Contains(cols, c) {
-						cols = append(cols, c)
-					}
+			need, _ := f.Needs(table, tidemill.Asks) // what a question brings; what a window folds in comes with other rows
+			for _, c := range need {
+				if table.Col(c) >= 0 && !slices.Contains(cols, c) {
+					cols = append(cols, c)
 				}
 			}
 		}
@@ -247,8 +234,8 @@ func (w *triggers) reshape(table *tidemill.Table) error {
 func (w *triggers) uses(tr *trigger, table *tidemill.Table) []string {
 	var out []string
 	for _, f := range w.spec.Features {
-		if n, ok := f.(tidemill.Needer); ok {
-			cols, _ := n.Needs(table)
+		for _, role := range []tidemill.Role{tidemill.Asks, tidemill.Folds} {
+			cols, _ := f.Needs(table, role)
 			out = append(out, cols...)
 		}
 	}
@@ -341,9 +328,9 @@ func (w *triggers) checkSnapshot() error {
 			return nil
 		}
 		for _, f := range w.spec.Features {
-			if _, ok := f.(tidemill.Timed); ok {
+			if len(f.Folds()) > 0 {
 				return fmt.Errorf("task %s: feature %s: the snapshot's rows say nothing of how its window stood, learning from them would leak; use `snapshot: replay` (with `at:`) or `skip`",
-					w.spec.Name, describe(f))
+					w.spec.Name, f.Describe())
 			}
 		}
 	case tidemill.SnapshotReplay:

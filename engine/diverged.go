@@ -56,7 +56,7 @@ func (m *Mill) watchModels() {
 	for _, t := range m.tasks {
 		text := t.board.divergence()
 		if text != "" && !t.diverged {
-			m.alarm("model", "task "+t.spec.Name+": "+text)
+			m.figures.alarm("model", "task "+t.spec.Name+": "+text)
 		}
 		t.diverged = text != ""
 	}

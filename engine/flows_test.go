@@ -323,10 +323,11 @@ type echoConfig struct {
 
 func (c *echoConfig) Build(string) (tidemill.Model, error) { return &echo{column: c.Column}, nil }
 
-func (m *echo) Describe() string         { return fmt.Sprintf("echo %d", m.column) }
-func (m *echo) Kind() tidemill.ModelKind { return tidemill.Regress }
-func (m *echo) New() tidemill.Model      { return &echo{column: m.column} }
-func (m *echo) Learn(*tidemill.Example)  {}
+func (m *echo) Describe() string          { return fmt.Sprintf("echo %d", m.column) }
+func (m *echo) Kind() tidemill.ModelKind  { return tidemill.Regress }
+func (m *echo) New() tidemill.Model       { return &echo{column: m.column} }
+func (m *echo) Bind(tidemill.Input) error { return nil }
+func (m *echo) Learn(*tidemill.Example)   {}
 func (m *echo) Predict(dst []float64, x *tidemill.Vector) []float64 {
 	if m.column < len(x.Dense) {
 		return append(dst, x.Dense[m.column])

@@ -548,6 +548,10 @@ type told struct {
 func (s *told) Describe() string { return s.name }
 func (s *told) Close() error     { return nil }
 
+func (s *told) Mark(context.Context, string) (tidemill.Mark, error) {
+	return tidemill.Mark{}, errors.ErrUnsupported
+}
+
 func (s *told) Resume(_ context.Context, r tidemill.Resumption) error {
 	if s.lines == nil {
 		s.lines = map[uint64]string{}

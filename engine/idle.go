@@ -14,11 +14,11 @@ const (
 // copies of models that nobody asked for lately. Then the program is told, which knows whether the heap is its own to
 // shrink. The engine calls it now and then, between batches.
 func (m *Mill) rest(now time.Time) {
-	if m.work < idleWork || m.inSave || m.dirty && m.flow.Store != nil || now.Sub(m.busyAt) < idleAfter {
+	if m.work < idleWork || m.ckpt.inSave || m.ckpt.dirty && m.flow.Store != nil || now.Sub(m.busyAt) < idleAfter {
 		return
 	}
 	m.work = 0
-	m.held, m.heads = nil, nil
+	m.out.held, m.out.heads = nil, nil
 	m.mu.Lock()
 	for _, t := range m.tasks {
 		if len(t.run.rows) == 0 {

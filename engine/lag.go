@@ -11,30 +11,30 @@ const (
 )
 
 // reached says whether the source has nothing more at the moment, as far as the flow can know.
-func (s *stats) reached(now time.Time) bool {
-	waits := s.given > 0
-	late := s.lag >= behindLag && (waits || now.Sub(s.lastEvent) < restful)
-	stuck := waits && now.Sub(s.appliedAt) >= behindWait
-	return s.caughtUp && !late && !stuck
+func (f *figures) reached(now time.Time) bool {
+	waits := f.given > 0
+	late := f.lag >= behindLag && (waits || now.Sub(f.lastEvent) < restful)
+	stuck := waits && now.Sub(f.appliedAt) >= behindWait
+	return f.caughtUp && !late && !stuck
 }
 
 // alive notes that the source has yielded a batch.
-func (m *Mill) alive(caughtUp bool) {
-	m.sm.Lock()
-	m.stats.connected = true
-	m.stats.caughtUp = m.stats.caughtUp || caughtUp
-	m.stats.err = ""
-	if m.stats.given == 0 {
-		m.stats.appliedAt = time.Now()
+func (f *figures) alive(caughtUp bool) {
+	f.mu.Lock()
+	f.connected = true
+	f.caughtUp = f.caughtUp || caughtUp
+	f.err = ""
+	if f.given == 0 {
+		f.appliedAt = time.Now()
 	}
-	m.stats.given++
-	m.sm.Unlock()
+	f.given++
+	f.mu.Unlock()
 }
 
 // applied notes that a batch of the source is applied.
-func (m *Mill) applied() {
-	m.sm.Lock()
-	m.stats.given--
-	m.stats.appliedAt = time.Now()
-	m.sm.Unlock()
+func (f *figures) applied() {
+	f.mu.Lock()
+	f.given--
+	f.appliedAt = time.Now()
+	f.mu.Unlock()
 }

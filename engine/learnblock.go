@@ -15,9 +15,9 @@ type lesson struct {
 
 // teachesBlocks reports whether rows can be taught as a block: classes that may grow would change the width of predictions
 // within it.
-func (l *learner) teachesBlocks() (tidemill.BatchLearner, bool) {
-	lb, ok := l.model.(tidemill.BatchLearner)
-	return lb, ok && !l.spec.Balanced && (l.kind != tidemill.Classify || l.classes.fixed)
+func (l *learner) teachesBlocks() (tidemill.Batcher, bool) {
+	m, ok := l.model.(tidemill.Batcher)
+	return m, ok && !l.spec.Balanced && (l.kind != tidemill.Classify || l.classes.fixed)
 }
 
 // teachAll teaches rows in turn, to the bit as one at a time. If want is true it appends to dst what each would have been
@@ -27,34 +27,30 @@ func (l *learner) teachesBlocks() (tidemill.BatchLearner, bool) {
 // Behind encoders that learn, a row is predicted from what they made of it just before they learned it, and learned from what
 // they made of it just after: rows are predicted and learned in blocks within which no prediction changes.
 func (l *learner) teachAll(dst []float64, xs []tidemill.Vector, lessons []lesson, want bool, s *encoding) (preds []float64, width int, ok bool) {
-	lb, ok := l.teachesBlocks()
+	m, ok := l.teachesBlocks()
 	if !ok {
 		return dst, 0, false
 	}
 	begin := len(dst)
 	if len(l.encoders) == 0 {
 		block := l.lessonBlock(xs, lessons, s)
-		dst = lb.LearnBatch(dst, &block, want)
+		dst = m.LearnBatch(dst, &block, want)
 		return dst, (len(dst) - begin) / len(xs), true
-	}
-	bp, _ := l.model.(tidemill.BatchPredictor)
-	st, _ := l.model.(tidemill.Steady)
-	if want && (bp == nil || st == nil) {
-		return dst, 0, false
 	}
 	for from := 0; from < len(xs); {
 		n := len(xs) - from
 		if want {
-			n = min(n, st.Steady())
+			n = min(n, m.Steady())
 		}
-		dst = l.teachPiece(dst, lb, bp, xs[from:from+n], lessons[from:from+n], want, s)
+		dst = l.teachPiece(dst, m, xs[from:from+n], lessons[from:from+n], want, s)
 		from += n
 	}
 	return dst, (len(dst) - begin) / len(xs), true
 }
 
 // teachPiece is teachAll of rows whose learning changes no prediction among them, behind encoders.
-func (l *learner) teachPiece(dst []float64, lb tidemill.BatchLearner, bp tidemill.BatchPredictor, xs []tidemill.Vector, lessons []lesson, want bool, s *encoding) []float64 {
+func (l *learner) teachPiece(dst []float64, m tidemill.Batcher, xs []tidemill.Vector, lessons []lesson, want bool,
+	s *encoding) []float64 {
 	asked, learned := l.fill(&s.asked), l.fill(&s.block)
 	b := &s.block
 	b.Y, b.Weight = b.Y[:0], b.Weight[:0]
@@ -71,20 +67,20 @@ func (l *learner) teachPiece(dst []float64, lb tidemill.BatchLearner, bp tidemil
 	}
 	if want {
 		questions := asked.block(len(l.columns))
-		dst = bp.PredictBatch(dst, &questions)
+		dst = m.PredictBatch(dst, &questions)
 	}
 	block := learned.block(len(l.columns))
 	addAnswers(&block, b, lessons)
-	lb.LearnBatch(nil, &block, false)
+	m.LearnBatch(nil, &block, false)
 	return dst
 }
 
 // teachAllAgain teaches rows as a block in a later epoch; false where the model cannot be taught so.
 func (l *learner) teachAllAgain(xs []tidemill.Vector, lessons []lesson, s *encoding) bool {
-	lb, ok := l.teachesBlocks()
+	m, ok := l.teachesBlocks()
 	if ok {
 		block := l.lessonBlock(xs, lessons, s)
-		lb.LearnBatch(nil, &block, false)
+		m.LearnBatch(nil, &block, false)
 	}
 	return ok
 }
@@ -136,7 +132,7 @@ type filling struct {
 func (l *learner) fill(b *tidemill.Block) filling {
 	b.Dense, b.Dense32, b.Terms = b.Dense[:0], b.Dense32[:0], b.Terms[:0]
 	f := filling{b: b, owned: len(l.encoders) == 0}
-	if m, ok := l.model.(tidemill.Float32er); ok {
+	if m, ok := l.model.(tidemill.Batcher); ok {
 		f.single = m.Float32()
 	}
 	return f

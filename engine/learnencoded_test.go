@@ -20,14 +20,13 @@ import (
 // rowByRow is a model without its batch upgrades.
 type rowByRow struct {
 	tidemill.Model
-	tidemill.Binder
 	tidemill.Batched
 	tidemill.Preparer
-	tidemill.Describer
 }
 
 func alone(m tidemill.Model) tidemill.Model {
-	return &rowByRow{m, m.(tidemill.Binder), m.(tidemill.Batched), m.(tidemill.Preparer), m.(tidemill.Describer)}
+	p, _ := m.(tidemill.Preparer) // encoders are the task's own below
+	return &rowByRow{m, m.(tidemill.Batched), p}
 }
 
 func (r *rowByRow) New() tidemill.Model { return alone(r.Model.New()) }
@@ -51,11 +50,15 @@ func TestLearnEncoded(t *testing.T) {
 	}
 	learned := func(m tidemill.Model, weight string, cut, epochs int) (map[string][]byte, string) {
 		states := store.Memory()
+		label, classes, scores := "y", []string{"0", "1", "2"}, []tidemill.Score{score.Accuracy(), score.LogLoss()}
+		encoders := []tidemill.Encoder{encode.Target(5), encode.OneHotDense(4), encode.Missing(), encode.Standard()}
+		if m.Kind() == tidemill.Cluster {
+			label, classes, scores = "", nil, []tidemill.Score{score.Silhouette()}
+		}
 		mill, err := engine.Start(context.Background(), tidemill.Flow{Name: "f", Source: &script{table: table, snapshot: rows, cut: cut}, Store: states, Once: true, Every: time.Hour,
-			Tasks: []tidemill.Task{{Name: "y", Learn: tidemill.On{Op: tidemill.Insert, Table: "t", Label: "y"}, Classes: []string{"0", "1", "2"}, Weight: weight, Epochs: epochs,
+			Tasks: []tidemill.Task{{Name: "y", Learn: tidemill.On{Op: tidemill.Insert, Table: "t", Label: label}, Classes: classes, Weight: weight, Epochs: epochs,
 				Features: []tidemill.Feature{feature.Numeric("a", "b"), feature.OneHot("c"), feature.Category("d")},
-				Encoders: []tidemill.Encoder{encode.Target(5), encode.OneHotDense(4), encode.Missing(), encode.Standard()}, Model: m,
-				Scores: []tidemill.Score{score.Accuracy(), score.LogLoss()}}}})
+				Encoders: encoders, Model: m, Scores: scores}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,20 +81,24 @@ func TestLearnEncoded(t *testing.T) {
 		}
 		return out, fmt.Sprint(*mill.Status().Tasks[0].Scores[0].Value)
 	}
-	for _, weight := range []string{"", "w"} {
-		mlp := func() tidemill.Model {
+	for kind, made := range map[string]func() tidemill.Model{
+		"mlp": func() tidemill.Model {
 			return model.MLP(func(c *model.MLPConfig) { c.Hidden, c.Batch = []int{12}, 17 })
-		}
-		want, accuracy := learned(alone(mlp()), weight, 1000, 2)
-		for _, cut := range []int{1000, 300, 7, 1} {
-			got, also := learned(mlp(), weight, cut, 2)
-			for name := range want {
-				if !bytes.Equal(got[name], want[name]) {
-					t.Errorf("weight %q, batches of %d: %s differs from row by row", weight, cut, name)
+		},
+		"kmeans": func() tidemill.Model { return model.KMeans(3, func(c *model.KMeansConfig) { c.Batch = 17 }) },
+	} {
+		for _, weight := range []string{"", "w"} {
+			want, first := learned(alone(made()), weight, 1000, 2)
+			for _, cut := range []int{1000, 300, 7, 1} {
+				got, also := learned(made(), weight, cut, 2)
+				for name := range want {
+					if !bytes.Equal(got[name], want[name]) {
+						t.Errorf("%s, weight %q, batches of %d: %s differs from row by row", kind, weight, cut, name)
+					}
 				}
-			}
-			if also != accuracy || len(got) != len(want) {
-				t.Errorf("accuracy %s, row by row %s; %d and %d sections", also, accuracy, len(got), len(want))
+				if also != first || len(got) != len(want) {
+					t.Errorf("%s scores %s, row by row %s; %d and %d sections", kind, also, first, len(got), len(want))
+				}
 			}
 		}
 	}

@@ -45,29 +45,21 @@ func newLearner(spec *tidemill.Task, raw []tidemill.FeatureColumn, known *classe
 	} else if p, ok := l.model.(tidemill.Preparer); ok {
 		l.encoders = p.Encoders(raw)
 	}
-	cols, terms := raw, false
+	in := tidemill.Input{Columns: raw, Classes: len(known.fixedLabels())}
 	for _, f := range spec.Features {
-		if x, ok := f.(tidemill.Termer); ok {
-			terms = x.Terms(terms)
-		}
+		_, terms := f.Columns()
+		in.Terms = in.Terms || terms
 	}
 	for _, e := range l.encoders {
-		out, err := e.Bind(cols)
-		if err != nil {
-			return nil, fmt.Errorf("task %s: encoder %s: %w", spec.Name, describe(e), err)
+		var err error
+		if in, err = e.Bind(in); err != nil {
+			return nil, fmt.Errorf("task %s: encoder %s: %w", spec.Name, e.Describe(), err)
 		}
-		cols = out
-		if x, ok := e.(tidemill.Termer); ok {
-			terms = x.Terms(terms)
-		}
-		s, ok := e.(tidemill.Supervised)
-		l.supervised = append(l.supervised, ok && s.Supervised())
+		l.supervised = append(l.supervised, e.Supervised())
 	}
-	l.columns = cols
-	if b, ok := l.model.(tidemill.Binder); ok {
-		if err := b.Bind(tidemill.Input{Columns: cols, Classes: len(known.fixedLabels()), Terms: terms}); err != nil {
-			return nil, fmt.Errorf("task %s: model %s: %w", spec.Name, describe(l.model), err)
-		}
+	l.columns = in.Columns
+	if err := l.model.Bind(in); err != nil {
+		return nil, fmt.Errorf("task %s: model %s: %w", spec.Name, l.model.Describe(), err)
 	}
 	return l, nil
 }
@@ -136,9 +128,9 @@ func (l *learner) predict(dst []float64, x *tidemill.Vector, s *encoding) []floa
 // predictAll appends the predictions for rows, each width numbers wide.
 func (l *learner) predictAll(dst []float64, xs []tidemill.Vector, s *encoding) (preds []float64, width int) {
 	from := len(dst)
-	if bp, ok := l.model.(tidemill.BatchPredictor); ok && len(xs) > 1 {
+	if b, ok := l.model.(tidemill.Batcher); ok && len(xs) > 1 {
 		block := l.encodeAll(&s.block, xs, s)
-		dst = bp.PredictBatch(dst, &block)
+		dst = b.PredictBatch(dst, &block)
 	} else {
 		for i := range xs {
 			dst = l.predict(dst, &xs[i], s)
@@ -177,9 +169,6 @@ func (l *learner) warnings() []string {
 	for _, e := range l.encoders {
 		if w, ok := e.(tidemill.Warner); ok {
 			out = append(out, w.Warnings()...)
-		}
-		if r, ok := e.(tidemill.Refuser); ok && r.Refused() > 0 {
-			out = append(out, fmt.Sprintf("encoder %s: %d values left out, its bound of categories is reached", describe(e), r.Refused()))
 		}
 	}
 	return out

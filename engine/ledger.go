@@ -117,7 +117,7 @@ type ledger struct {
 	answered  *answered
 	moves     moves
 	counts    *Counts
-	out       *outputs
+	out       *taskOutputs
 	flush     func() error
 }
 

@@ -72,8 +72,10 @@ func (t *task) step(c *tidemill.Change, tt *boundTable, i int) error {
 		at, _ := t.timeFor(tt, c, &sight{})
 		t.fold(c, at)
 		return nil
+	case tidemill.LogicalMessage:
+		return nil // it is about no row
 	default:
-		return nil
+		return tidemill.Fatalf("task %s, at %s: the operation %s has no meaning for a task", t.spec.Name, t.out.locate(c), c.Op)
 	}
 	if c.Op == tidemill.Update && c.Before != nil {
 		if err := t.ledger.keyChanged(c, tt, i); err != nil {
@@ -121,11 +123,7 @@ func (t *task) scoresGroups() bool { return t.kind == tidemill.Cluster && len(t.
 // fold lets the features remember the change, as of its time.
 func (t *task) fold(c *tidemill.Change, at int64) {
 	for _, f := range t.spec.Features {
-		if tf, ok := f.(tidemill.Timed); ok {
-			tf.UpdateAt(c, at)
-		} else {
-			f.Update(c)
-		}
+		f.Update(c, at)
 	}
 }
 

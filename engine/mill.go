@@ -14,87 +14,44 @@ import (
 
 // Mill is a flow at work. Its methods may be called from any goroutine.
 type Mill struct {
-	flow  tidemill.Flow
-	log   *slog.Logger
-	start time.Time
-	term  uint64
+	flow    tidemill.Flow
+	log     *slog.Logger
+	start   time.Time
+	term    uint64
+	figures *figures
+	out     *outputs
 
-	waits backoff // the reader's, when it has given up a snapshot that failed
-
-	mu      sync.RWMutex  // held by the engine for a slice of changes, a millisecond at most; readers share it
-	pressed atomic.Bool   // somebody waited for it
-	made    atomic.Uint64 // ordinal of the last output that was made, handed on or not
+	mu      sync.RWMutex // held by the engine for a slice of changes, a millisecond at most; readers share it
+	pressed atomic.Bool  // somebody waited for it
 	tasks   []*task
+	pool    *sync.Pool // of scratch
 
 	// The engine's goroutine alone:
-	seq     uint64 // of the last output
-	starts  uint32 // the fresh start that this history began with
-	upto    tidemill.Position
-	clean   bool // the state is that of upto: a checkpoint may be taken
-	dirty   bool // something was applied since the last checkpoint
-	live    bool // the snapshot is whole
-	passes  []pass
-	passNo  int
-	passAt  int
-	journal *journal
-	initial [][][]byte // per task and feature: the state before the first change
-	boxes   []*outbox
-	unlock  func() error
-	saving  chan saved // a checkpoint under way reports here
-	inSave  bool
-	kept    []tidemill.Position // positions of the kept checkpoints, oldest first
-	ckptSeq uint64
-	nextAt  time.Time
-	slice   int
-	held    []tidemill.Output // of the batch, not yet handed to the sinks
-	chain   chain             // scratch of transform
-	heads   []int             // scratch of merge: how many of each task's outputs it has taken
-	work    int               // changes since it last was idle
-	busyAt  time.Time
+	reader   *sourceReader
+	ckpt     *checkpointer
+	snapshot *snapshot
+	history  history
+	upto     tidemill.Position
+	clean    bool // the state is that of upto: a checkpoint may be taken
+	live     bool // the snapshot is whole
+	slice    int  // changes under one holding of the lock
+	work     int  // changes since it last was idle
+	busyAt   time.Time
+	unlock   func() error
+	chain    chain // scratch of transform
 
-	pool    *sync.Pool // of scratch
-	begun   bool       // a run of this history has asked the source for its snapshot
-	first   bool       // the source is asked for the first time in this history
-	asFirst bool       // it was, in this run
-	fed     bool       // the source has yielded something in this run
-	failed  chan error // a sink's fatal error
-
-	sm     sync.Mutex // guards the figures below
-	stats  stats
 	cancel context.CancelFunc
 	done   chan struct{}
 	err    error
 }
 
-// stats are the figures that Status shows and that are not part of the state.
-type stats struct {
-	state      string
-	err        string
-	errAt      time.Time
-	changes    map[string]uint64
-	position   atomic.Pointer[tidemill.Position] // read without sm: whoever answers waits for nobody
-	lastEvent  time.Time
-	connected  bool
-	caughtUp   bool      // the source has reached what there was when it was last asked for its changes
-	given      int       // batches that the source has yielded and that are not applied
-	appliedAt  time.Time // when the last of them was, or the first came; no meaning while given is 0
-	lag        float64
-	retained   *uint64
-	snapshot   PhaseStatus
-	stream     PhaseStatus
-	streamAt   time.Time
-	rejected   uint64
-	rejects    []RejectStatus
-	checkpoint CheckpointStatus
-	events     []EventStatus
-}
-
-// through is the position up to which everything is applied.
-func (s *stats) through() tidemill.Position {
-	if p := s.position.Load(); p != nil {
-		return *p
-	}
-	return ""
+// history is what began with a fresh start.
+type history struct {
+	starts  uint32 // the fresh start that it began with
+	begun   bool   // a run of it has asked the source for its snapshot
+	first   bool   // the source is asked for the first time in it
+	asFirst bool   // it was, in this run
+	fed     bool   // the source has yielded something in this run
 }
 
 // Start checks the flow, takes the lock, resumes from the newest whole checkpoint (or begins a snapshot), and returns
@@ -112,15 +69,15 @@ func Start(ctx context.Context, f tidemill.Flow) (*Mill, error) {
 	go func() {
 		err := m.run(ctx)
 		m.close()
-		m.sm.Lock()
+		m.figures.mu.Lock()
 		m.err = err
 		if err != nil {
-			m.stats.state, m.stats.err, m.stats.errAt = "failed", err.Error(), time.Now()
+			m.figures.state, m.figures.err, m.figures.errAt = "failed", err.Error(), time.Now()
 		} else {
-			m.stats.state = "stopped"
+			m.figures.state = "stopped"
 		}
-		m.stats.connected = false
-		m.sm.Unlock()
+		m.figures.connected = false
+		m.figures.mu.Unlock()
 		m.cancel()
 		close(m.done)
 	}()
@@ -130,8 +87,8 @@ func Start(ctx context.Context, f tidemill.Flow) (*Mill, error) {
 // Wait returns when the flow has ended: nil once it was cancelled (or, with Once, caught up) and its checkpoint is saved.
 func (m *Mill) Wait() error {
 	<-m.done
-	m.sm.Lock()
-	defer m.sm.Unlock()
+	m.figures.mu.Lock()
+	defer m.figures.mu.Unlock()
 	return m.err
 }
 
@@ -164,10 +121,14 @@ func newMill(f tidemill.Flow) (*Mill, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	m := &Mill{flow: f, log: log, start: time.Now(), slice: 64, done: make(chan struct{}), failed: make(chan error, 1),
-		saving: make(chan saved, 1), starts: 1, pool: newPool(), work: idleWork}
-	m.stats = stats{state: "starting", changes: map[string]uint64{}}
-	if err := m.checkCapture(); err != nil {
+	m := &Mill{flow: f, log: log, start: time.Now(), slice: 64, done: make(chan struct{}), history: history{starts: 1},
+		pool: newPool(), work: idleWork}
+	m.figures = &figures{log: log, state: "starting", changes: map[string]uint64{}}
+	m.out = &outputs{failed: make(chan error, 1), figures: m.figures}
+	m.reader = &sourceReader{source: f.Source, figures: m.figures}
+	m.ckpt = &checkpointer{flow: &m.flow, figures: m.figures, out: m.out, saving: make(chan saved, 1)}
+	m.snapshot = &snapshot{mill: m}
+	if err := checkCapture(&m.flow); err != nil {
 		return nil, err
 	}
 	return m, m.buildTasks()
@@ -188,7 +149,7 @@ func (m *Mill) buildTasks() error {
 			return err
 		}
 		t.out.locate = m.locate
-		t.version = func() tidemill.Version { return tidemill.Version{Start: m.starts, Learned: t.counts.Learned} }
+		t.version = func() tidemill.Version { return tidemill.Version{Start: m.history.starts, Learned: t.counts.Learned} }
 		m.tasks = append(m.tasks, t)
 		states := make([][]byte, len(t.spec.Features))
 		for j, f := range t.spec.Features {
@@ -196,14 +157,14 @@ func (m *Mill) buildTasks() error {
 				return fmt.Errorf("task %s: feature %s: %w", t.spec.Name, describe(f), err)
 			}
 		}
-		m.initial = append(m.initial, states)
+		m.snapshot.initial = append(m.snapshot.initial, states)
 	}
 	return nil
 }
 
 // checkCapture refuses a flow whose sink writes into a table that its source reads.
-func (m *Mill) checkCapture() error {
-	src, ok := m.flow.Source.(tidemill.Namer)
+func checkCapture(f *tidemill.Flow) error {
+	src, ok := f.Source.(tidemill.Namer)
 	if !ok {
 		return nil
 	}
@@ -211,7 +172,7 @@ func (m *Mill) checkCapture() error {
 	for _, n := range src.TableNames() {
 		reads[n] = true
 	}
-	for _, s := range append(append([]tidemill.Sink(nil), m.flow.Sinks...), m.flow.Rejects) {
+	for _, s := range append(append([]tidemill.Sink(nil), f.Sinks...), f.Rejects) {
 		if n, ok := s.(tidemill.Namer); ok {
 			for _, name := range n.TableNames() {
 				if reads[name] {
@@ -234,11 +195,9 @@ func (m *Mill) locate(c *tidemill.Change) string {
 }
 
 func (m *Mill) close() {
-	for _, b := range m.boxes {
-		b.stop()
-	}
-	if m.journal != nil {
-		m.journal.close()
+	m.out.stop()
+	if j := m.snapshot.journal; j != nil {
+		j.close()
 	}
 	if m.unlock != nil {
 		if err := m.unlock(); err != nil {
@@ -246,32 +205,4 @@ func (m *Mill) close() {
 		}
 		m.unlock = nil
 	}
-}
-
-// event notes something that happened to the flow, for people.
-func (m *Mill) event(kind, text string) { m.note(slog.LevelInfo, kind, text) }
-
-// alarm notes something that went wrong.
-func (m *Mill) alarm(kind, text string) { m.note(slog.LevelError, kind, text) }
-
-func (m *Mill) note(level slog.Level, kind, text string) {
-	m.log.Log(context.Background(), level, text, "event", kind)
-	m.sm.Lock()
-	m.stats.events = append([]EventStatus{{time.Now(), kind, text}}, m.stats.events...)
-	if len(m.stats.events) > 50 {
-		m.stats.events = m.stats.events[:50]
-	}
-	m.sm.Unlock()
-}
-
-func (m *Mill) setState(s string) {
-	m.sm.Lock()
-	m.stats.state = s
-	m.sm.Unlock()
-}
-
-func (m *Mill) trouble(err error) {
-	m.sm.Lock()
-	m.stats.err, m.stats.errAt = err.Error(), time.Now()
-	m.sm.Unlock()
 }

@@ -96,6 +96,9 @@ type tableSink struct {
 }
 
 func (s *tableSink) Describe() string { return "table" }
+func (s *tableSink) Mark(context.Context, string) (tidemill.Mark, error) {
+	return tidemill.Mark{}, errors.ErrUnsupported
+}
 func (s *tableSink) Resume(_ context.Context, r tidemill.Resumption) error {
 	if s.term > r.Term {
 		return tidemill.ErrFenced
@@ -143,29 +146,27 @@ func (s *tableSink) String() string {
 }
 
 // column is a feature: one number.
-type column struct {
-	name string
-	at   map[*tidemill.Table]int
-}
+type column struct{ name string }
 
-func (f *column) Describe() string                  { return "column " + f.name }
-func (f *column) Columns() []tidemill.FeatureColumn { return []tidemill.FeatureColumn{{Name: f.name}} }
+func (f *column) Describe() string { return "column " + f.name }
+func (f *column) Columns() ([]tidemill.FeatureColumn, bool) {
+	return []tidemill.FeatureColumn{{Name: f.name}}, false
+}
+func (f *column) Folds() []string { return nil }
 func (f *column) Bind(t *tidemill.Table, _ tidemill.Role) error {
-	if f.at == nil {
-		f.at = map[*tidemill.Table]int{}
-	}
-	f.at[t] = t.Col(f.name)
-	if f.at[t] < 0 {
+	if t.Col(f.name) < 0 {
 		return errors.New("no column " + f.name)
 	}
 	return nil
 }
-func (f *column) Needs(*tidemill.Table) ([]string, bool) { return []string{f.name}, false }
-func (f *column) Update(*tidemill.Change)                {}
-func (f *column) AppendBinary(b []byte) ([]byte, error)  { return b, nil }
-func (f *column) UnmarshalBinary([]byte) error           { return nil }
-func (f *column) Append(dst *tidemill.Vector, c *tidemill.Change) error {
-	v, ok := c.Row()[f.at[c.Table]].Number()
+func (f *column) Needs(*tidemill.Table, tidemill.Role) ([]string, bool) {
+	return []string{f.name}, false
+}
+func (f *column) Update(*tidemill.Change, int64)        {}
+func (f *column) AppendBinary(b []byte) ([]byte, error) { return b, nil }
+func (f *column) UnmarshalBinary([]byte) error          { return nil }
+func (f *column) Append(dst *tidemill.Vector, c *tidemill.Change, _ int64) error {
+	v, ok := c.Row()[c.Table.Col(f.name)].Number()
 	if !ok {
 		v = math.NaN()
 	}
@@ -179,9 +180,10 @@ func (f *column) Append(dst *tidemill.Vector, c *tidemill.Change) error {
 // slope is a model: logistic regression on one number, step 0.1.
 type slope struct{ w, b float64 }
 
-func (m *slope) Describe() string         { return "slope" }
-func (m *slope) Kind() tidemill.ModelKind { return tidemill.Classify }
-func (m *slope) New() tidemill.Model      { return &slope{} }
+func (m *slope) Describe() string          { return "slope" }
+func (m *slope) Kind() tidemill.ModelKind  { return tidemill.Classify }
+func (m *slope) New() tidemill.Model       { return &slope{} }
+func (m *slope) Bind(tidemill.Input) error { return nil }
 func (m *slope) p(x *tidemill.Vector) float64 {
 	if math.IsNaN(x.Dense[0]) {
 		return 1 / (1 + math.Exp(-m.b))

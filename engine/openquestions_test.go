@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"iter"
@@ -84,6 +85,9 @@ type roll struct {
 }
 
 func (s *roll) Describe() string { return "roll" }
+func (s *roll) Mark(context.Context, string) (tidemill.Mark, error) {
+	return tidemill.Mark{}, errors.ErrUnsupported
+}
 func (s *roll) Resume(_ context.Context, r tidemill.Resumption) error {
 	s.mark.Term = r.Term
 	return nil

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -23,19 +24,20 @@ type outbox struct {
 	waiting atomic.Int64  // outputs that were handed over and are not done
 	room    chan struct{} // fewer of them wait
 	done    chan struct{}
-	mill    *Mill
+	figures *figures
+	failed  chan error      // the flow's: a fatal error goes there
 	ctx     context.Context // ends writes at once
 	cancel  context.CancelFunc
 	started bool
 	stopped bool
 }
 
-// outItem is outputs, a barrier that asks for the mark of everything before it, or the wish that the sink begins again.
+// outItem is outputs, a barrier that asks for the mark of everything before it, or the wish that the sink resumes anew.
 type outItem struct {
-	outs  []tidemill.Output
-	upto  uint64
-	mark  chan markResult
-	again *tidemill.Resumption
+	outs   []tidemill.Output
+	upto   uint64
+	mark   chan markResult
+	resume *tidemill.Resumption
 }
 
 type markResult struct {
@@ -53,10 +55,10 @@ const writeMax = 8192
 // again. Each holds on to its batch's memory.
 const outboxOutputs = 2 * writeMax
 
-func newOutbox(m *Mill, s tidemill.Sink, rejects bool) *outbox {
+func newOutbox(s tidemill.Sink, rejects bool, f *figures, failed chan error) *outbox {
 	ctx, cancel := context.WithCancel(context.Background())
 	b := &outbox{sink: s, name: describe(s), rejects: rejects, in: make(chan outItem, outboxItems), room: make(chan struct{}, 1), done: make(chan struct{}),
-		mill: m, ctx: ctx, cancel: cancel}
+		figures: f, failed: failed, ctx: ctx, cancel: cancel}
 	if g, ok := s.(tidemill.Gatherer); ok {
 		b.flood, b.linger = g.Gather()
 	}
@@ -68,21 +70,23 @@ func (b *outbox) run() {
 	var pending []tidemill.Output
 	for item := range b.in {
 		pending = b.take(pending[:0], item.outs)
-		upto, mark, again, n := item.upto, item.mark, item.again, len(item.outs)
+		upto, mark, resume, n := item.upto, item.mark, item.resume, len(item.outs)
 	gather:
-		for mark == nil && again == nil && n < writeMax {
+		for mark == nil && resume == nil && n < writeMax {
 			next, ok := b.more()
 			if !ok {
 				break gather
 			}
 			pending = b.take(pending, next.outs)
-			upto, mark, again, n = max(upto, next.upto), next.mark, next.again, n+len(next.outs)
+			upto, mark, resume, n = max(upto, next.upto), next.mark, next.resume, n+len(next.outs)
 		}
 		var err error
 		switch {
-		case again != nil: // what waits is of a history that is given up
-			upto = again.After.Seq
-			err = b.retry("begin again with", func() error { return b.sink.Resume(b.ctx, *again) })
+		case resume != nil: // what waits is of a history that is given up
+			upto = resume.After.Seq
+			if err = b.retry("resume", func() error { return ResumeSink(b.ctx, b.sink, *resume) }); err != nil {
+				err = fmt.Errorf("sink %s: %w", b.name, err)
+			}
 		case len(pending) > 0:
 			if b.flood > 0 && len(pending) >= b.flood {
 				b.next = time.Now().Add(b.linger)
@@ -176,7 +180,7 @@ func (b *outbox) retry(what string, f func() error) error {
 		err := f()
 		if err == nil {
 			if alarmed {
-				b.mill.event("sink", "sink "+b.name+" is back")
+				b.figures.event("sink", "sink "+b.name+" is back")
 			}
 			return nil
 		}
@@ -185,10 +189,10 @@ func (b *outbox) retry(what string, f func() error) error {
 		}
 		if !quiet(err) {
 			if !alarmed {
-				b.mill.alarm("sink", what+" sink "+b.name+" failed, trying again: "+err.Error())
+				b.figures.alarm("sink", what+" sink "+b.name+" failed, trying again: "+err.Error())
 			}
 			alarmed = true
-			b.mill.trouble(err)
+			b.figures.trouble(err)
 		}
 		if !pause(b.ctx, waits.next(err)) {
 			return err
@@ -201,7 +205,7 @@ func (b *outbox) fail(err error) {
 		return
 	}
 	select {
-	case b.mill.failed <- err:
+	case b.failed <- err:
 	default:
 	}
 }
@@ -218,50 +222,8 @@ func (b *outbox) stop() {
 		<-b.done
 	}
 	if err := b.sink.Close(); err != nil && !errors.Is(err, context.Canceled) {
-		b.mill.log.Warn("close sink "+b.name, "error", err)
+		b.figures.log.Warn("close sink "+b.name, "error", err)
 	}
-}
-
-// send hands the batch's outputs to every sink. It waits while a sink is behind: the source is held back in turn.
-func (m *Mill) send(ctx context.Context) error {
-	if len(m.held) == 0 {
-		return nil
-	}
-	outs := m.held
-	m.held = nil
-	for _, b := range m.boxes {
-		for b.waiting.Load() >= outboxOutputs {
-			select {
-			case <-b.room:
-			case err := <-m.failed:
-				return err
-			case <-ctx.Done():
-				return m.cutOff()
-			}
-		}
-		b.waiting.Add(int64(len(outs)))
-		item := outItem{outs: outs, upto: outs[len(outs)-1].Seq}
-		select {
-		case b.in <- item:
-			continue
-		default:
-		}
-		select {
-		case b.in <- item:
-		case err := <-m.failed:
-			return err
-		case <-ctx.Done():
-			return m.cutOff()
-		}
-	}
-	return nil
-}
-
-// cutOff ends a send that a sink holds up: a stop does not wait for it; the last checkpoint stands, and what came after it
-// is read again.
-func (m *Mill) cutOff() error {
-	m.clean = false
-	return errStopped
 }
 
 // errStopped ends the engine's loop early: the flow was cancelled while a sink held it back.

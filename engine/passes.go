@@ -10,11 +10,12 @@ import (
 )
 
 // runPasses reads the journal as often as the tasks ask for, from where it stands; it may be cut off and resumed anywhere.
-func (m *Mill) runPasses(ctx context.Context) error {
+func (s *snapshot) run(ctx context.Context) error {
+	m := s.mill
 	began := time.Now()
-	if m.journal != nil && m.passNo < len(m.passes) {
+	if s.journal != nil && s.no < len(s.passes) {
 		m.mu.Lock()
-		for _, table := range m.journal.tables {
+		for _, table := range s.journal.tables {
 			for _, t := range m.tasks {
 				if _, err := t.triggers.look(table); err != nil {
 					m.free()
@@ -24,34 +25,34 @@ func (m *Mill) runPasses(ctx context.Context) error {
 		}
 		m.free()
 	}
-	if m.passNo < len(m.passes) {
-		m.setState("snapshot")
+	if s.no < len(s.passes) {
+		m.figures.setState("snapshot")
 	}
-	for ; m.passNo < len(m.passes); m.passNo++ {
-		p := m.passes[m.passNo]
+	for ; s.no < len(s.passes); s.no++ {
+		p := s.passes[s.no]
 		t := m.tasks[p.task]
-		m.sm.Lock()
-		s := &m.stats.snapshot
-		s.Epochs, s.Epoch = max(t.spec.Epochs, 1), max(p.epoch, 1)
+		m.figures.mu.Lock()
+		st := &m.figures.snapshot
+		st.Epochs, st.Epoch = max(t.spec.Epochs, 1), max(p.epoch, 1)
 		if p.kind == closePass {
-			s.Epoch = s.Epochs
+			st.Epoch = st.Epochs
 		} else {
-			s.Pass, s.PassTotal = 0, 0
+			st.Pass, st.PassTotal = 0, 0
 		}
-		m.sm.Unlock()
+		m.figures.mu.Unlock()
 		var err error
 		switch p.kind {
 		case epochPass:
-			err = m.epoch(ctx, t, p.epoch)
+			err = s.epoch(ctx, t, p.epoch)
 		case replayPass:
-			err = m.replay(ctx, t)
+			err = s.replay(ctx, t)
 		case closePass:
-			err = m.closing(ctx, t)
+			err = s.closing(ctx, t)
 		}
 		if err != nil {
 			return err
 		}
-		m.passAt, m.dirty = 0, true // that it has ended is kept too, also while the database rests
+		s.at, m.ckpt.dirty = 0, true // that it has ended is kept too, also while the database rests
 	}
 	for _, t := range m.tasks {
 		if t.phase == tidemill.Snapshot {
@@ -60,34 +61,37 @@ func (m *Mill) runPasses(ctx context.Context) error {
 			m.free()
 		}
 	}
-	m.sm.Lock()
-	if !m.stats.snapshot.Done {
-		m.stats.snapshot.Done = true
-		m.stats.snapshot.Pass, m.stats.snapshot.PassTotal = 0, 0
-		m.stats.snapshot.Seconds += time.Since(began).Seconds()
-		m.stats.streamAt = time.Now()
+	m.figures.mu.Lock()
+	if !m.figures.snapshot.Done {
+		m.figures.snapshot.Done = true
+		m.figures.snapshot.Pass, m.figures.snapshot.PassTotal = 0, 0
+		m.figures.snapshot.Seconds += time.Since(began).Seconds()
+		m.figures.streamAt = time.Now()
 	}
-	m.sm.Unlock()
-	m.setState("streaming")
+	m.figures.mu.Unlock()
+	m.figures.setState("streaming")
 	return nil
 }
 
 // pause is what a pass does between slices: checkpoints, and the wish to stop.
-func (m *Mill) pause(ctx context.Context) error {
-	m.dirty = true
-	m.tellPass()
+func (s *snapshot) pause(ctx context.Context) error {
+	m := s.mill
+	m.ckpt.dirty = true
+	if s.no < len(s.passes) && s.passes[s.no].kind != closePass { // a short look at what is left is no epoch
+		m.figures.tellPass(s.at)
+	}
 	m.show()
-	m.gather()
+	m.out.gather(m.tasks)
 	if err := m.send(ctx); err != nil {
 		return err
 	}
 	select {
 	case <-ctx.Done():
 		return errStopped
-	case err := <-m.failed:
+	case err := <-m.out.failed:
 		return err
-	case r := <-m.saving:
-		if err := m.saved(r); err != nil {
+	case r := <-m.ckpt.saving:
+		if err := m.ckpt.saved(r); err != nil {
 			return err
 		}
 	default:
@@ -96,9 +100,10 @@ func (m *Mill) pause(ctx context.Context) error {
 }
 
 // epoch learns the journal's rows again in an order that the seed decides.
-func (m *Mill) epoch(ctx context.Context, t *task, epoch int) error {
+func (s *snapshot) epoch(ctx context.Context, t *task, epoch int) error {
+	m := s.mill
 	var rows []place
-	err := m.journal.scan(func(p place, c *tidemill.Change) error {
+	err := s.journal.scan(func(p place, c *tidemill.Change) error {
 		tt, err := t.triggers.look(c.Table)
 		if err != nil {
 			return err
@@ -115,18 +120,18 @@ func (m *Mill) epoch(ctx context.Context, t *task, epoch int) error {
 	if err != nil {
 		return err
 	}
-	m.beginPass(len(rows))
+	m.figures.beginPass(s.at, len(rows))
 	r := rand.New(rand.NewPCG(m.flow.Seed, tidemill.Hash(t.spec.Name)^uint64(epoch)))
 	r.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
-	tx := m.journal.tx()
+	tx := s.journal.tx()
 	var c tidemill.Change
 	var buf []byte
-	for m.passAt < len(rows) {
-		n := min(runMax, len(rows)-m.passAt)
+	for s.at < len(rows) {
+		n := min(runMax, len(rows)-s.at)
 		t.run.reset()
 		t.run.learn = true
-		for _, p := range rows[m.passAt : m.passAt+n] {
-			if buf, err = m.journal.rowAt(p, &c, tx, buf); err != nil {
+		for _, p := range rows[s.at : s.at+n] {
+			if buf, err = s.journal.rowAt(p, &c, tx, buf); err != nil {
 				return err
 			}
 			if err := t.again(&c); err != nil {
@@ -136,8 +141,8 @@ func (m *Mill) epoch(ctx context.Context, t *task, epoch int) error {
 		m.mu.Lock()
 		t.relearn()
 		m.free()
-		m.passAt += n
-		if err := m.pause(ctx); err != nil {
+		s.at += n
+		if err := s.pause(ctx); err != nil {
 			return err
 		}
 	}

@@ -54,7 +54,7 @@ func (m *Mill) predictTurn(t *task, out []Prediction, rows []tidemill.Row, s *sc
 	}
 	defer m.mu.RUnlock()
 	p := t.predictor()
-	return p.predictRows(out, rows, s, m.stats.through())
+	return p.predictRows(out, rows, s, m.figures.through())
 }
 
 func (m *Mill) task(name string) (*task, error) {

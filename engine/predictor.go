@@ -116,13 +116,7 @@ func (p *predictor) complete(to *Prediction, pred []float64) {
 // appendFeatures appends the features of c's row, as of just before c.
 func appendFeatures(dst *tidemill.Vector, features []tidemill.Feature, c *tidemill.Change, at int64) error {
 	for _, f := range features {
-		var err error
-		if tf, ok := f.(tidemill.Timed); ok {
-			err = tf.AppendAt(dst, c, at)
-		} else {
-			err = f.Append(dst, c)
-		}
-		if err != nil {
+		if err := f.Append(dst, c, at); err != nil {
 			var re *tidemill.RowError
 			if errors.As(err, &re) {
 				return err

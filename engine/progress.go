@@ -8,33 +8,30 @@ import (
 )
 
 // expect asks the source how much there is to read. What cannot be counted is left out: the flow goes on without.
-func (m *Mill) expect(ctx context.Context, c tidemill.Counter) {
+func (f *figures) expect(ctx context.Context, c tidemill.Counter) {
 	snapshot, stream, err := c.Count(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
-			m.log.Info("the rows of the source cannot be counted; progress is told without a total", "error", err)
+			f.log.Info("the rows of the source cannot be counted; progress is told without a total", "error", err)
 		}
 		return
 	}
-	m.sm.Lock()
-	m.stats.snapshot.Total, m.stats.stream.Total = snapshot, stream
-	m.sm.Unlock()
+	f.mu.Lock()
+	f.snapshot.Total, f.stream.Total = snapshot, stream
+	f.mu.Unlock()
 }
 
 // beginPass and tellPass keep the figures of a pass over the journal.
-func (m *Mill) beginPass(total int) {
-	m.sm.Lock()
-	m.stats.snapshot.Pass, m.stats.snapshot.PassTotal = uint64(m.passAt), uint64(total)
-	m.sm.Unlock()
+func (f *figures) beginPass(at, total int) {
+	f.mu.Lock()
+	f.snapshot.Pass, f.snapshot.PassTotal = uint64(at), uint64(total)
+	f.mu.Unlock()
 }
 
-func (m *Mill) tellPass() {
-	if m.passNo < len(m.passes) && m.passes[m.passNo].kind == closePass {
-		return // a short look at what is left; it is no epoch
-	}
-	m.sm.Lock()
-	m.stats.snapshot.Pass = uint64(m.passAt)
-	m.sm.Unlock()
+func (f *figures) tellPass(at int) {
+	f.mu.Lock()
+	f.snapshot.Pass = uint64(at)
+	f.mu.Unlock()
 }
 
 // Work is how many rows of a phase are done and how many there are, with every pass over them counted; total is 0 where

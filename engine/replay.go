@@ -46,19 +46,20 @@ func (p *replayPlan) over(t *task, asks *boundOn, c *tidemill.Change, asked int6
 }
 
 // replay asks and answers the snapshot's rows in the order of the flow's clock, each at its own time.
-func (m *Mill) replay(ctx context.Context, t *task) error {
-	plan, err := m.moments(t)
+func (s *snapshot) replay(ctx context.Context, t *task) error {
+	m := s.mill
+	plan, err := s.moments(t)
 	if err != nil {
 		return err
 	}
 	moments := plan.moments
-	tx := m.journal.tx()
-	m.beginPass(len(moments))
-	for m.passAt < len(moments) {
-		n := min(runMax, len(moments)-m.passAt)
+	tx := s.journal.tx()
+	m.figures.beginPass(s.at, len(moments))
+	for s.at < len(moments) {
+		n := min(runMax, len(moments)-s.at)
 		rows := make([]tidemill.Change, n)
 		for k := range n {
-			if _, err := m.journal.rowAt(moments[m.passAt+k].row, &rows[k], tx, nil); err != nil {
+			if _, err := s.journal.rowAt(moments[s.at+k].row, &rows[k], tx, nil); err != nil {
 				return err
 			}
 		}
@@ -66,7 +67,7 @@ func (m *Mill) replay(ctx context.Context, t *task) error {
 		for k := range n {
 			tt, err := t.triggers.look(rows[k].Table)
 			if err == nil {
-				err = t.replayed(plan, &rows[k], tt, moments[m.passAt+k].answer, k)
+				err = t.replayed(plan, &rows[k], tt, moments[s.at+k].answer, k)
 			}
 			if err != nil {
 				m.free()
@@ -78,11 +79,11 @@ func (m *Mill) replay(ctx context.Context, t *task) error {
 		if err != nil {
 			return err
 		}
-		m.passAt += n
+		s.at += n
 		if err := t.ledger.questions.spill(); err != nil {
 			return err
 		}
-		if err := m.pause(ctx); err != nil {
+		if err := s.pause(ctx); err != nil {
 			return err
 		}
 	}
@@ -93,11 +94,11 @@ func (m *Mill) replay(ctx context.Context, t *task) error {
 }
 
 // moments are the replay's events: by time, answers before asks of the same time, then in the order of reading.
-func (m *Mill) moments(t *task) (*replayPlan, error) {
+func (s *snapshot) moments(t *task) (*replayPlan, error) {
 	var out []moment
-	plan := &replayPlan{answered: map[uint64]int64{}, end: math.MinInt64, last: (&tidemill.Change{Tx: m.journal.tx()}).Latest()}
+	plan := &replayPlan{answered: map[uint64]int64{}, end: math.MinInt64, last: (&tidemill.Change{Tx: s.journal.tx()}).Latest()}
 	n := uint32(0)
-	err := m.journal.scan(func(p place, c *tidemill.Change) error {
+	err := s.journal.scan(func(p place, c *tidemill.Change) error {
 		n++
 		tt, err := t.triggers.look(c.Table)
 		if err != nil {

@@ -12,8 +12,8 @@ func (m *Mill) Status() *Status {
 	for _, k := range m.flow.Sinks {
 		s.Sinks = append(s.Sinks, describe(k))
 	}
-	m.sm.Lock()
-	st := &m.stats
+	m.figures.mu.Lock()
+	st := m.figures
 	s.State, s.Error, s.ErrorAt = st.state, st.err, st.errAt
 	if s.State == "streaming" && !st.connected && st.err != "" {
 		s.State = "reconnecting"
@@ -38,7 +38,7 @@ func (m *Mill) Status() *Status {
 	s.Checkpoint = st.checkpoint
 	s.Checkpoint.Recent = slices.Clone(st.checkpoint.Recent)
 	s.Events = slices.Clone(st.events)
-	m.sm.Unlock()
+	m.figures.mu.Unlock()
 	clock := int64(math.MinInt64)
 	for _, t := range m.tasks {
 		m.mu.RLock() // a task at a time: the flow must not wait for all of them
@@ -56,10 +56,7 @@ func (m *Mill) Status() *Status {
 		s.Clock = clockTime(clock)
 	}
 	// After the counts, so that it is never behind them.
-	s.Outputs = m.made.Load()
-	s.Written = s.Outputs
-	for _, b := range m.boxes {
-		s.Written = min(s.Written, b.written.Load())
-	}
+	s.Outputs = m.out.made.Load()
+	s.Written = min(s.Outputs, m.out.written())
 	return s
 }

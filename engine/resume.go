@@ -29,31 +29,26 @@ func (m *Mill) open(ctx context.Context) error {
 		}
 		if m.flow.Fresh {
 			if c != nil {
-				if m.starts, err = startsOf(c); err != nil {
-					m.starts = uint32(term)
+				if m.history.starts, err = startsOf(c); err != nil {
+					m.history.starts = uint32(term)
 				}
-				m.starts++
+				m.history.starts++
 			}
 			where, err := m.flow.Store.SetAside(ctx)
 			if err != nil {
 				return fmt.Errorf("set the old state aside: %w", err)
 			}
 			if where != "" {
-				m.event("fresh", "the old state is kept in "+where)
+				m.figures.event("fresh", "the old state is kept in "+where)
 			}
 			c = nil
 		}
 	} else {
 		m.term = 1
 	}
-	for _, s := range m.flow.Sinks {
-		m.boxes = append(m.boxes, newOutbox(m, s, false))
-	}
-	if m.flow.Rejects != nil {
-		m.boxes = append(m.boxes, newOutbox(m, m.flow.Rejects, true))
-	}
-	marks := make([]tidemill.Mark, len(m.boxes))
-	again := false
+	m.out.open(&m.flow)
+	marks := make([]tidemill.Mark, len(m.out.boxes))
+	replay := false
 	if c != nil {
 		if c.Flow != m.flow.Name {
 			return tidemill.Fatalf("the state belongs to the flow %q, this one is %q: give each flow its own state folder: %w", c.Flow, m.flow.Name, tidemill.ErrChanged)
@@ -62,40 +57,40 @@ func (m *Mill) open(ctx context.Context) error {
 		if marks, err = m.restore(c); err != nil {
 			return err
 		}
-		m.stats.checkpoint = m.statusOf(ctx, c)
+		m.figures.checkpoint = statusOf(ctx, m.flow.Store, c)
 		said := c.Section("outputs")
-		again = m.live && said != nil && said.Fingerprint == m.decides()
+		replay = m.live && said != nil && said.Fingerprint == m.decides()
 	}
 	if m.flow.Reset && m.live {
 		return tidemill.Fatalf("there is a checkpoint: --reset would remove rows that the flow does not write again; start anew with run --fresh --reset, or keep them with --adopt")
 	}
-	for i, b := range m.boxes {
+	for i, b := range m.out.boxes {
 		r := tidemill.Resumption{Flow: m.flow.Name, Term: m.term, After: marks[i], Adopt: m.flow.Adopt || m.flow.Fresh || m.flow.Reset, Reset: m.flow.Reset,
 			Tasks: m.taskNames()}
-		r.Again = again && !r.Adopt
-		if err := b.sink.Resume(ctx, r); err != nil {
+		r.Replay = replay && !r.Adopt
+		if err := ResumeSink(ctx, b.sink, r); err != nil {
 			return fmt.Errorf("sink %s: %w", b.name, err)
 		}
-		b.written.Store(m.seq)
+		b.written.Store(m.out.seq)
 	}
-	if m.live || m.begun {
+	if m.live || m.history.begun {
 		return m.saveNewSinks(ctx, marks)
 	}
-	m.first = !m.flow.Fresh
+	m.history.first = !m.flow.Fresh
 	if m.flow.Store == nil {
 		return nil
 	}
-	m.begun = true
+	m.history.begun = true
 	return m.saveBegun(ctx)
 }
 
 // statusOf is what people see of a checkpoint that was loaded; how long it took is not known any more.
-func (m *Mill) statusOf(ctx context.Context, c *tidemill.Checkpoint) CheckpointStatus {
+func statusOf(ctx context.Context, store tidemill.Store, c *tidemill.Checkpoint) CheckpointStatus {
 	s := CheckpointStatus{ID: c.ID, Position: c.Position, Loaded: true}
 	for i := range c.Sections {
 		s.Bytes += len(c.Sections[i].Data)
 	}
-	if d, ok := m.flow.Store.(tidemill.Dated); ok {
+	if d, ok := store.(tidemill.Dated); ok {
 		if at, err := d.SavedAt(ctx, c.ID); err == nil && !at.IsZero() {
 			s.At, s.Recent = at, []time.Time{at}
 		}
@@ -141,7 +136,7 @@ func (m *Mill) saveBegun(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for range m.boxes {
+	for range m.out.boxes {
 		c.Marks = append(c.Marks, tidemill.Mark{Term: m.term})
 	}
 	if err := m.flow.Store.Save(ctx, c); err != nil {
@@ -156,8 +151,8 @@ func (m *Mill) from() tidemill.Position {
 	switch {
 	case m.upto != "":
 		return m.upto
-	case m.first:
-		m.first, m.asFirst = false, true
+	case m.history.first:
+		m.history.first, m.history.asFirst = false, true
 		return ""
 	}
 	return tidemill.Begun
@@ -165,10 +160,10 @@ func (m *Mill) from() tidemill.Position {
 
 // refused takes back that the history has begun, when the source would not begin it.
 func (m *Mill) refused() {
-	if m.flow.Store == nil || m.fed || m.live || m.upto != "" || m.flow.Fresh || !m.asFirst {
+	if m.flow.Store == nil || m.history.fed || m.live || m.upto != "" || m.flow.Fresh || !m.history.asFirst {
 		return
 	}
-	m.begun = false
+	m.history.begun = false
 	if err := m.saveBegun(context.Background()); err != nil {
 		m.log.Warn("take back the first checkpoint", "error", err)
 	}
@@ -179,7 +174,7 @@ func (m *Mill) refused() {
 func (m *Mill) newest(ctx context.Context) (*tidemill.Checkpoint, error) {
 	c, warnings, err := loadNewest(ctx, m.flow.Store)
 	for _, w := range warnings {
-		m.alarm("checkpoint", "a checkpoint cannot be used: "+w.Error())
+		m.figures.alarm("checkpoint", "a checkpoint cannot be used: "+w.Error())
 	}
 	if m.flow.Fresh && err != nil && !errors.Is(err, tidemill.ErrNewer) {
 		return nil, nil
@@ -241,28 +236,28 @@ func (m *Mill) restore(c *tidemill.Checkpoint) ([]tidemill.Mark, error) {
 		return nil, changed("source", s.Fingerprint, now)
 	}
 	d := statebytes.Read(s.Data)
-	m.seq, m.starts, m.live = d.Uvarint(), uint32(d.Uvarint()), d.Bool()
-	m.passNo, m.passAt = int(d.Uvarint()), int(d.Uvarint())
+	m.out.seq, m.history.starts, m.live = d.Uvarint(), uint32(d.Uvarint()), d.Bool()
+	m.snapshot.no, m.snapshot.at = int(d.Uvarint()), int(d.Uvarint())
 	names := make([]string, d.Count(1))
 	for i := range names {
 		names[i] = d.Text()
 	}
-	m.stats.rejected = d.Uvarint()
-	m.stats.snapshot.Rows, m.stats.snapshot.Seconds = d.Uvarint(), d.Float()
-	m.stats.stream.Rows = d.Uvarint()
-	m.begun = d.Bool()
+	m.figures.rejected = d.Uvarint()
+	m.figures.snapshot.Rows, m.figures.snapshot.Seconds = d.Uvarint(), d.Float()
+	m.figures.stream.Rows = d.Uvarint()
+	m.history.begun = d.Bool()
 	if err := d.End(); err != nil {
 		return nil, tidemill.Fatalf("checkpoint %v, flow: %w", c.ID, err)
 	}
 	m.upto, m.clean = c.Position, true
 	position := c.Position
-	m.stats.position.Store(&position)
-	m.made.Store(m.seq)
-	m.kept = []tidemill.Position{c.Position}
+	m.figures.position.Store(&position)
+	m.out.made.Store(m.out.seq)
+	m.ckpt.kept = []tidemill.Position{c.Position}
 	if j := c.Section("journal"); j != nil {
-		m.journal = newJournal(m.flow.Store, m.term)
+		m.snapshot.journal = newJournal(m.flow.Store, m.term)
 		d := statebytes.Read(j.Data)
-		m.journal.read(d)
+		m.snapshot.journal.read(d)
 		if err := d.End(); err != nil {
 			return nil, tidemill.Fatalf("checkpoint %v, journal: %w", c.ID, err)
 		}
@@ -274,18 +269,18 @@ func (m *Mill) restore(c *tidemill.Checkpoint) ([]tidemill.Mark, error) {
 		if err := m.restoreTasks(c); err != nil {
 			return nil, err
 		}
-		m.passes = m.plan()
-		m.stats.snapshot.Done = m.passNo >= len(m.passes)
+		m.snapshot.passes = m.snapshot.plan()
+		m.figures.snapshot.Done = m.snapshot.no >= len(m.snapshot.passes)
 		for _, t := range m.tasks {
-			if m.stats.snapshot.Done {
+			if m.figures.snapshot.Done {
 				t.phase = tidemill.Stream
 			}
 		}
 	} else {
 		m.upto = ""
 	}
-	marks := make([]tidemill.Mark, len(m.boxes))
-	for i, b := range m.boxes {
+	marks := make([]tidemill.Mark, len(m.out.boxes))
+	for i, b := range m.out.boxes {
 		for k, n := range names {
 			if n == b.name && k < len(c.Marks) {
 				marks[i] = c.Marks[k]
@@ -294,7 +289,7 @@ func (m *Mill) restore(c *tidemill.Checkpoint) ([]tidemill.Mark, error) {
 			}
 		}
 	}
-	m.event("resume", fmt.Sprintf("resumed from checkpoint %d.%d at %s", c.ID.Term, c.ID.Seq, cmp.Or(string(c.Position), "the beginning")))
+	m.figures.event("resume", fmt.Sprintf("resumed from checkpoint %d.%d at %s", c.ID.Term, c.ID.Seq, cmp.Or(string(c.Position), "the beginning")))
 	return marks, nil
 }
 

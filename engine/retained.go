@@ -11,14 +11,14 @@ import (
 const retainedEvery = 15 * time.Second
 
 // watchRetained asks until ctx ends. While the server cannot say, nothing is known.
-func (m *Mill) watchRetained(ctx context.Context, r tidemill.Retainer) {
+func (f *figures) watchRetained(ctx context.Context, r tidemill.Retainer) {
 	for wait := 250 * time.Millisecond; ; {
 		n, err := r.Retained(ctx)
-		m.sm.Lock()
-		if m.stats.retained = nil; err == nil {
-			m.stats.retained = &n
+		f.mu.Lock()
+		if f.retained = nil; err == nil {
+			f.retained = &n
 		}
-		m.sm.Unlock()
+		f.mu.Unlock()
 		if wait = min(2*wait, retainedEvery); err == nil {
 			wait = retainedEvery
 		}

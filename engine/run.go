@@ -3,136 +3,23 @@ package engine
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/tidemill/tidemill"
 )
 
-// errSnapshotBroken says that the source failed before its snapshot was whole: it starts over from nothing.
-var errSnapshotBroken = errors.New("the snapshot broke off")
-
-// reading is what the reader tells the engine.
-type reading struct {
-	batch tidemill.Batch
-	err   error // fatal, errSnapshotBroken, or errEnded
-}
-
-// errEnded says that the source has no more to give, ever: a file that is not followed.
-var errEnded = errors.New("the source has ended")
-
-// read runs the source for the engine: reconnects by the back-off, and skips what was read already.
-func (m *Mill) read(ctx context.Context, after tidemill.Position, live bool, out chan<- reading) {
-	defer close(out)
-	tell := func(r reading) bool {
-		select {
-		case out <- r:
-			return true
-		case <-ctx.Done():
-			return false
-		}
-	}
-	var last identity
-	again := false
-	waits := m.waits
-	for {
-		var failure error
-		for b, err := range m.flow.Source.Changes(ctx, after) {
-			if err != nil {
-				failure = err
-				break
-			}
-			if again {
-				b.Changes = last.skip(b.Changes)
-			}
-			if n := len(b.Changes); n > 0 {
-				last = identityOf(&b.Changes[n-1])
-			}
-			waits.reset()
-			m.alive(b.CaughtUp)
-			if !tell(reading{batch: b}) {
-				return
-			}
-			if b.Upto != "" {
-				after = b.Upto
-			}
-			live = live || b.Live
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		switch {
-		case failure == nil:
-			tell(reading{err: errEnded})
-			return
-		case tidemill.IsFatal(failure):
-			tell(reading{err: failure})
-			return
-		}
-		m.sm.Lock()
-		m.stats.connected, m.stats.caughtUp = false, false
-		m.sm.Unlock()
-		wait := waits.next(failure)
-		if !quiet(failure) {
-			m.trouble(failure)
-			m.alarm("source", "the source failed, connecting again in "+wait.Round(time.Millisecond).String()+": "+failure.Error())
-		}
-		if !pause(ctx, wait) {
-			return
-		}
-		if !live {
-			m.waits = waits // of the next reader, which takes the snapshot anew
-			tell(reading{err: errSnapshotBroken})
-			return
-		}
-		again = true
-	}
-}
-
-// identity orders changes of one lane.
-type identity struct {
-	order, n uint64
-	set      bool
-}
-
-func identityOf(c *tidemill.Change) identity {
-	id := identity{n: c.N, set: true}
-	if c.Tx != nil {
-		id.order = c.Tx.Order
-	}
-	return id
-}
-
-// skip drops the changes up to and including id.
-func (id identity) skip(cs []tidemill.Change) []tidemill.Change {
-	if !id.set {
-		return cs
-	}
-	for len(cs) > 0 {
-		c := identityOf(&cs[0])
-		if c.order > id.order || c.order == id.order && c.n > id.n {
-			break
-		}
-		cs = cs[1:]
-	}
-	return cs
-}
-
 // run is the engine's goroutine: batches in, slices applied, outputs out, checkpoints between batches.
 func (m *Mill) run(ctx context.Context) error {
-	for _, b := range m.boxes {
-		b.started = true
-		go b.run()
-	}
+	m.out.start()
 	m.busyAt = time.Now()
-	m.nextAt = m.busyAt.Add(m.flow.Every)
+	m.ckpt.nextAt = m.busyAt.Add(m.flow.Every)
 	for {
 		err := m.cycle(ctx)
 		if !errors.Is(err, errSnapshotBroken) {
 			return err
 		}
-		m.event("snapshot", "the snapshot starts over")
-		if err := m.startOver(ctx); err != nil {
+		m.figures.event("snapshot", "the snapshot starts over")
+		if err := m.snapshot.startOver(ctx); err != nil {
 			return err
 		}
 	}
@@ -143,35 +30,35 @@ func (m *Mill) cycle(ctx context.Context) error {
 	rctx, stop := context.WithCancel(ctx)
 	defer stop()
 	in := make(chan reading, 1)
-	m.sm.Lock()
-	m.stats.given = 0 // what a former reader gave and nobody took is given again
-	m.sm.Unlock()
+	m.figures.mu.Lock()
+	m.figures.given = 0 // what a former reader gave and nobody took is given again
+	m.figures.mu.Unlock()
 	after := m.from()
 	live := m.live
 	if m.live {
-		m.setState("streaming")
-		if err := m.runPasses(ctx); err != nil {
+		m.figures.setState("streaming")
+		if err := m.snapshot.run(ctx); err != nil {
 			return m.finish(err)
 		}
 	} else {
-		m.setState("snapshot")
-		m.sm.Lock()
+		m.figures.setState("snapshot")
+		m.figures.mu.Lock()
 		for _, t := range m.tasks {
-			if t.spec.Epochs > max(m.stats.snapshot.Epochs, 1) {
-				m.stats.snapshot.Epoch, m.stats.snapshot.Epochs = 1, t.spec.Epochs
+			if t.spec.Epochs > max(m.figures.snapshot.Epochs, 1) {
+				m.figures.snapshot.Epoch, m.figures.snapshot.Epochs = 1, t.spec.Epochs
 			}
 		}
-		m.sm.Unlock()
+		m.figures.mu.Unlock()
 	}
-	go m.read(rctx, after, m.live, in)
+	go m.reader.read(rctx, after, m.live, in)
 	counted := make(chan struct{})
 	go func() {
 		defer close(counted)
 		if c, ok := m.flow.Source.(tidemill.Counter); ok && !live {
-			m.expect(rctx, c)
+			m.figures.expect(rctx, c)
 		}
 		if r, ok := m.flow.Source.(tidemill.Retainer); ok && !m.flow.Once {
-			m.watchRetained(rctx, r)
+			m.figures.watchRetained(rctx, r)
 		}
 	}()
 	defer func() {
@@ -186,10 +73,10 @@ func (m *Mill) cycle(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return m.finish(nil)
-		case err := <-m.failed:
+		case err := <-m.out.failed:
 			return m.finish(err)
-		case r := <-m.saving:
-			if err := m.saved(r); err != nil {
+		case r := <-m.ckpt.saving:
+			if err := m.ckpt.saved(r); err != nil {
 				return m.finish(err)
 			}
 		case r, ok := <-in:
@@ -205,14 +92,14 @@ func (m *Mill) cycle(ctx context.Context) error {
 				}
 				return m.finish(r.err)
 			}
-			m.fed = true
+			m.history.fed = true
 			if err := m.batch(ctx, &r.batch); err != nil {
 				if errors.Is(err, errStopped) {
 					err = nil
 				}
 				return m.finish(err)
 			}
-			m.applied()
+			m.figures.applied()
 			if n := len(r.batch.Changes); n > 0 {
 				m.work, m.busyAt = min(m.work+n, idleWork), time.Now()
 			}
@@ -247,8 +134,8 @@ func (m *Mill) batch(ctx context.Context, b *tidemill.Batch) error {
 	}
 	gone := 0 // changes that are applied already
 	if len(b.Changes) > 0 {
-		m.clean, m.dirty = false, true
-		m.count(b.Changes, now)
+		m.clean, m.ckpt.dirty = false, true
+		m.figures.count(b.Changes, m.live, now)
 	}
 	if !m.live {
 		n := 0
@@ -259,7 +146,7 @@ func (m *Mill) batch(ctx context.Context, b *tidemill.Batch) error {
 		for k < len(refused) && refused[k].at <= n {
 			k++
 		}
-		rows := func(part []tidemill.Change) error { return m.readRows(ctx, part) }
+		rows := func(part []tidemill.Change) error { return m.snapshot.readRows(ctx, part) }
 		if err := m.around(ctx, cs[:n], 0, refused[:k], rows); err != nil {
 			return err
 		}
@@ -272,10 +159,13 @@ func (m *Mill) batch(ctx context.Context, b *tidemill.Batch) error {
 			if whole {
 				m.upto, m.clean = b.Upto, true
 			}
-			if err := m.endSnapshot(ctx); err != nil {
+			if err := m.snapshot.end(ctx); err != nil {
 				return err
 			}
 		}
+	}
+	if err := checkOperations(cs, m.locate); err != nil {
+		return err
 	}
 	stream := func(part []tidemill.Change) error { return m.stream(ctx, part) }
 	if err := m.around(ctx, cs, gone, refused, stream); err != nil {
@@ -284,38 +174,9 @@ func (m *Mill) batch(ctx context.Context, b *tidemill.Batch) error {
 	if b.Upto != "" {
 		m.upto, m.clean = b.Upto, true
 		upto := b.Upto
-		m.stats.position.Store(&upto)
+		m.figures.position.Store(&upto)
 	}
 	return nil
-}
-
-func (m *Mill) count(cs []tidemill.Change, now time.Time) {
-	m.sm.Lock()
-	defer m.sm.Unlock()
-	run, op := 0, cs[0].Op
-	for i := range cs {
-		if cs[i].Op != op {
-			m.stats.changes[op.String()] += uint64(run)
-			run, op = 0, cs[i].Op
-		}
-		run++
-	}
-	m.stats.changes[op.String()] += uint64(run)
-	m.stats.lastEvent = now
-	if c := &cs[len(cs)-1]; m.live && c.Op != tidemill.Read && c.Tx != nil {
-		from := c.Tx.Commit
-		if from.IsZero() {
-			from = c.Tx.Read
-		}
-		if !from.IsZero() {
-			m.stats.lag = max(now.Sub(from).Seconds(), 0)
-		}
-	}
-	if m.live {
-		m.stats.stream.Rows += uint64(len(cs))
-	} else {
-		m.stats.snapshot.Rows += uint64(len(cs))
-	}
 }
 
 // sliceTarget is how long readers may be kept waiting; pressedTarget, while somebody waits. Short slices cost throughput.
@@ -327,7 +188,7 @@ const (
 // stream applies changes in slices; how they are cut is never visible in a result.
 func (m *Mill) stream(ctx context.Context, cs []tidemill.Change) error {
 	if len(m.tasks) == 0 {
-		m.pass(cs)
+		m.out.pass(cs, m.locate)
 		return m.send(ctx)
 	}
 	for len(cs) > 0 {
@@ -343,7 +204,7 @@ func (m *Mill) stream(ctx context.Context, cs []tidemill.Change) error {
 			return err
 		}
 		m.show()
-		m.gather()
+		m.out.gather(m.tasks)
 		for _, t := range m.tasks {
 			if err := t.ledger.questions.spill(); err != nil {
 				return err
@@ -380,94 +241,16 @@ func (m *Mill) locked(f func() error, n int) error {
 // free gives up the write lock. Before it notes how many outputs there are by now, so that a status that counts a change
 // counts its outputs too, although they are handed on later.
 func (m *Mill) free() {
-	n := m.seq
-	for _, t := range m.tasks {
-		n += uint64(len(t.out.list))
-	}
-	m.made.Store(n)
+	m.out.announce(m.tasks)
 	m.mu.Unlock()
 }
 
-// gather collects the tasks' outputs of one slice in the order of their changes, and numbers them.
-func (m *Mill) gather() {
-	first, n := len(m.held), 0
-	for _, t := range m.tasks {
-		n += len(t.out.list)
+// send hands the outputs to the sinks. A stop does not wait for a sink that is behind: the last checkpoint stands, and what
+// came after it is read again.
+func (m *Mill) send(ctx context.Context) error {
+	err := m.out.send(ctx)
+	if errors.Is(err, errStopped) {
+		m.clean = false
 	}
-	m.held = slices.Grow(m.held, n)
-	if len(m.tasks) == 1 {
-		for i := range m.tasks[0].out.list {
-			m.held = append(m.held, m.tasks[0].out.list[i].o)
-		}
-	} else {
-		m.merge(n)
-	}
-	for _, t := range m.tasks {
-		clear(t.out.list)
-		t.out.list = t.out.list[:0]
-	}
-	for i := first; i < len(m.held); i++ {
-		m.seq++
-		m.held[i].Seq = m.seq
-		if m.held[i].Kind == tidemill.RowRejected {
-			m.noteReject(&m.held[i])
-		}
-	}
-}
-
-// merge takes n outputs from the tasks, those of an earlier change first, of one change in the order of the tasks.
-func (m *Mill) merge(n int) {
-	m.heads = slices.Grow(m.heads[:0], len(m.tasks))[:len(m.tasks)]
-	clear(m.heads)
-	for _, t := range m.tasks { // nearly always sorted: an expiry may be told before the asks that wait to be computed
-		if !slices.IsSortedFunc(t.out.list, byChange) {
-			slices.SortStableFunc(t.out.list, byChange)
-		}
-	}
-	for ; n > 0; n-- {
-		best, at := -1, 0
-		for k, t := range m.tasks {
-			if h := m.heads[k]; h < len(t.out.list) && (best < 0 || t.out.list[h].at < at) {
-				best, at = k, t.out.list[h].at
-			}
-		}
-		m.held = append(m.held, m.tasks[best].out.list[m.heads[best]].o)
-		m.heads[best]++
-	}
-}
-
-func byChange(a, b taskOutput) int { return a.at - b.at }
-
-func (m *Mill) noteReject(o *tidemill.Output) {
-	r := RejectStatus{At: time.Now(), Task: o.Task, Position: o.Position, ID: o.ID, Reason: o.Reason}
-	if c := o.Change; c != nil && c.Table != nil {
-		r.Table = c.Table.String()
-		r.Row = map[string]string{}
-		for i, v := range c.Row() {
-			if v.Kind() == tidemill.KindBytes {
-				r.Row[c.Table.Columns[i].Name] = "(bytes)"
-			} else if s := v.String(); len(s) <= 200 {
-				r.Row[c.Table.Columns[i].Name] = s
-			} else {
-				r.Row[c.Table.Columns[i].Name] = s[:200] + "…"
-			}
-		}
-	}
-	m.sm.Lock()
-	m.stats.rejected++
-	m.stats.rejects = append([]RejectStatus{r}, m.stats.rejects...)
-	if len(m.stats.rejects) > 20 {
-		m.stats.rejects = m.stats.rejects[:20]
-	}
-	m.sm.Unlock()
-}
-
-// pass hands changes on as they are: a flow without tasks is a capture server.
-func (m *Mill) pass(cs []tidemill.Change) {
-	m.held = slices.Grow(m.held, len(cs))
-	for i := range cs {
-		m.seq++
-		m.held = append(m.held, tidemill.Output{Kind: tidemill.RowPassed, Seq: m.seq, Change: &cs[i], Position: m.locate(&cs[i])})
-	}
-	m.made.Store(m.seq)
+	return err
 }

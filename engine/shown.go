@@ -93,7 +93,7 @@ func (m *Mill) show() {
 			continue
 		}
 		done := time.Now()
-		c.through, c.at = m.stats.through(), done
+		c.through, c.at = m.figures.through(), done
 		t.shown.spare = t.shown.copy.Swap(c)
 		took := done.Sub(now)
 		// The next one comes before this one is too old, even where its making was interrupted.
@@ -114,7 +114,7 @@ func (t *task) copyTo(c *shownCopy) error {
 	features := make([]tidemill.Feature, len(t.spec.Features))
 	room := shownMost
 	for i, f := range t.spec.Features {
-		if _, ok := f.(tidemill.Memoryless); ok {
+		if len(f.Folds()) == 0 {
 			features[i] = f
 			continue
 		}

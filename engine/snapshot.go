@@ -24,10 +24,22 @@ const (
 	closePass                  // evaluate what is labelled, ask about what is not
 )
 
+// snapshot reads the rows that are there when the flow begins: as they come, and then from the journal as often as the tasks ask
+// for. The engine's goroutine alone.
+type snapshot struct {
+	mill    *Mill
+	journal *journal
+	passes  []pass     // over the journal
+	no      int        // the pass that is under way
+	at      int        // its rows, or moments, that are done
+	initial [][][]byte // per task and feature: the state before the first change
+}
+
 // readRows takes snapshot rows as they are read: the first epoch.
-func (m *Mill) readRows(ctx context.Context, cs []tidemill.Change) error {
+func (s *snapshot) readRows(ctx context.Context, cs []tidemill.Change) error {
+	m := s.mill
 	if len(m.tasks) == 0 {
-		m.pass(cs)
+		m.out.pass(cs, m.locate)
 		return m.send(ctx)
 	}
 	for len(cs) > 0 {
@@ -49,18 +61,18 @@ func (m *Mill) readRows(ctx context.Context, cs []tidemill.Change) error {
 		if err != nil {
 			return err
 		}
-		if m.journal == nil && m.needsJournal() {
-			m.journal = newJournal(m.flow.Store, m.term)
+		if s.journal == nil && s.needsJournal() {
+			s.journal = newJournal(m.flow.Store, m.term)
 		}
-		if m.journal != nil {
+		if s.journal != nil {
 			for i := range cs[:n] {
-				if err := m.journal.append(&cs[i]); err != nil {
+				if err := s.journal.append(&cs[i]); err != nil {
 					return err
 				}
 			}
 		}
 		m.show()
-		m.gather()
+		m.out.gather(m.tasks)
 		if err := m.send(ctx); err != nil {
 			return err
 		}
@@ -69,7 +81,8 @@ func (m *Mill) readRows(ctx context.Context, cs []tidemill.Change) error {
 	return nil
 }
 
-func (m *Mill) needsJournal() bool {
+func (s *snapshot) needsJournal() bool {
+	m := s.mill
 	for _, t := range m.tasks {
 		if t.spec.Snapshot == tidemill.SnapshotReplay || t.spec.Snapshot == tidemill.SnapshotLearn {
 			return true
@@ -79,14 +92,15 @@ func (m *Mill) needsJournal() bool {
 }
 
 // endSnapshot makes the journal durable, plans the passes that are left, and runs them.
-func (m *Mill) endSnapshot(ctx context.Context) error {
-	if m.journal != nil {
-		if err := m.journal.finish(); err != nil {
+func (s *snapshot) end(ctx context.Context) error {
+	m := s.mill
+	if s.journal != nil {
+		if err := s.journal.finish(); err != nil {
 			return err
 		}
 	}
 	m.live = true
-	m.passes, m.passNo, m.passAt = m.plan(), 0, 0
+	s.passes, s.no, s.at = s.plan(), 0, 0
 	m.mu.Lock()
 	for _, t := range m.tasks {
 		if t.spec.Snapshot == tidemill.SnapshotLearn {
@@ -97,20 +111,21 @@ func (m *Mill) endSnapshot(ctx context.Context) error {
 		}
 	}
 	m.free()
-	m.sm.Lock()
-	m.stats.snapshot.Seconds = time.Since(m.start).Seconds()
-	m.sm.Unlock()
+	m.figures.mu.Lock()
+	m.figures.snapshot.Seconds = time.Since(m.start).Seconds()
+	m.figures.mu.Unlock()
 	if len(m.tasks) > 0 && m.clean {
-		m.nextAt = time.Now() // what was read is kept at once: nothing is read twice
+		m.ckpt.nextAt = time.Now() // what was read is kept at once: nothing is read twice
 		if err := m.maybeCheckpoint(ctx); err != nil {
 			return err
 		}
 	}
-	return m.runPasses(ctx)
+	return s.run(ctx)
 }
 
-func (m *Mill) plan() []pass {
-	if m.journal == nil {
+func (s *snapshot) plan() []pass {
+	m := s.mill
+	if s.journal == nil {
 		return nil
 	}
 	var ps []pass
@@ -129,11 +144,12 @@ func (m *Mill) plan() []pass {
 }
 
 // closing scores the snapshot's rows that evaluate, and asks about those whose answer is still to come.
-func (m *Mill) closing(ctx context.Context, t *task) error {
+func (s *snapshot) closing(ctx context.Context, t *task) error {
+	m := s.mill
 	n := 0
-	err := m.journal.scan(func(_ place, c *tidemill.Change) error {
+	err := s.journal.scan(func(_ place, c *tidemill.Change) error {
 		n++
-		if n <= m.passAt {
+		if n <= s.at {
 			return nil
 		}
 		tt, err := t.triggers.look(c.Table)
@@ -156,11 +172,11 @@ func (m *Mill) closing(ctx context.Context, t *task) error {
 			return err
 		}
 		if n%runMax == 0 {
-			m.passAt = n
+			s.at = n
 			if err := t.ledger.questions.spill(); err != nil {
 				return err
 			}
-			return m.pause(ctx)
+			return s.pause(ctx)
 		}
 		return nil
 	})
@@ -173,34 +189,35 @@ func (m *Mill) closing(ctx context.Context, t *task) error {
 	if err != nil {
 		return err
 	}
-	m.passAt = n
+	s.at = n
 	if err := t.ledger.questions.spill(); err != nil {
 		return err
 	}
-	return m.pause(ctx)
+	return s.pause(ctx)
 }
 
 // startOver empties everything after a snapshot that broke off. What the sinks have of it they give up, as after a crash:
 // the next snapshot may tell other rows under the same ordinals.
-func (m *Mill) startOver(ctx context.Context) error {
-	for _, b := range m.boxes {
+func (s *snapshot) startOver(ctx context.Context) error {
+	m := s.mill
+	for _, b := range m.out.boxes {
 		begun := tidemill.Mark{Term: m.term}
 		select {
-		case b.in <- outItem{again: &tidemill.Resumption{Flow: m.flow.Name, Term: m.term, After: begun, Tasks: m.taskNames()}}:
-		case err := <-m.failed:
+		case b.in <- outItem{resume: &tidemill.Resumption{Flow: m.flow.Name, Term: m.term, After: begun, Tasks: m.taskNames()}}:
+		case err := <-m.out.failed:
 			return err
 		case <-ctx.Done(): // the next cycle ends the flow
 		}
 	}
 	m.mu.Lock()
 	defer m.free()
-	if m.journal != nil {
-		m.journal.discard()
-		m.journal = nil
+	if s.journal != nil {
+		s.journal.discard()
+		s.journal = nil
 	}
 	for i, t := range m.tasks {
 		for j, f := range t.spec.Features {
-			if err := f.UnmarshalBinary(m.initial[i][j]); err != nil {
+			if err := f.UnmarshalBinary(s.initial[i][j]); err != nil {
 				return fmt.Errorf("task %s: feature %s: %w", t.spec.Name, describe(f), err)
 			}
 		}
@@ -209,10 +226,10 @@ func (m *Mill) startOver(ctx context.Context) error {
 			return err
 		}
 	}
-	m.upto, m.clean, m.live, m.seq = "", false, false, 0
-	m.sm.Lock()
-	m.stats.snapshot = PhaseStatus{}
-	m.sm.Unlock()
+	m.upto, m.clean, m.live, m.out.seq = "", false, false, 0
+	m.figures.mu.Lock()
+	m.figures.snapshot = PhaseStatus{}
+	m.figures.mu.Unlock()
 	return nil
 }
 

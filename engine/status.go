@@ -142,17 +142,8 @@ func PictureOf(f tidemill.Feature) *PictureStatus {
 	if !ok {
 		return nil
 	}
-	s := &PictureStatus{Holds: "pixels"}
-	s.Column, s.Width, s.Height = p.Picture()
-	if x, ok := f.(tidemill.Filed); ok {
-		s.Holds = "file"
-		paths, inverted := x.Files()
-		if paths {
-			s.Holds = "path"
-		}
-		s.Inverted = inverted
-	}
-	return s
+	x := p.Picture()
+	return &PictureStatus{Column: x.Column, Width: x.Width, Height: x.Height, Holds: x.Holds, Inverted: x.Inverted}
 }
 
 // ScoreStatus is one score in one phase, beside its baselines. A figure that is not defined yet is nil.

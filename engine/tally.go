@@ -54,11 +54,7 @@ func newTally(phase tidemill.Phase, scores []tidemill.Score, frozen bool) *tally
 		t.scores = append(t.scores, s.New())
 		t.majority = append(t.majority, s.New())
 		t.noChange = append(t.noChange, s.New())
-		var faded tidemill.Score
-		if f, ok := s.(tidemill.Fader); ok {
-			faded = f.Fading(fadingKeep)
-		}
-		t.fading = append(t.fading, faded)
+		t.fading = append(t.fading, s.Fading(fadingKeep))
 		if frozen {
 			t.frozen = append(t.frozen, s.New())
 		}
@@ -239,13 +235,6 @@ func (t *tally) group(i int) []tidemill.Score {
 	return g
 }
 
-func scoreName(s tidemill.Score) string {
-	if d, ok := s.(tidemill.Describer); ok {
-		return d.Describe()
-	}
-	return s.Name()
-}
-
 // read restores the scores that the flow still has, by their description; a new score starts empty.
 func (t *tally) read(b []byte) error {
 	d := statebytes.Read(b)
@@ -260,7 +249,7 @@ func (t *tally) read(b []byte) error {
 			states = append(states, d.Bytes())
 		}
 		for i, s := range t.scores {
-			if d.Err() != nil || scoreName(s) != name {
+			if d.Err() != nil || s.Describe() != name {
 				continue
 			}
 			group := t.group(i)

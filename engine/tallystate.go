@@ -14,7 +14,7 @@ func (t *tally) capture() (func(b []byte) ([]byte, error), error) {
 	}
 	var scores []scored
 	for i, s := range t.scores {
-		one := scored{name: scoreName(s)}
+		one := scored{name: s.Describe()}
 		for _, g := range t.group(i) {
 			write, err := fixState(g)
 			if err != nil {

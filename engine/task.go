@@ -27,7 +27,7 @@ type task struct {
 	nulls    nullShares
 	shown    shown
 	run      run
-	out      outputs
+	out      taskOutputs
 	display  display
 	version  func() tidemill.Version
 	q        question // scratch
@@ -48,7 +48,7 @@ func newTask(f *tidemill.Flow, no int, term uint64) (*task, error) {
 	}
 	t := &task{spec: spec, no: no, store: f.Store, term: term, kind: spec.Model.Kind(), halt: f.Rejects == nil}
 	for _, s := range spec.Scores {
-		if x, ok := s.(tidemill.Suited); ok && !x.Suits(t.kind) {
+		if !s.Suits(t.kind) {
 			return nil, fmt.Errorf("task %s: score %s has no figure for a model that is to %s", spec.Name, s.Name(), t.kind)
 		}
 	}
@@ -58,7 +58,8 @@ func newTask(f *tidemill.Flow, no int, term uint64) (*task, error) {
 	}
 	names := map[string]bool{}
 	for _, f := range spec.Features {
-		for _, c := range f.Columns() {
+		columns, _ := f.Columns()
+		for _, c := range columns {
 			if names[c.Name] {
 				return nil, fmt.Errorf("task %s: two features are called %q", spec.Name, c.Name)
 			}

@@ -36,15 +36,24 @@ func (t *task) status() (s TaskStatus, later []func(*TaskStatus)) {
 		}
 	}
 	later = t.board.report(&s, l)
-	if w, ok := l.model.(tidemill.Weighted); ok {
+	if w, ok := l.model.(tidemill.Weighted); ok && l.kind == tidemill.Cluster {
+		s.Centres = centres(w)
+	} else if ok {
 		s.Weights = l.weights(w, t.display.names)
 	}
-	if c, ok := l.model.(tidemill.Centred); ok {
-		for _, x := range c.Centres() {
-			s.Centres = append(s.Centres, slices.Clone(x))
-		}
-	}
 	return s, later
+}
+
+// centres is the places of a cluster model's centres.
+func centres(w tidemill.Weighted) (out [][]float64) {
+	w.Weights(func(_ int, _ uint64, centre int, v float64) bool {
+		for len(out) <= centre {
+			out = append(out, nil)
+		}
+		out[centre] = append(out[centre], v)
+		return true
+	})
+	return out
 }
 
 // warnings are what people should know of the task.
@@ -55,12 +64,8 @@ func (t *task) warnings() []string {
 	}
 	out = append(out, t.learner.warnings()...)
 	for _, f := range t.spec.Features {
-		if f, ok := f.(tidemill.Misser); ok && f.Missed() > 0 {
-			out = append(out, fmt.Sprintf("feature %s: %d values came too late for any window", describe(f), f.Missed()))
-		}
-		if f, ok := f.(tidemill.Skipper); ok && f.Skipped() > 0 {
-			out = append(out, fmt.Sprintf("feature %s: %d rows left out: what it reads is no number, or its time is unreadable or "+
-				"more than a day after the commit", describe(f), f.Skipped()))
+		if w, ok := f.(tidemill.Warner); ok {
+			out = append(out, w.Warnings()...)
 		}
 	}
 	return out
@@ -97,10 +102,10 @@ func (b *scoreboard) report(s *TaskStatus, l *learner) (later []func(*TaskStatus
 			}
 			if d, ok := sc.(tidemill.Detailed); ok {
 				x.Details = d.Details(l.classes.labels)
-			}
-			if cf, ok := sc.(tidemill.Confuser); ok && (ty.phase != tidemill.Snapshot && !streamed || s.Confusion == nil) {
-				streamed = ty.phase == tidemill.Stream
-				s.Confusion = cf.Confusion()
+				if ty.phase != tidemill.Snapshot && !streamed || s.Confusion == nil {
+					streamed = ty.phase == tidemill.Stream
+					s.Confusion = d.Confusion()
+				}
 			}
 			s.Scores = append(s.Scores, x)
 		}

@@ -96,11 +96,7 @@ func (m *Mill) around(ctx context.Context, cs []tidemill.Change, first int, refu
 			}
 			done = at
 		}
-		m.seq++
-		refused[i].o.Seq = m.seq
-		m.held = append(m.held, refused[i].o)
-		m.made.Store(m.seq)
-		m.noteReject(&refused[i].o)
+		m.out.reject(&refused[i].o)
 		if err := m.send(ctx); err != nil {
 			return err
 		}

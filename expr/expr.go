@@ -152,7 +152,7 @@ func (n *exprNode) write(b *strings.Builder, level int) {
 	case opLiteral:
 		b.WriteString(literalText(n.val))
 	case opColumn:
-		b.WriteString(quoteName(n.name))
+		b.WriteString(QuoteName(n.name))
 	case opOr, opAnd, opAdd, opSub, opMul, opDiv:
 		n.kids[0].write(b, own)
 		b.WriteString(" " + exprWords[n.op] + " ")
@@ -240,7 +240,8 @@ func literalText(v tidemill.Value) string {
 	return v.String()
 }
 
-func quoteName(s string) string {
+// QuoteName is a column's name as an expression has it: in double quotes where it is no plain word.
+func QuoteName(s string) string {
 	plain := s != "" && !isExprWord(s)
 	for i := 0; plain && i < len(s); i++ {
 		plain = isNameByte(s[i]) && (i > 0 || s[i] < '0' || s[i] > '9')

@@ -22,8 +22,8 @@ func NewBooleanConfig() *BooleanConfig { return &BooleanConfig{} }
 // Build makes the feature; a column that does not exist is an error of Bind.
 func (c *BooleanConfig) Build(string) (tidemill.Feature, error) { return Boolean(c.Columns...), nil }
 
-// Boolean reads columns as 0 and 1: booleans, numbers (0 is false, all else true), and the words true, t, yes, y, on, 1 and
-// false, f, no, n, off, 0 in any case. NULL is NaN; anything else rejects the row. Scalers leave the columns alone.
+// Boolean reads columns as 0 and 1: booleans, numbers (0 is false, all else true), and the words true, t, yes, y, on, 1
+// and false, f, no, n, off, 0 in any case. NULL is NaN; anything else rejects the row. Scalers leave the columns alone.
 func Boolean(cols ...string) tidemill.Feature {
 	f := &boolean{columnar{kind: "boolean", cols: cols, fits: fitsNumber}}
 	for _, c := range cols {
@@ -32,11 +32,11 @@ func Boolean(cols ...string) tidemill.Feature {
 	return f
 }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Feature.
 func (f *boolean) Describe() string { return "boolean " + strings.Join(f.cols, ",") }
 
 // Append implements tidemill.Feature.
-func (f *boolean) Append(dst *tidemill.Vector, c *tidemill.Change) error {
+func (f *boolean) Append(dst *tidemill.Vector, c *tidemill.Change, _ int64) error {
 	row, at, err := f.row(c)
 	if err != nil {
 		return err

@@ -55,7 +55,7 @@ func TestWindowCapture(t *testing.T) {
 			case k == 18 && round%50 == 49:
 				c = &tidemill.Change{Op: tidemill.Truncate, Table: table}
 			}
-			f.UpdateAt(c, at-r.Int64N(80))
+			f.Update(c, at-r.Int64N(80))
 		}
 		if round%3 == 0 {
 			wait.Wait()

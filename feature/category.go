@@ -33,8 +33,8 @@ func NewCategoryConfig() *CategoryConfig { return &CategoryConfig{} }
 func (c *CategoryConfig) Build(string) (tidemill.Feature, error) { return Category(c.Columns...), nil }
 
 // OneHot reads columns as categories: each becomes one nominal dense column that holds tidemill.Code of the value's
-// canonical text, marked so that encode.OneHot makes one weight per category of it. It keeps no list of categories: those
-// that count are the ones that the encoder learned. NULL is NaN; the empty text is a category.
+// canonical text, marked so that encode.OneHot makes one weight per category of it. It keeps no list of categories:
+// those that count are the ones that the encoder learned. NULL is NaN; the empty text is a category.
 func OneHot(cols ...string) tidemill.Feature { return newCategory("onehot", true, cols) }
 
 // Category is OneHot without the mark: the column stays one nominal column, for models that know what to do with it.
@@ -48,11 +48,11 @@ func newCategory(kind string, onehot bool, cols []string) tidemill.Feature {
 	return f
 }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Feature.
 func (f *category) Describe() string { return f.kind + " " + strings.Join(f.cols, ",") }
 
 // Append implements tidemill.Feature.
-func (f *category) Append(dst *tidemill.Vector, c *tidemill.Change) error {
+func (f *category) Append(dst *tidemill.Vector, c *tidemill.Change, _ int64) error {
 	row, at, err := f.row(c)
 	if err != nil {
 		return err

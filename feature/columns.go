@@ -13,8 +13,8 @@ import (
 	"github.com/tidemill/tidemill/statebytes"
 )
 
-// shapes remembers what was resolved for each shape of a table, newest first. Two tables with the same Sum are the same.
-// It may be read beside set.
+// shapes remembers what was resolved for each shape of a table, newest first. Two tables with the same Sum are the
+// same. It may be read beside set.
 type shapes[T any] struct{ kept atomic.Pointer[[]shape[T]] }
 
 func (s *shapes[T]) list() []shape[T] {
@@ -63,11 +63,11 @@ func (s *shapes[T]) get(t *tidemill.Table) *T {
 // stateless is the half of a Feature that remembers nothing.
 type stateless struct{}
 
-// Memoryless implements tidemill.Memoryless.
-func (stateless) Memoryless() {}
+// Folds implements tidemill.Feature: no table.
+func (stateless) Folds() []string { return nil }
 
 // Update implements tidemill.Feature: nothing is remembered.
-func (stateless) Update(*tidemill.Change) {}
+func (stateless) Update(*tidemill.Change, int64) {}
 
 // AppendBinary implements tidemill.State: the version alone.
 func (stateless) AppendBinary(b []byte) ([]byte, error) { return append(b, 1), nil }
@@ -85,15 +85,21 @@ type columnar struct {
 	kind  string // for messages: "numeric"
 	cols  []string
 	out   []tidemill.FeatureColumn
+	terms bool                         // it appends sparse terms
 	fits  func(k tidemill.Kind) string // why a column of that kind can never fit, "" if it can; nil: all fit
 	bound shapes[[]int]
 }
 
 // Columns implements tidemill.Feature.
-func (f *columnar) Columns() []tidemill.FeatureColumn { return f.out }
+func (f *columnar) Columns() ([]tidemill.FeatureColumn, bool) { return f.out, f.terms }
 
-// Needs implements tidemill.Needer.
-func (f *columnar) Needs(*tidemill.Table) (columns []string, before bool) { return f.cols, false }
+// Needs implements tidemill.Feature.
+func (f *columnar) Needs(_ *tidemill.Table, role tidemill.Role) (columns []string, before bool) {
+	if role != tidemill.Asks {
+		return nil, false
+	}
+	return f.cols, false
+}
 
 // Bind implements tidemill.Feature: it finds the columns of a table whose rows are asked about.
 func (f *columnar) Bind(t *tidemill.Table, role tidemill.Role) error {

@@ -10,9 +10,10 @@
 //	}
 //
 // The rules are the same for all. NULL is unknown: NaN in a dense column, nothing among the terms. A value that the
-// source did not send (tidemill.KindUnknown: Postgres leaves an unchanged large value out of an UPDATE) rejects the row and
-// says what to do. So does a number that is infinite, and a value that cannot be what the feature needs. Every such error
-// is a *tidemill.RowError that names table and column; a column that is missing, or can never fit, is an error of Bind.
+// source did not send (tidemill.KindUnknown: Postgres leaves an unchanged large value out of an UPDATE) rejects the row
+// and says what to do. So does a number that is infinite, and a value that cannot be what the feature needs. Every such
+// error is a *tidemill.RowError that names table and column; a column that is missing, or can never fit, is an error of
+// Bind.
 //
 // A feature is made unbound; the engine calls Bind for each table before the first change of it. Append is a pure read,
 // safe beside other Appends; Update, Bind and UnmarshalBinary are called by one goroutine while nobody reads.

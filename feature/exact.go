@@ -2,9 +2,9 @@ package feature
 
 import "math"
 
-// exact is a running sum without error: hi+lo is the sum of everything added, and hi is it correctly rounded, as long as
-// rough is false. Rough says that two numbers did not hold it (values of very different size); then whoever reads adds the
-// values up anew with exactSum. Both give the same number, so that it does not matter which path was taken.
+// exact is a running sum without error: hi+lo is the sum of everything added, and hi is it correctly rounded, as long
+// as rough is false. Rough says that two numbers did not hold it (values of very different size); then whoever reads
+// adds the values up anew with exactSum. Both give the same number, so that it does not matter which path was taken.
 // (Dekker, "A floating-point technique for extending the available precision", 1971.)
 type exact struct {
 	hi, lo float64

@@ -31,7 +31,7 @@ func read(t *testing.T, f tidemill.Feature, c *tidemill.Change) (tidemill.Vector
 		t.Fatal(err)
 	}
 	var v tidemill.Vector
-	err := f.Append(&v, c)
+	err := f.Append(&v, c, 0)
 	return v, err
 }
 
@@ -55,7 +55,7 @@ func TestLaws(t *testing.T) {
 		func() tidemill.Feature { return Category("card") },
 		func() tidemill.Feature { return Pixels("picture", 2, 2) },
 	} {
-		t.Run(made().(tidemill.Describer).Describe(), func(t *testing.T) { tidemilltest.Feature(t, made) })
+		t.Run(made().Describe(), func(t *testing.T) { tidemilltest.Feature(t, made) })
 	}
 }
 
@@ -148,10 +148,10 @@ func TestCategoriesAreCodes(t *testing.T) {
 			t.Errorf("%v: %v, %v", c.v, v.Dense, err)
 		}
 	}
-	if cs := OneHot("x").Columns(); !cs[0].OneHot || !cs[0].Nominal {
+	if cs, _ := OneHot("x").Columns(); !cs[0].OneHot || !cs[0].Nominal {
 		t.Errorf("columns %v", cs)
 	}
-	if cs := Category("x").Columns(); cs[0].OneHot || !cs[0].Nominal {
+	if cs, _ := Category("x").Columns(); cs[0].OneHot || !cs[0].Nominal {
 		t.Errorf("columns %v", cs)
 	}
 }
@@ -313,7 +313,7 @@ func ExampleNumeric() {
 	}
 	var x tidemill.Vector
 	err := f.Append(&x, &tidemill.Change{Op: tidemill.Insert, Table: flights,
-		After: []tidemill.Value{tidemill.Text("UA"), tidemill.Int(1400)}})
+		After: []tidemill.Value{tidemill.Text("UA"), tidemill.Int(1400)}}, 0)
 	fmt.Println(x.Dense, err)
 	// Output: [1400] <nil>
 }
@@ -327,7 +327,7 @@ func BenchmarkPixels(b *testing.B) {
 	var v tidemill.Vector
 	for b.Loop() {
 		v.Reset()
-		if err := f.Append(&v, c); err != nil {
+		if err := f.Append(&v, c, 0); err != nil {
 			b.Fatal(err)
 		}
 	}

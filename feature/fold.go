@@ -5,8 +5,8 @@ import (
 	"github.com/tidemill/tidemill/expr"
 )
 
-// UpdateAt implements tidemill.Timed: it folds a change of the window's table in; its values enter at time at.
-func (w *window) UpdateAt(c *tidemill.Change, at int64) {
+// Update implements tidemill.Feature: it folds a change of the window's table in; its values enter at time at.
+func (w *window) Update(c *tidemill.Change, at int64) {
 	f := w.folds.get(c.Table)
 	if f == nil {
 		return

@@ -31,29 +31,27 @@ func (c *HashedConfig) Build(string) (tidemill.Feature, error) {
 	return newHashed(c.Columns, c.Buckets), nil
 }
 
-// Hashed turns each column's value into one sparse term of value 1 whose hash names column and value: categories need no
-// list, and a new one has a weight of its own at once, as long as the model has room (linear models: 2,097,152 terms). (With OneHot a category adds nothing before it was
-// learned.) NULL adds nothing. HashedConfig sets a number of buckets ("feature hashing", Weinberger et al., 2009).
+// Hashed turns each column's value into one sparse term of value 1 whose hash names column and value: categories need
+// no list, and a new one has a weight of its own at once, as long as the model has room (linear models: 2,097,152
+// terms). (With OneHot a category adds nothing before it was learned.) NULL adds nothing. HashedConfig sets a number of
+// buckets ("feature hashing", Weinberger et al., 2009).
 func Hashed(cols ...string) tidemill.Feature { return newHashed(cols, 0) }
 
 func newHashed(cols []string, buckets int) *hashed {
-	f := &hashed{columnar: columnar{kind: "hashed", cols: cols}, buckets: buckets}
+	f := &hashed{columnar: columnar{kind: "hashed", cols: cols, terms: true}, buckets: buckets}
 	for _, c := range cols {
 		f.seeds = append(f.seeds, tidemill.Hash("hashed", c))
 	}
 	return f
 }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Feature.
 func (f *hashed) Describe() string {
 	return fmt.Sprintf("hashed %s buckets=%d", strings.Join(f.cols, ","), f.buckets)
 }
 
-// Terms implements tidemill.Termer.
-func (f *hashed) Terms(bool) bool { return true }
-
 // Append implements tidemill.Feature.
-func (f *hashed) Append(dst *tidemill.Vector, c *tidemill.Change) error {
+func (f *hashed) Append(dst *tidemill.Vector, c *tidemill.Change, _ int64) error {
 	row, at, err := f.row(c)
 	if err != nil {
 		return err

@@ -43,10 +43,11 @@ func (c *ImageConfig) Build(string) (tidemill.Feature, error) {
 	return newImage(*c), nil
 }
 
-// Image decodes a column of PNG or JPEG files to width*height grey pixels, as one dense column per pixel from 0 (black) to
-// 1 (white), row by row from the top left. Colours become grey by the weights of ITU-R BT.601, what is transparent becomes
-// black, and each pixel of the result is the mean of the area of the image that it covers. Images of more than 2^24 pixels
-// or bytes are rejected before they are decoded (ImageConfig sets other limits, and a folder for paths). NULL is NaN.
+// Image decodes a column of PNG or JPEG files to width*height grey pixels, as one dense column per pixel from 0 (black)
+// to 1 (white), row by row from the top left. Colours become grey by the weights of ITU-R BT.601, what is transparent
+// becomes black, and each pixel of the result is the mean of the area of the image that it covers. Images of more than
+// 2^24 pixels or bytes are rejected before they are decoded (ImageConfig sets other limits, and a folder for paths).
+// NULL is NaN.
 func Image(column string, width, height int) tidemill.Feature {
 	c := NewImageConfig()
 	c.Column, c.Width, c.Height = column, width, height
@@ -72,7 +73,7 @@ func fitsPath(k tidemill.Kind) string {
 	return "holds " + k.String() + ", not the text of a path; leave root out if it holds the images themselves"
 }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Feature.
 func (f *picture) Describe() string {
 	c := &f.config
 	s := fmt.Sprintf("image %s %dx%d max_pixels=%d max_bytes=%d", c.Column, c.Width, c.Height, c.MaxPixels, c.MaxBytes)
@@ -94,17 +95,18 @@ func (f *picture) Bind(t *tidemill.Table, role tidemill.Role) error {
 }
 
 // Picture implements tidemill.Pictured.
-func (f *picture) Picture() (column string, width, height int) {
-	return f.config.Column, f.config.Width, f.config.Height
+func (f *picture) Picture() tidemill.Picture {
+	p := tidemill.Picture{Column: f.config.Column, Width: f.config.Width, Height: f.config.Height, Holds: "file", Inverted: f.config.Invert}
+	if f.config.Root != "" {
+		p.Holds = "path"
+	}
+	return p
 }
-
-// Files implements tidemill.Filed.
-func (f *picture) Files() (paths, inverted bool) { return f.config.Root != "", f.config.Invert }
 
 // Pixels implements tidemill.Pictured: the decoded picture, rounded to bytes; nothing for NULL.
 func (f *picture) Pixels(dst []byte, c *tidemill.Change) ([]byte, error) {
 	var v tidemill.Vector
-	if err := f.Append(&v, c); err != nil {
+	if err := f.Append(&v, c, 0); err != nil {
 		return dst, err
 	}
 	for _, p := range v.Dense {
@@ -117,7 +119,7 @@ func (f *picture) Pixels(dst []byte, c *tidemill.Change) ([]byte, error) {
 }
 
 // Append implements tidemill.Feature.
-func (f *picture) Append(dst *tidemill.Vector, c *tidemill.Change) error {
+func (f *picture) Append(dst *tidemill.Vector, c *tidemill.Change, _ int64) error {
 	row, at, err := f.row(c)
 	if err != nil {
 		return err

@@ -21,8 +21,8 @@ func NewLogConfig() *LogConfig { return &LogConfig{} }
 // Build makes the feature; a column that does not exist is an error of Bind.
 func (c *LogConfig) Build(string) (tidemill.Feature, error) { return Log(c.Columns...), nil }
 
-// Log reads columns as sign(x)·ln(1+|x|): amounts over many sizes come near to each other, 0 stays 0, and negative numbers
-// mirror positive ones. The columns are read as Numeric reads them.
+// Log reads columns as sign(x)·ln(1+|x|): amounts over many sizes come near to each other, 0 stays 0, and negative
+// numbers mirror positive ones. The columns are read as Numeric reads them.
 func Log(cols ...string) tidemill.Feature {
 	f := &logarithm{columnar{kind: "log", cols: cols, fits: fitsNumber}}
 	for _, c := range cols {
@@ -31,11 +31,11 @@ func Log(cols ...string) tidemill.Feature {
 	return f
 }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Feature.
 func (f *logarithm) Describe() string { return "log " + strings.Join(f.cols, ",") }
 
 // Append implements tidemill.Feature.
-func (f *logarithm) Append(dst *tidemill.Vector, c *tidemill.Change) error {
+func (f *logarithm) Append(dst *tidemill.Vector, c *tidemill.Change, _ int64) error {
 	row, at, err := f.row(c)
 	if err != nil {
 		return err

@@ -21,8 +21,8 @@ func NewNumericConfig() *NumericConfig { return &NumericConfig{} }
 func (c *NumericConfig) Build(string) (tidemill.Feature, error) { return Numeric(c.Columns...), nil }
 
 // Numeric reads columns as numbers: integers, floats, decimals, booleans (0 and 1), times (seconds since 1970) and text
-// that is a number. NULL and a NaN of the database are NaN. A row with an infinite number, with text that is no number or
-// with bytes is rejected.
+// that is a number. NULL and a NaN of the database are NaN. A row with an infinite number, with text that is no number
+// or with bytes is rejected.
 func Numeric(cols ...string) tidemill.Feature {
 	f := &numeric{columnar{kind: "numeric", cols: cols, fits: fitsNumber}}
 	for _, c := range cols {
@@ -31,11 +31,11 @@ func Numeric(cols ...string) tidemill.Feature {
 	return f
 }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Feature.
 func (f *numeric) Describe() string { return "numeric " + strings.Join(f.cols, ",") }
 
 // Append implements tidemill.Feature.
-func (f *numeric) Append(dst *tidemill.Vector, c *tidemill.Change) error {
+func (f *numeric) Append(dst *tidemill.Vector, c *tidemill.Change, _ int64) error {
 	row, at, err := f.row(c)
 	if err != nil {
 		return err

@@ -37,9 +37,9 @@ func (c *PixelsConfig) Build(string) (tidemill.Feature, error) {
 	return newPixels(c.Column, c.Width, c.Height, c.Scale), nil
 }
 
-// Pixels reads a column of width*height raw grey bytes, row by row from the top left, as one dense column per pixel: the
-// byte divided by 255 (PixelsConfig sets another scale). A value of another length rejects the row; NULL is NaN in every
-// column. Scalers leave the columns alone.
+// Pixels reads a column of width*height raw grey bytes, row by row from the top left, as one dense column per pixel:
+// the byte divided by 255 (PixelsConfig sets another scale). A value of another length rejects the row; NULL is NaN in
+// every column. Scalers leave the columns alone.
 func Pixels(column string, width, height int) tidemill.Feature {
 	return newPixels(column, width, height, 0)
 }
@@ -86,7 +86,7 @@ func pictureColumns(column string, width, height int) []tidemill.FeatureColumn {
 	return out
 }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Feature.
 func (f *pixels) Describe() string {
 	if f.scale == 0 {
 		return fmt.Sprintf("pixels %s %dx%d", f.cols[0], f.width, f.height)
@@ -103,7 +103,9 @@ func (f *pixels) Bind(t *tidemill.Table, role tidemill.Role) error {
 }
 
 // Picture implements tidemill.Pictured.
-func (f *pixels) Picture() (column string, width, height int) { return f.cols[0], f.width, f.height }
+func (f *pixels) Picture() tidemill.Picture {
+	return tidemill.Picture{Column: f.cols[0], Width: f.width, Height: f.height, Holds: "pixels"}
+}
 
 // bytes is the picture of a row, nil for NULL. It points into the change.
 func (f *pixels) bytes(c *tidemill.Change) ([]byte, error) {
@@ -135,7 +137,7 @@ func (f *pixels) Pixels(dst []byte, c *tidemill.Change) ([]byte, error) {
 }
 
 // Append implements tidemill.Feature.
-func (f *pixels) Append(dst *tidemill.Vector, c *tidemill.Change) error {
+func (f *pixels) Append(dst *tidemill.Vector, c *tidemill.Change, _ int64) error {
 	b, err := f.bytes(c)
 	if err != nil {
 		return err

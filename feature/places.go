@@ -2,8 +2,8 @@ package feature
 
 import "slices"
 
-// places finds a small number by a 64-bit hash: open addressing with half of the hash beside the number, so that a search
-// seldom looks elsewhere. The caller says what a number's whole hash is. Number 0 is none.
+// places finds a small number by a 64-bit hash: open addressing with half of the hash beside the number, so that a
+// search seldom looks elsewhere. The caller says what a number's whole hash is. Number 0 is none.
 type places struct {
 	slots []place // a power of two, at most three quarters full
 	n     int

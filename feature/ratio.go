@@ -27,17 +27,17 @@ func (c *RatioConfig) Build(string) (tidemill.Feature, error) {
 	return Ratio(c.Of, c.To), nil
 }
 
-// Ratio is column of divided by column to, NaN where one of them is NULL, where to is 0, and where the quotient is beyond
-// float64. The columns are read as Numeric reads them.
+// Ratio is column of divided by column to, NaN where one of them is NULL, where to is 0, and where the quotient is
+// beyond float64. The columns are read as Numeric reads them.
 func Ratio(of, to string) tidemill.Feature {
 	return &ratio{columnar{kind: "ratio", cols: []string{of, to}, fits: fitsNumber, out: []tidemill.FeatureColumn{{Name: of + " / " + to}}}}
 }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Feature.
 func (f *ratio) Describe() string { return "ratio " + f.cols[0] + " / " + f.cols[1] }
 
 // Append implements tidemill.Feature.
-func (f *ratio) Append(dst *tidemill.Vector, c *tidemill.Change) error {
+func (f *ratio) Append(dst *tidemill.Vector, c *tidemill.Change, _ int64) error {
 	row, at, err := f.row(c)
 	if err != nil {
 		return err

@@ -25,7 +25,7 @@ func TestRowLaws(t *testing.T) {
 		func() tidemill.Feature { return Text("note") },
 		func() tidemill.Feature { return built(t, grams) },
 	} {
-		t.Run(made().(tidemill.Describer).Describe(), func(t *testing.T) { tidemilltest.Feature(t, made) })
+		t.Run(made().Describe(), func(t *testing.T) { tidemilltest.Feature(t, made) })
 	}
 }
 
@@ -184,7 +184,7 @@ func ExampleTime() {
 		return
 	}
 	var x tidemill.Vector
-	err := f.Append(&x, &tidemill.Change{Op: tidemill.Insert, Table: orders, After: []tidemill.Value{tidemill.Text("2013-07-04 23:30")}})
+	err := f.Append(&x, &tidemill.Change{Op: tidemill.Insert, Table: orders, After: []tidemill.Value{tidemill.Text("2013-07-04 23:30")}}, 0)
 	fmt.Println(x.Dense, err)
 	// Output: [4 23] <nil>
 }

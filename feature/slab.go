@@ -22,9 +22,9 @@ type extremes struct {
 // wants says which figures a stream keeps ready.
 type wants struct{ sum, extremes, distinct bool }
 
-// stream is one sort of value of one table, by key and time: it answers for the values of a key in (t-over, t], for any t,
-// while one window, that of the newest time, is kept added up. Memory is proportional to the entries that a window can
-// still need.
+// stream is one sort of value of one table, by key and time: it answers for the values of a key in (t-over, t], for any
+// t, while one window, that of the newest time, is kept added up. Memory is proportional to the entries that a window
+// can still need.
 type stream struct {
 	over, every, late int64 // microseconds; every is 0 for sliding windows
 	want              wants
@@ -96,7 +96,8 @@ func (s *stream) begin(end int64) int64 {
 	return end - s.over
 }
 
-// forgotten is the time up to which no window can ask any more: rows that are late by no more than late see all of theirs.
+// forgotten is the time up to which no window can ask any more: rows that are late by no more than late see all of
+// theirs.
 func (s *stream) forgotten() int64 {
 	t := s.clock
 	if t < math.MinInt64+s.late {
@@ -218,7 +219,8 @@ func (s *stream) unlink(e uint32) {
 	}
 }
 
-// advance moves the clock to at, if that is later: values leave the running window, and what no window needs is forgotten.
+// advance moves the clock to at, if that is later: values leave the running window, and what no window needs is
+// forgotten.
 func (s *stream) advance(at int64) {
 	if s.started && at <= s.clock {
 		return

@@ -12,7 +12,8 @@ import (
 // entrySize is the bytes of an entry in a state: time, key, row, value.
 const entrySize = 32
 
-// What a stream's state begins with: whether there is a clock, and whether a count of what could not be used comes first.
+// What a stream's state begins with: whether there is a clock, and whether a count of what could not be used comes
+// first.
 const (
 	markStarted = 1
 	markUnfit   = 2
@@ -41,7 +42,8 @@ func (s *stream) view() view {
 }
 
 // capture fixes the state as it is now; the function appends it, from any goroutine. Only the order of the entries is
-// copied, four bytes each: of a million entries that takes a millisecond, of which the entries themselves would take 20.
+// copied, four bytes each: of a million entries that takes a millisecond, of which the entries themselves would take
+// 20.
 func (s *stream) capture() func(b []byte) []byte {
 	v := s.view()
 	v.pages = slices.Clone(v.pages)

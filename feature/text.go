@@ -53,10 +53,10 @@ func (c *TextConfig) Build(string) (tidemill.Feature, error) {
 	return newText(*c), nil
 }
 
-// Text turns a column of text into one sparse term per word, its number being how often the word is there; words are runs
-// of letters, digits and marks, without regard to case. TextConfig sets n-grams of words or characters, counts, a norm and
-// buckets. An n-gram of words is its words joined by a space. NULL and the empty text add nothing. Terms are in the order
-// of their hashes, each once.
+// Text turns a column of text into one sparse term per word, its number being how often the word is there; words are
+// runs of letters, digits and marks, without regard to case. TextConfig sets n-grams of words or characters, counts, a
+// norm and buckets. An n-gram of words is its words joined by a space. NULL and the empty text add nothing. Terms are
+// in the order of their hashes, each once.
 func Text(column string) tidemill.Feature {
 	c := NewTextConfig()
 	c.Column = column
@@ -64,7 +64,8 @@ func Text(column string) tidemill.Feature {
 }
 
 func newText(c TextConfig) *ngrams {
-	return &ngrams{columnar: columnar{kind: "text", cols: []string{c.Column}, fits: fitsText}, config: c, seed: tidemill.Hash("text", c.Column)}
+	return &ngrams{columnar: columnar{kind: "text", cols: []string{c.Column}, terms: true, fits: fitsText}, config: c,
+		seed: tidemill.Hash("text", c.Column)}
 }
 
 func fitsText(k tidemill.Kind) string {
@@ -74,17 +75,14 @@ func fitsText(k tidemill.Kind) string {
 	return ""
 }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Feature.
 func (f *ngrams) Describe() string {
 	c := &f.config
 	return fmt.Sprintf("text %s of=%s from=%d to=%d case=%v value=%s norm=%v buckets=%d max=%d", c.Column, c.Of, c.From, c.To, c.Case, c.Value, c.Norm, c.Buckets, c.Max)
 }
 
-// Terms implements tidemill.Termer.
-func (f *ngrams) Terms(bool) bool { return true }
-
 // Append implements tidemill.Feature.
-func (f *ngrams) Append(dst *tidemill.Vector, c *tidemill.Change) error {
+func (f *ngrams) Append(dst *tidemill.Vector, c *tidemill.Change, _ int64) error {
 	row, at, err := f.row(c)
 	if err != nil {
 		return err

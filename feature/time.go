@@ -87,8 +87,8 @@ func (c *TimeConfig) Build(string) (tidemill.Feature, error) {
 }
 
 // Time reads parts of a timestamp in UTC as numbers: year, quarter, month (1 to 12), week (ISO 8601), day (1 to 31),
-// dayofyear (1 to 366), weekday (0 is Sunday), hour, minute, second, minuteofday, unix (seconds since 1970). TimeConfig sets
-// a zone, and sines and cosines for parts that go round. NULL is NaN; what is no time rejects the row.
+// dayofyear (1 to 366), weekday (0 is Sunday), hour, minute, second, minuteofday, unix (seconds since 1970). TimeConfig
+// sets a zone, and sines and cosines for parts that go round. NULL is NaN; what is no time rejects the row.
 func Time(column string, parts ...string) tidemill.Feature {
 	return newTime(&TimeConfig{Column: column, Parts: parts})
 }
@@ -137,7 +137,7 @@ func fitsTime(k tidemill.Kind) string {
 	return ""
 }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Feature.
 func (f *timeParts) Describe() string {
 	s := "time " + f.cols[0]
 	for _, p := range f.parts {
@@ -162,7 +162,7 @@ func (f *timeParts) Bind(t *tidemill.Table, role tidemill.Role) error {
 }
 
 // Append implements tidemill.Feature.
-func (f *timeParts) Append(dst *tidemill.Vector, c *tidemill.Change) error {
+func (f *timeParts) Append(dst *tidemill.Vector, c *tidemill.Change, _ int64) error {
 	row, at, err := f.row(c)
 	if err != nil {
 		return err

@@ -15,15 +15,15 @@ import (
 
 // window is figures over a table's rows by time and key; see Window's kinds (Count, Mean, …) and WindowConfig.
 //
-// A row's value enters at the time of the change that made it known, once per row id (the primary key): for rows that is
-// the INSERT, for a column the first change after which it is not NULL. A correction takes the old value out and lets the
-// new one in at its own time; NULL, DELETE and TRUNCATE take it out. A change of the key moves the row in the same way.
-// The asking row's own change is not in its window, as the engine asks before it folds a change in. A row whose key is NULL
-// is in no window, and the figures of an asking row with such a key are NaN.
+// A row's value enters at the time of the change that made it known, once per row id (the primary key): for rows that
+// is the INSERT, for a column the first change after which it is not NULL. A correction takes the old value out and
+// lets the new one in at its own time; NULL, DELETE and TRUNCATE take it out. A change of the key moves the row in the
+// same way. The asking row's own change is not in its window, as the engine asks before it folds a change in. A row
+// whose key is NULL is in no window, and the figures of an asking row with such a key are NaN.
 //
-// What left every window is forgotten, also which rows it came from. So an UPDATE of a row whose value has left already is
-// told from a first value only by the change's Before: Postgres sends it with REPLICA IDENTITY FULL, and without it the engine
-// stops at such an UPDATE.
+// What left every window is forgotten, also which rows it came from. So an UPDATE of a row whose value has left already
+// is told from a first value only by the change's Before: Postgres sends it with REPLICA IDENTITY FULL, and without it
+// the engine stops at such an UPDATE.
 type window struct {
 	config  WindowConfig
 	where   *expr.Expr // nil: all rows
@@ -59,7 +59,8 @@ const (
 	natureNumber               // a number
 )
 
-// folding is a table's columns in a window: by and key, the time, which rows, and an expression per stream (nil for rows).
+// folding is a table's columns in a window: by and key, the time, which rows, and an expression per stream (nil for
+// rows).
 type folding struct {
 	seed    uint64 // of the row ids: tables of the same name in several schemas share no rows
 	by, key []int
@@ -138,8 +139,9 @@ func (w *window) add(figures []windowed) {
 	}
 }
 
-// Merge joins windows over the same rows (table, keys, lengths and times are the same) into the first of them, so that their
-// figures share one store; other features stay as and where they are. For features that no change has reached yet.
+// Merge joins windows over the same rows (table, keys, lengths and times are the same) into the first of them, so that
+// their figures share one store; other features stay as and where they are. For features that no change has reached
+// yet.
 func Merge(features []tidemill.Feature) []tidemill.Feature {
 	var out []tidemill.Feature
 	joined := map[*window]bool{}
@@ -168,7 +170,7 @@ next:
 	return out
 }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Feature.
 func (w *window) Describe() string {
 	if w.mistake != nil {
 		return "window"
@@ -189,7 +191,10 @@ func (w *window) Describe() string {
 }
 
 // Columns implements tidemill.Feature.
-func (w *window) Columns() []tidemill.FeatureColumn { return w.out }
+func (w *window) Columns() ([]tidemill.FeatureColumn, bool) { return w.out, false }
+
+// Folds implements tidemill.Feature.
+func (w *window) Folds() []string { return []string{w.config.Of} }
 
 // match is the asking row's columns.
 func (w *window) match() []string {
@@ -199,13 +204,15 @@ func (w *window) match() []string {
 	return w.config.By
 }
 
-// Needs implements tidemill.Needer: values that can be corrected after they left the window need Before.
-func (w *window) Needs(t *tidemill.Table) (columns []string, before bool) {
-	columns = slices.Clone(w.match())
-	if t == nil || !t.Is(w.config.Of) {
-		return columns, false
+// Needs implements tidemill.Feature: values that can be corrected after they left the window need Before.
+func (w *window) Needs(t *tidemill.Table, role tidemill.Role) (columns []string, before bool) {
+	if role == tidemill.Asks {
+		return w.match(), false
 	}
-	columns = append(columns, w.config.By...)
+	if !t.Is(w.config.Of) {
+		return nil, false
+	}
+	columns = slices.Clone(w.config.By)
 	for _, s := range w.streams {
 		if s.expr != nil {
 			columns = append(columns, s.expr.Columns()...)
@@ -312,26 +319,11 @@ func keyHash(row []tidemill.Value, cols []int, seed uint64) (hash uint64, known,
 	return hash, known, null
 }
 
-// Append implements tidemill.Feature: as of the commit time.
-func (w *window) Append(dst *tidemill.Vector, c *tidemill.Change) error {
-	return w.AppendAt(dst, c, commitTime(c))
-}
-
-// Update implements tidemill.Feature: at the commit time.
-func (w *window) Update(c *tidemill.Change) { w.UpdateAt(c, commitTime(c)) }
-
-func commitTime(c *tidemill.Change) int64 {
-	if c.Tx == nil {
-		return 0
-	}
-	return c.Tx.Commit.UnixMicro()
-}
-
 // keySeed starts every key's hash; that of a window without keys is it.
 const keySeed = 0x7469646d696c6c00
 
-// AppendAt implements tidemill.Timed: the figures of the windows that end at time at.
-func (w *window) AppendAt(dst *tidemill.Vector, c *tidemill.Change, at int64) error {
+// Append implements tidemill.Feature: the figures of the windows that end at time at.
+func (w *window) Append(dst *tidemill.Vector, c *tidemill.Change, at int64) error {
 	cols := w.asks.get(c.Table)
 	if cols == nil {
 		return unbound("window"+w.config.span(), c.Table)
@@ -406,17 +398,30 @@ func (w *window) UnmarshalBinary(data []byte) error {
 	return nil
 }
 
-// Missed counts the values that came so late that no window can ask about them any more.
-func (w *window) Missed() (n uint64) {
+// Warnings implements tidemill.Warner: what is not in the window although it came.
+func (w *window) Warnings() []string {
+	var out []string
+	if n := w.missed(); n > 0 {
+		out = append(out, fmt.Sprintf("feature %s: %d values came too late for any window", w.Describe(), n))
+	}
+	if n := w.skipped(); n > 0 {
+		out = append(out, fmt.Sprintf("feature %s: %d rows left out: what it reads is no number, "+
+			"or its time is unreadable or more than a day after the commit", w.Describe(), n))
+	}
+	return out
+}
+
+// missed counts the values that came so late that no window can ask about them any more.
+func (w *window) missed() (n uint64) {
 	for _, s := range w.streams {
 		n += s.missed
 	}
 	return n
 }
 
-// Skipped counts the rows whose value is no number where one is needed, or whose time is unreadable or more than a day after
-// their commit (after they were read, where the source tells no commit time), as often as they came.
-func (w *window) Skipped() (n uint64) {
+// skipped counts the rows whose value is no number where one is needed, or whose time is unreadable or more than a day
+// after their commit (after they were read, where the source tells no commit time), as often as they came.
+func (w *window) skipped() (n uint64) {
 	for _, s := range w.streams {
 		n += s.unfit
 	}
@@ -429,8 +434,8 @@ var (
 	errUnfit = errors.New("no value for the window")
 )
 
-// valueOf is what a stream takes from a value: bits of a number, or a hash. err is errNotSent, errSkip for NULL, or errUnfit
-// for what is no number.
+// valueOf is what a stream takes from a value: bits of a number, or a hash. err is errNotSent, errSkip for NULL, or
+// errUnfit for what is no number.
 func (s *valueStream) valueOf(v tidemill.Value) (uint64, error) {
 	switch {
 	case !v.Known():

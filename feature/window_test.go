@@ -63,13 +63,13 @@ func FuzzWindowState(f *testing.F) {
 		f.Fatal(err)
 	}
 	for i := range cs {
-		w.Update(&cs[i])
+		w.Update(&cs[i], cs[i].Tx.Commit.UnixMicro())
 	}
 	tidemilltest.FuzzState(f, made, tidemilltest.StateBytes(f, w))
 }
 
-// TestWindowIsTheQuery runs a stream of inserts, updates, deletes and late rows, and asks SQLite the same over all values
-// that have not been taken out.
+// TestWindowIsTheQuery runs a stream of inserts, updates, deletes and late rows, and asks SQLite the same over all
+// values that have not been taken out.
 func TestWindowIsTheQuery(t *testing.T) {
 	for name, c := range map[string]struct {
 		over, every, late, spread, grid time.Duration
@@ -160,7 +160,7 @@ func windowIsTheQuery(t *testing.T, over, every, late, spread, grid time.Duratio
 		switch k := r.IntN(10); {
 		case k < 6 || len(ids) == 0: // insert
 			row := []tidemill.Value{tidemill.Int(id), tidemill.Text(cards[r.IntN(len(cards))]), amount(), note()}
-			f.(tidemill.Timed).UpdateAt(&tidemill.Change{Op: tidemill.Insert, Table: table, After: row}, at)
+			f.Update(&tidemill.Change{Op: tidemill.Insert, Table: table, After: row}, at)
 			rows[id] = row
 			ids = append(ids, id)
 			exec("insert into rows values (?,?,?)", id, row[1].Str(), at)
@@ -183,7 +183,7 @@ func windowIsTheQuery(t *testing.T, over, every, late, spread, grid time.Duratio
 			if r.IntN(2) == 0 {
 				row[3] = note()
 			}
-			f.(tidemill.Timed).UpdateAt(&tidemill.Change{Op: tidemill.Update, Table: table, Before: before, After: row}, at)
+			f.Update(&tidemill.Change{Op: tidemill.Update, Table: table, Before: before, After: row}, at)
 			rows[id] = row
 			moved := !same(before[1], row[1])
 			if moved {
@@ -206,7 +206,7 @@ func windowIsTheQuery(t *testing.T, over, every, late, spread, grid time.Duratio
 			k := max(0, len(ids)-1-r.IntN(60))
 			id = ids[k]
 			ids = append(ids[:k], ids[k+1:]...)
-			f.(tidemill.Timed).UpdateAt(&tidemill.Change{Op: tidemill.Delete, Table: table, Before: rows[id][:1]}, at)
+			f.Update(&tidemill.Change{Op: tidemill.Delete, Table: table, Before: rows[id][:1]}, at)
 			delete(rows, id)
 			for _, name := range []string{"rows", "amounts", "notes"} {
 				exec("delete from "+name+" where id = ?", id)
@@ -229,7 +229,7 @@ func windowIsTheQuery(t *testing.T, over, every, late, spread, grid time.Duratio
 			card = "nobody"
 		}
 		var got tidemill.Vector
-		if err := f.(tidemill.Timed).AppendAt(&got, &tidemill.Change{Op: tidemill.Insert, Table: asks, After: []tidemill.Value{tidemill.Text(card)}}, ask); err != nil {
+		if err := f.Append(&got, &tidemill.Change{Op: tidemill.Insert, Table: asks, After: []tidemill.Value{tidemill.Text(card)}}, ask); err != nil {
 			t.Fatal(err)
 		}
 		in := fmt.Sprintf("where card = '%s' and t > %d and t <= %d", card, end-over.Microseconds(), end)
@@ -285,7 +285,7 @@ func windowIsTheQuery(t *testing.T, over, every, late, spread, grid time.Duratio
 				continue
 			}
 			if g := got.Dense[k]; g != w && !(g != g && w != w) {
-				t.Fatalf("step %d, asked at %d (clock %+d µs): %s is %v, the query says %v", i, ask, ask-now, f.Columns()[k].Name, g, w)
+				t.Fatalf("step %d, asked at %d (clock %+d µs): %s is %v, the query says %v", i, ask, ask-now, f.(*window).out[k].Name, g, w)
 			}
 		}
 		if i%300 == 0 { // a restart
@@ -298,7 +298,7 @@ func windowIsTheQuery(t *testing.T, over, every, late, spread, grid time.Duratio
 			f = next
 		}
 	}
-	if n := f.(*window).Missed(); n > 0 {
+	if n := f.(*window).missed(); n > 0 {
 		t.Errorf("%d values came too late in %d asks", n, asked)
 	}
 }
@@ -312,7 +312,7 @@ func TestWindowLife(t *testing.T) {
 	null := tidemill.Null()
 	hour := time.Hour.Microseconds()
 	f := Merge([]tidemill.Feature{Count("flights", "carrier", 3*time.Hour), Mean("arr_delay", "flights", "carrier", 3*time.Hour)})
-	if len(f) != 1 || len(f[0].Columns()) != 2 {
+	if len(f) != 1 || len(f[0].(*window).out) != 2 {
 		t.Fatalf("merged into %d features", len(f))
 	}
 	w := f[0].(*window)
@@ -324,7 +324,7 @@ func TestWindowLife(t *testing.T) {
 	want := func(what string, at int64, count, mean float64) {
 		t.Helper()
 		var v tidemill.Vector
-		if err := w.AppendAt(&v, &tidemill.Change{Op: tidemill.Insert, Table: table, After: row(99, "UA", null)}, at); err != nil {
+		if err := w.Append(&v, &tidemill.Change{Op: tidemill.Insert, Table: table, After: row(99, "UA", null)}, at); err != nil {
 			t.Fatal(err)
 		}
 		if v.Dense[0] != count || v.Dense[1] != mean && !(v.Dense[1] != v.Dense[1] && mean != mean) {
@@ -332,7 +332,7 @@ func TestWindowLife(t *testing.T) {
 		}
 	}
 	change := func(op tidemill.Op, at int64, before, after []tidemill.Value) {
-		w.UpdateAt(&tidemill.Change{Op: op, Table: table, Before: before, After: after}, at)
+		w.Update(&tidemill.Change{Op: op, Table: table, Before: before, After: after}, at)
 	}
 	nan := math.NaN()
 	want("nothing yet", 0, 0, nan)
@@ -382,23 +382,23 @@ func TestWindowExpressions(t *testing.T) {
 	want := func(what string, count, mean float64) {
 		t.Helper()
 		var v tidemill.Vector
-		if err := f.AppendAt(&v, &tidemill.Change{Table: table, After: row(9, 0, "")}, 10); err != nil {
+		if err := f.Append(&v, &tidemill.Change{Table: table, After: row(9, 0, "")}, 10); err != nil {
 			t.Fatal(err)
 		}
 		if v.Dense[0] != count || v.Dense[1] != mean && !(v.Dense[1] != v.Dense[1] && mean != mean) {
 			t.Errorf("%s: count %v and mean %v, not %v and %v", what, v.Dense[0], v.Dense[1], count, mean)
 		}
 	}
-	f.UpdateAt(&tidemill.Change{Op: tidemill.Insert, Table: table, After: row(1, 60, "in the air")}, 1)
+	f.Update(&tidemill.Change{Op: tidemill.Insert, Table: table, After: row(1, 60, "in the air")}, 1)
 	want("not landed", 0, math.NaN())
-	f.UpdateAt(&tidemill.Change{Op: tidemill.Update, Table: table, After: row(1, 60, "landed")}, 2)
-	f.UpdateAt(&tidemill.Change{Op: tidemill.Insert, Table: table, After: row(2, 3, "landed")}, 2)
+	f.Update(&tidemill.Change{Op: tidemill.Update, Table: table, After: row(1, 60, "landed")}, 2)
+	f.Update(&tidemill.Change{Op: tidemill.Insert, Table: table, After: row(2, 3, "landed")}, 2)
 	want("two landed, one late", 2, .5)
-	f.UpdateAt(&tidemill.Change{Op: tidemill.Update, Table: table, After: []tidemill.Value{tidemill.Int(2), tidemill.Int(70), {}}}, 3)
+	f.Update(&tidemill.Change{Op: tidemill.Update, Table: table, After: []tidemill.Value{tidemill.Int(2), tidemill.Int(70), {}}}, 3)
 	want("a status that was not sent", 2, .5) // whether it still counts cannot be told: it stays as it was
-	f.UpdateAt(&tidemill.Change{Op: tidemill.Update, Table: table, After: row(1, 60, "diverted")}, 4)
+	f.Update(&tidemill.Change{Op: tidemill.Update, Table: table, After: row(1, 60, "diverted")}, 4)
 	want("diverted", 1, 0)
-	if columns, before := f.Needs(table); fmt.Sprint(columns) != "[arr_delay id status]" || !before {
+	if columns, before := f.Needs(table, tidemill.Folds); fmt.Sprint(columns) != "[arr_delay id status]" || !before {
 		t.Errorf("needs %v, %v", columns, before)
 	}
 	d := *c
@@ -449,7 +449,8 @@ func TestWindowMistakes(t *testing.T) {
 	}
 }
 
-// TestWindowSkips: what is no number, and a time that would close every window, is left out and counted, also over a restart.
+// TestWindowSkips: what is no number, and a time that would close every window, is left out and counted, also over a
+// restart.
 func TestWindowSkips(t *testing.T) {
 	c := NewWindowConfig()
 	c.Count, c.Mean, c.Of, c.Over, c.At = "rows", "delay", "flights", time.Hour, "at"
@@ -466,7 +467,7 @@ func TestWindowSkips(t *testing.T) {
 	}
 	tx := &tidemill.Tx{Commit: noon}
 	insert := func(id int64, delay, at tidemill.Value) {
-		f.UpdateAt(&tidemill.Change{Op: tidemill.Insert, Table: table, Tx: tx, After: []tidemill.Value{tidemill.Int(id), delay, at}}, 0)
+		f.Update(&tidemill.Change{Op: tidemill.Insert, Table: table, Tx: tx, After: []tidemill.Value{tidemill.Int(id), delay, at}}, 0)
 	}
 	bound(f)
 	early := tidemill.Text("2024-03-01 11:30")
@@ -494,8 +495,8 @@ func TestWindowSkips(t *testing.T) {
 			tx = &tidemill.Tx{Read: noon}
 			insert(10, tidemill.Text("9"), tidemill.Text("2024-03-02 12:00:01"))
 		}
-		if f.Skipped() != want {
-			t.Errorf("after row %d: %d skipped, not %d", i, f.Skipped(), want)
+		if f.skipped() != want {
+			t.Errorf("after row %d: %d skipped, not %d", i, f.skipped(), want)
 		}
 		b := tidemilltest.StateBytes(t, f)
 		next := built(t, c).(*window)
@@ -503,13 +504,13 @@ func TestWindowSkips(t *testing.T) {
 		if err := next.UnmarshalBinary(b); err != nil {
 			t.Fatal(err)
 		}
-		if again := tidemilltest.StateBytes(t, next); string(again) != string(b) || next.Skipped() != want {
-			t.Errorf("after row %d: a restart has %d skipped, or other bytes", i, next.Skipped())
+		if again := tidemilltest.StateBytes(t, next); string(again) != string(b) || next.skipped() != want {
+			t.Errorf("after row %d: a restart has %d skipped, or other bytes", i, next.skipped())
 		}
 		f = next
 	}
 	var v tidemill.Vector
-	if err := f.AppendAt(&v, &tidemill.Change{Table: table, After: []tidemill.Value{tidemill.Int(99), tidemill.Null(), early}}, noon.UnixMicro()); err != nil {
+	if err := f.Append(&v, &tidemill.Change{Table: table, After: []tidemill.Value{tidemill.Int(99), tidemill.Null(), early}}, noon.UnixMicro()); err != nil {
 		t.Fatal(err)
 	}
 	if fmt.Sprint(v.Dense) != "[5 8]" {
@@ -530,7 +531,7 @@ func TestWindowReclaims(t *testing.T) {
 	}
 	feed := func(from, n int, step int64) {
 		for i := from; i < from+n; i++ {
-			f.UpdateAt(&tidemill.Change{Op: tidemill.Insert, Table: table, After: []tidemill.Value{
+			f.Update(&tidemill.Change{Op: tidemill.Insert, Table: table, After: []tidemill.Value{
 				tidemill.Int(int64(i)), tidemill.Text(fmt.Sprint("c", i/3)), tidemill.Float(1), tidemill.Text("n")}}, int64(i)*step)
 		}
 	}
@@ -548,7 +549,7 @@ func TestWindowReclaims(t *testing.T) {
 		t.Errorf("the state has %d bytes", n)
 	}
 	for i := range 100_000 { // one row corrected ever again
-		f.UpdateAt(&tidemill.Change{Op: tidemill.Update, Table: table, After: []tidemill.Value{
+		f.Update(&tidemill.Change{Op: tidemill.Update, Table: table, After: []tidemill.Value{
 			tidemill.Int(149_999), tidemill.Text("c"), tidemill.Float(float64(i)), tidemill.Text("n")}}, 150_000e6)
 	}
 	if s := f.streams[1]; s.order.len() > 2048 || s.slab.n > 4096 {
@@ -602,7 +603,7 @@ func millionKeys(t testing.TB) (*window, *tidemill.Table) {
 	c := tidemill.Change{Op: tidemill.Insert, Table: table, After: row}
 	for i := range int64(1_000_000) {
 		row[0], row[1], row[2] = tidemill.Int(i), tidemill.Int(i*7919), tidemill.Float(float64(i))
-		f.UpdateAt(&c, i)
+		f.Update(&c, i)
 	}
 	return f, table
 }
@@ -636,7 +637,7 @@ func BenchmarkWindowUpdate(b *testing.B) {
 	i := int64(1_000_000)
 	for b.Loop() {
 		row[0], row[1], row[2] = tidemill.Int(i), tidemill.Int(i*7919), tidemill.Float(float64(i))
-		f.UpdateAt(&c, 24*3600e6+i) // one comes, one goes
+		f.Update(&c, 24*3600e6+i) // one comes, one goes
 		i++
 	}
 }
@@ -647,7 +648,7 @@ func BenchmarkWindowAppend(b *testing.B) {
 	var v tidemill.Vector
 	for b.Loop() {
 		v.Reset()
-		if err := f.AppendAt(&v, &c, 1_000_000); err != nil {
+		if err := f.Append(&v, &c, 1_000_000); err != nil {
 			b.Fatal(err)
 		}
 	}

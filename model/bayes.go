@@ -48,10 +48,10 @@ func (c *GaussianNBConfig) Build(string) (tidemill.Model, error) { return Gaussi
 
 // GaussianNB is naive Bayes with a normal distribution per class and number column, by running mean and population
 // variance (Welford, 1962): P(class|x) is proportional to P(class)·Π(density + 1e-9). A nominal column counts instead:
-// P(category|class) is (rows+1)/(the class's rows + categories), after Laplace; a category that was never learned is left
-// out, and so are those beyond the first 16384 of a column. A column that is NaN is left out; sparse terms are refused. A number a
-// billion times (1 + the size of all others) away from them is not learned but counted, as long as such are no more than one in a
-// hundred. It needs no scaling. Until a class is known the prediction is NaN.
+// P(category|class) is (rows+1)/(the class's rows + categories), after Laplace; a category that was never learned is
+// left out, and so are those beyond the first 16384 of a column. A column that is NaN is left out; sparse terms are
+// refused. A number a billion times (1 + the size of all others) away from them is not learned but counted, as long as
+// such are no more than one in a hundred. It needs no scaling. Until a class is known the prediction is NaN.
 func GaussianNB() tidemill.Model { return &bayes{} }
 
 // Kind implements tidemill.Model: the prediction is a probability per class.
@@ -60,10 +60,11 @@ func (m *bayes) Kind() tidemill.ModelKind { return tidemill.Classify }
 // New implements tidemill.Model.
 func (m *bayes) New() tidemill.Model { return &bayes{} }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Model.
 func (m *bayes) Describe() string { return "gaussian_nb" }
 
-// Warnings implements tidemill.Warner: columns whose categories have reached their bound, and numbers that were left out.
+// Warnings implements tidemill.Warner: columns whose categories have reached their bound, and numbers that were left
+// out.
 func (m *bayes) Warnings() []string {
 	out := fullColumns(m.called, func(i int) bool { return len(m.names[i].codes) >= maxCategories })
 	left := 0.0
@@ -76,7 +77,7 @@ func (m *bayes) Warnings() []string {
 	return out
 }
 
-// Bind implements tidemill.Binder: there may be no sparse terms.
+// Bind implements tidemill.Model: there may be no sparse terms.
 func (m *bayes) Bind(in tidemill.Input) error {
 	if err := noTerms(&in, "gaussian_nb", ""); err != nil {
 		return err
@@ -136,8 +137,8 @@ func (m *bayes) Learn(e *tidemill.Example) {
 	}
 }
 
-// add takes one value in. A value so large that its square is infinite is left out, and so is one that is absurd while such
-// are rare.
+// add takes one value in. A value so large that its square is infinite is left out, and so is one that is absurd while
+// such are rare.
 func (d *normal) add(v, w float64) {
 	if d.n > 0 && math.Abs(v-d.mean) > encode.FarBy && encode.Absurd(v-d.mean, math.Abs(d.mean)+math.Sqrt(d.s/d.n)) && encode.Rare(d.left+w-1, d.n) {
 		d.left += w

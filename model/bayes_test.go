@@ -34,7 +34,7 @@ func TestGaussianNBStreams(t *testing.T) {
 // A category's probability is its share of the class's rows, by hand.
 func TestGaussianNBCategories(t *testing.T) {
 	m := GaussianNB()
-	if err := m.(tidemill.Binder).Bind(tidemill.Input{Columns: []tidemill.FeatureColumn{{Name: "fruit", Nominal: true}}}); err != nil {
+	if err := m.Bind(tidemill.Input{Columns: []tidemill.FeatureColumn{{Name: "fruit", Nominal: true}}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range [][2]float64{{1, 0}, {1, 0}, {2, 0}, {2, 1}} {

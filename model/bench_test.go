@@ -6,7 +6,8 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// run predicts and learns the stream's rows over and over, each behind the model's encoders; it reports rows per second.
+// run predicts and learns the stream's rows over and over, each behind the model's encoders; it reports rows per
+// second.
 func run(b *testing.B, m tidemill.Model, s *stream) {
 	p := newPipeline(b, m, s.cols, s.classes)
 	rows := make([]tidemill.Vector, len(s.x))

@@ -7,7 +7,8 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// noTerms refuses sparse terms for a model that would not read them. with is what stands before hasheddense in the mend.
+// noTerms refuses sparse terms for a model that would not read them. with is what stands before hasheddense in the
+// mend.
 func noTerms(in *tidemill.Input, kind, with string) error {
 	if !in.Terms {
 		return nil

@@ -44,10 +44,16 @@ func ExampleKMeans() {
 	for _, x := range [][]float64{{1, 1}, {9, 9}, {2, 0}, {11, 9}} {
 		m.Learn(&tidemill.Example{X: row(x...), Weight: 1})
 	}
-	fmt.Printf("%.2f\n", m.(tidemill.Centred).Centres())
+	m.(tidemill.Weighted).Weights(func(column int, _ uint64, centre int, place float64) bool {
+		fmt.Printf("centre %d column %d: %.2f\n", centre, column, place)
+		return true
+	})
 	fmt.Printf("%.2f\n", m.Predict(nil, row(10, 9)))
 	// Output:
-	// [[1.00 0.33] [10.00 9.33]]
+	// centre 0 column 0: 1.00
+	// centre 0 column 1: 0.33
+	// centre 1 column 0: 10.00
+	// centre 1 column 1: 9.33
 	// [12.49 0.33]
 }
 

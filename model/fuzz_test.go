@@ -7,12 +7,13 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// fuzzState feeds bytes to made's UnmarshalBinary: they are an error, or a state that writes itself again, learns and predicts.
+// fuzzState feeds bytes to made's UnmarshalBinary: they are an error, or a state that writes itself again, learns and
+// predicts.
 func fuzzState(f *testing.F, columns []tidemill.FeatureColumn, made ...func() tidemill.Model) {
 	bound := func(k int) tidemill.Model {
 		m := made[k]()
-		if b, ok := m.(tidemill.Binder); ok && columns != nil {
-			if err := b.Bind(tidemill.Input{Columns: columns}); err != nil {
+		if columns != nil {
+			if err := m.Bind(tidemill.Input{Columns: columns}); err != nil {
 				f.Fatal(err)
 			}
 		}

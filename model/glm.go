@@ -17,10 +17,10 @@ func (f optionFunc) set(s *glmSettings) { f(s) }
 
 func (o Optimizer) set(s *glmSettings) { s.opt = o }
 
-// L1 pulls the weights of a row's features towards 0 by a constant, and stops there. The penalty is cumulative: a feature
-// pays at its next row for the rows that it missed. (Tsuruoka, Tsujii, Ananiadou, "Stochastic gradient descent training
-// for L1-regularized log-linear models with cumulative penalty", ACL 2009.) It cannot be combined with L2 nor with FTRL,
-// which has a penalty of its own.
+// L1 pulls the weights of a row's features towards 0 by a constant, and stops there. The penalty is cumulative: a
+// feature pays at its next row for the rows that it missed. (Tsuruoka, Tsujii, Ananiadou, "Stochastic gradient descent
+// training for L1-regularized log-linear models with cumulative penalty", ACL 2009.) It cannot be combined with L2 nor
+// with FTRL, which has a penalty of its own.
 func L1(penalty float64) Option { return optionFunc(func(s *glmSettings) { s.l1 = penalty }) }
 
 // L2 adds penalty·w to the gradient of each of a row's features.
@@ -364,8 +364,8 @@ func (g *glm) stepSGD(k int, grad float64, x []float64) {
 	}
 }
 
-// stepOne moves one weight with its penalties. One that leaves what a model can use begins anew: a penalty that is larger
-// than the rule can bear makes weights grow without end.
+// stepOne moves one weight with its penalties. One that leaves what a model can use begins anew: a penalty that is
+// larger than the rule can bear makes weights grow without end.
 func (g *glm) stepOne(w *float64, s []float64, grad, rate float64) {
 	if g.l2 > 0 {
 		grad += float64(g.l2 * *w)

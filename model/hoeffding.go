@@ -91,16 +91,16 @@ type treeColumn struct {
 // HoeffdingTree is the incremental decision tree (VFDT) of Domingos and Hulten, "Mining High-Speed Data Streams", KDD
 // 2000, in the form of MOA and River: a leaf observes a normal distribution per class and number column and counts per
 // class and category, and every grace_period rows it compares the information gain of the best two splits, of 10
-// thresholds per number column. It splits when their difference exceeds ε = √(R²·ln(1/δ)/2n), R being log2 of the classes
-// seen, or when ε is below tau. Children start from the class distribution that the split projects. A leaf answers by
-// naive Bayes or by its majority, whichever was right more often there (Gama, Rocha, Medas, 2003).
+// thresholds per number column. It splits when their difference exceeds ε = √(R²·ln(1/δ)/2n), R being log2 of the
+// classes seen, or when ε is below tau. Children start from the class distribution that the split projects. A leaf
+// answers by naive Bayes or by its majority, whichever was right more often there (Gama, Rocha, Medas, 2003).
 //
 // A leaf with one dominant class (max_share) forgets its observers instead of splitting. A split on a category has a
 // branch per category seen, or one category against the rest; a new category gets a leaf of its own when it is learned.
-// A row whose split column is NaN goes where more weight went. A leaf observes at most 16384 categories of a column, and a
-// split has at most as many branches. Above max_size the leaves with the least to gain stop
-// observing (Kirkby, 2007). It takes numbers and categories as they are: no scaling, no one-hot. Sparse terms are
-// refused. Until a row is learned the prediction is NaN.
+// A row whose split column is NaN goes where more weight went. A leaf observes at most 16384 categories of a column,
+// and a split has at most as many branches. Above max_size the leaves with the least to gain stop observing (Kirkby,
+// 2007). It takes numbers and categories as they are: no scaling, no one-hot. Sparse terms are refused. Until a row is
+// learned the prediction is NaN.
 //
 // set changes the settings of NewHoeffdingTreeConfig.
 func HoeffdingTree(set ...func(c *HoeffdingTreeConfig)) tidemill.Model {
@@ -119,7 +119,7 @@ func (m *hoeffding) Kind() tidemill.ModelKind { return tidemill.Classify }
 // New implements tidemill.Model.
 func (m *hoeffding) New() tidemill.Model { return newHoeffding(m.set) }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Model.
 func (m *hoeffding) Describe() string { return m.set.describe() }
 
 // Warnings implements tidemill.Warner: columns of which a leaf, or a test, has as many categories as it may have.
@@ -138,7 +138,7 @@ func (m *hoeffding) Warnings() []string {
 	})
 }
 
-// Bind implements tidemill.Binder: there may be no sparse terms.
+// Bind implements tidemill.Model: there may be no sparse terms.
 func (m *hoeffding) Bind(in tidemill.Input) error {
 	if err := noTerms(&in, "hoeffding_tree", ""); err != nil {
 		return err

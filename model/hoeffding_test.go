@@ -44,7 +44,7 @@ func TestHoeffdingTreeStreams(t *testing.T) {
 func TestHoeffdingTreeCategories(t *testing.T) {
 	columns := []tidemill.FeatureColumn{{Name: "noise"}, {Name: "fruit", Nominal: true}}
 	m := HoeffdingTree()
-	if err := m.(tidemill.Binder).Bind(tidemill.Input{Columns: columns}); err != nil {
+	if err := m.Bind(tidemill.Input{Columns: columns}); err != nil {
 		t.Fatal(err)
 	}
 	rng := splitMix(1)

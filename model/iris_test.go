@@ -50,7 +50,8 @@ func nearestTo(m tidemill.Model, x []float64) int {
 	return best
 }
 
-// irisRight is how many of the 11 rows held out end at a centre whose class, by the majority of the rows learned, is theirs.
+// irisRight is how many of the 11 rows held out end at a centre whose class, by the majority of the rows learned, is
+// theirs.
 func irisRight(x [][]float64, y []int, order []int, m tidemill.Model) int {
 	held, train := order[:11], order[11:]
 	for _, i := range train {

@@ -30,18 +30,18 @@ type kmeans struct {
 
 // KMeans clusters rows around k centres that move with every batch of rows, by one of two published rules.
 //
-// Rule "spark" is that of Spark's StreamingKMeans: when a batch is full every centre's weight is multiplied by the decay
-// (by decay^rows where the unit is points); then a centre that got n rows with mean m moves to (1-λ)·c + λ·m, where its
-// weight w grows by n and λ = n/w. Decay 1 never forgets, 0 knows only the newest batch. A centre whose weight is below
-// 1e-8 of the heaviest is dying: the heaviest is split and both halves get half of the weight.
+// Rule "spark" is that of Spark's StreamingKMeans: when a batch is full every centre's weight is multiplied by the
+// decay (by decay^rows where the unit is points); then a centre that got n rows with mean m moves to (1-λ)·c + λ·m,
+// where its weight w grows by n and λ = n/w. Decay 1 never forgets, 0 knows only the newest batch. A centre whose
+// weight is below 1e-8 of the heaviest is dying: the heaviest is split and both halves get half of the weight.
 //
 // Rule "flink" is that of Flink ML's OnlineKMeans at parallelism 1: the same with decay 0 and batches of 32 rows unless
 // set, and no splitting.
 //
 // The prediction is the Euclidean distance to each centre. Rows are assigned as they come, by the centres of the last
-// step, so a batch needs no memory for its rows. Without centres the first rows are kept until there are enough to choose
-// from by k-means++ (Arthur and Vassilvitskii, 2007); until then the prediction is NaN. A column that is NaN is left out
-// of the distance and moves no centre. Sparse terms are refused.
+// step, so a batch needs no memory for its rows. Without centres the first rows are kept until there are enough to
+// choose from by k-means++ (Arthur and Vassilvitskii, 2007); until then the prediction is NaN. A column that is NaN is
+// left out of the distance and moves no centre. Sparse terms are refused.
 //
 // set changes the settings of NewKMeansConfig: KMeans(3, func(c *model.KMeansConfig) { c.Decay = 0.9 }).
 func KMeans(k int, set ...func(c *KMeansConfig)) tidemill.Model {
@@ -114,10 +114,11 @@ func (m *kmeans) Kind() tidemill.ModelKind { return tidemill.Cluster }
 // New implements tidemill.Model.
 func (m *kmeans) New() tidemill.Model { return newKMeans(&m.set) }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Model.
 func (m *kmeans) Describe() string { return m.set.describe() }
 
-// Bind implements tidemill.Binder: columns must be numbers, as many as the given centres have, and there may be no sparse terms.
+// Bind implements tidemill.Model: columns must be numbers, as many as the given centres have, and there may be no
+// sparse terms.
 func (m *kmeans) Bind(in tidemill.Input) error {
 	if m.err != nil {
 		return m.err
@@ -341,7 +342,29 @@ func (m *kmeans) Predict(dst []float64, x *tidemill.Vector) []float64 {
 	return dst
 }
 
-// LearnBatch implements tidemill.BatchLearner.
+// PredictBatch implements tidemill.Batcher.
+func (m *kmeans) PredictBatch(dst []float64, b *tidemill.Block) []float64 {
+	for i := range b.Rows {
+		dst = m.Predict(dst, &tidemill.Vector{Dense: b.Dense[i*b.Cols : (i+1)*b.Cols]})
+	}
+	return dst
+}
+
+// Steady implements tidemill.Batcher: until the batch is full, or there are rows enough to choose the centres from.
+func (m *kmeans) Steady() int {
+	switch {
+	case m.cols == 0:
+		return 1
+	case !m.ready:
+		return max(m.set.StartRows-len(m.startW), 1)
+	}
+	return max(m.size()-m.pending, 1)
+}
+
+// Float32 implements tidemill.Batcher.
+func (m *kmeans) Float32() bool { return false }
+
+// LearnBatch implements tidemill.Batcher.
 func (m *kmeans) LearnBatch(dst []float64, b *tidemill.Block, want bool) []float64 {
 	for i := range b.Rows {
 		x := b.Dense[i*b.Cols : (i+1)*b.Cols]
@@ -357,16 +380,13 @@ func (m *kmeans) LearnBatch(dst []float64, b *tidemill.Block, want bool) []float
 	return dst
 }
 
-// Centres implements tidemill.Centred: a copy of each centre; nil until there are centres.
-func (m *kmeans) Centres() [][]float64 {
-	if !m.ready {
-		return nil
+// Weights implements tidemill.Weighted: the centres' places; none until there are centres.
+func (m *kmeans) Weights(yield func(column int, hash uint64, output int, w float64) bool) {
+	for i, v := range m.centres {
+		if !m.ready || !yield(i%m.cols, 0, i/m.cols, v) {
+			return
+		}
 	}
-	out := make([][]float64, m.set.K)
-	for i := range out {
-		out[i] = append([]float64(nil), m.centres[i*m.cols:(i+1)*m.cols]...)
-	}
-	return out
 }
 
 // AppendBinary implements tidemill.State.

@@ -87,9 +87,12 @@ func (c *KMeansConfig) complete() (KMeansConfig, error) {
 	if s.StartRows == 0 {
 		s.StartRows = max(100, 10*s.K)
 	}
-	fail := func(format string, a ...any) (KMeansConfig, error) {
-		return s, fmt.Errorf("kmeans: "+format, a...)
-	}
+	return s, s.check()
+}
+
+// check looks at settings that are complete.
+func (s *KMeansConfig) check() error {
+	fail := func(format string, a ...any) error { return fmt.Errorf("kmeans: "+format, a...) }
 	switch {
 	case s.K < 1 || s.K > 1<<16:
 		return fail("k is %d; say a number from 1 to 65536", s.K)
@@ -97,7 +100,7 @@ func (c *KMeansConfig) complete() (KMeansConfig, error) {
 		return fail("rule %q is unknown; say spark or flink", s.Rule)
 	case s.Unit != unitBatches && s.Unit != unitPoints:
 		return fail("unit %q is unknown; say batches or points", s.Unit)
-	case flink && s.Unit == unitPoints:
+	case s.Rule == ruleFlink && s.Unit == unitPoints:
 		return fail("rule flink counts batches; leave unit out or say rule: spark")
 	case s.Start != startPlus && s.Start != startRandom:
 		return fail("start %q is unknown; say kmeans++ or random", s.Start)
@@ -129,7 +132,7 @@ func (c *KMeansConfig) complete() (KMeansConfig, error) {
 			return fail("weight %d is %v; it must not be negative", i+1, w)
 		}
 	}
-	return s, nil
+	return nil
 }
 
 func (c *KMeansConfig) describe() string {

@@ -24,10 +24,10 @@ func (m *linear) New() tidemill.Model { return newLinear(m.g.glmSettings) }
 // Warnings implements tidemill.Warner.
 func (m *linear) Warnings() []string { return m.g.warnings() }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Model.
 func (m *linear) Describe() string { return m.g.describe("linear") }
 
-// Bind implements tidemill.Binder: columns must be numbers.
+// Bind implements tidemill.Model: columns must be numbers.
 func (m *linear) Bind(in tidemill.Input) error { return m.g.bind("linear", in) }
 
 // Encoders implements tidemill.Preparer: encode.Standard and encode.OneHot, where there is something to do for them.

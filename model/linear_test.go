@@ -205,11 +205,11 @@ func TestLinearRefuses(t *testing.T) {
 		"rate": Linear(SGD(0)), "kind": Linear(Optimizer{Kind: "newton", Rate: 1}), "both": Linear(L1(1), L2(1)),
 		"ftrl": Logistic(FTRL(0.1), L1(1)), "clip": Logistic(Clip(-1)), "beta": Softmax(Optimizer{Kind: "adam", Rate: 1, Beta1: 1}),
 	} {
-		if err := m.(tidemill.Binder).Bind(tidemill.Input{}); err == nil {
+		if err := m.Bind(tidemill.Input{}); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
-	err := Logistic().(tidemill.Binder).Bind(tidemill.Input{Columns: []tidemill.FeatureColumn{{Name: "carrier", Nominal: true}}})
+	err := Logistic().Bind(tidemill.Input{Columns: []tidemill.FeatureColumn{{Name: "carrier", Nominal: true}}})
 	if err == nil || !strings.Contains(err.Error(), "carrier") {
 		t.Errorf("a category is bound: %v", err)
 	}

@@ -37,7 +37,8 @@ func (c *LinearConfig) Build(string) (tidemill.Model, error) {
 	return newLinear(s), nil
 }
 
-// LogisticConfig is logistic regression by stochastic gradient descent; with more than two classes it is softmax regression.
+// LogisticConfig is logistic regression by stochastic gradient descent; with more than two classes it is softmax
+// regression.
 type LogisticConfig struct {
 	Optimizer     string  `yaml:"optimizer" enum:"sgd,momentum,adagrad,rmsprop,adam,ftrl" doc:"The rule that moves the weights. Default sgd."`
 	LearningRate  float64 `yaml:"learning_rate" doc:"How far a row moves the weights (ftrl: alpha). Default 0, which means 0.01 for sgd, 0.05 for ftrl and 0.1 for the others."`
@@ -105,8 +106,8 @@ func (c *LinearConfig) settings(kind string) (glmSettings, error) {
 	return s, nil
 }
 
-// rate is the learning rate of a kind; where none is given it depends on the optimizer. The squared loss has gradients without
-// a bound, with which momentum's usual rate goes astray.
+// rate is the learning rate of a kind; where none is given it depends on the optimizer. The squared loss has gradients
+// without a bound, with which momentum's usual rate goes astray.
 func (c *LinearConfig) rate(kind string) float64 {
 	switch {
 	case c.LearningRate != 0:

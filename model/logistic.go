@@ -16,16 +16,16 @@ type logistic struct {
 	classes int  // how many are known
 }
 
-// Logistic is logistic regression for the log loss, one step per row. With one or two classes there is one set of weights,
-// for class 1: P(1) = 1/(1+e^-(w·x+b)). When a third class comes it grows to softmax regression by one rule: class 1
-// keeps its weights, its intercept and its optimizer's memory, every other class starts at zero, which changes nothing
-// in how class 1 compares with class 0; from then on it steps as Softmax does. With more than two fixed classes it is
-// Softmax from the start. Without options it steps by SGD(0.01). In a flow it asks for scaled columns and one-hot
+// Logistic is logistic regression for the log loss, one step per row. With one or two classes there is one set of
+// weights, for class 1: P(1) = 1/(1+e^-(w·x+b)). When a third class comes it grows to softmax regression by one rule:
+// class 1 keeps its weights, its intercept and its optimizer's memory, every other class starts at zero, which changes
+// nothing in how class 1 compares with class 0; from then on it steps as Softmax does. With more than two fixed classes
+// it is Softmax from the start. Without options it steps by SGD(0.01). In a flow it asks for scaled columns and one-hot
 // categories. What is unknown (NaN) adds nothing and learns nothing.
 func Logistic(opts ...Option) tidemill.Model { return newLogistic(newGLMSettings(opts), false) }
 
-// Softmax is softmax regression for the cross entropy: a set of weights and an intercept per class, all of which step on
-// each row by P(class) - [class is true]; with two classes too. A new class starts at zero. Options and encoders are
+// Softmax is softmax regression for the cross entropy: a set of weights and an intercept per class, all of which step
+// on each row by P(class) - [class is true]; with two classes too. A new class starts at zero. Options and encoders are
 // Logistic's.
 func Softmax(opts ...Option) tidemill.Model { return newLogistic(newGLMSettings(opts), true) }
 
@@ -59,10 +59,10 @@ func (m *logistic) New() tidemill.Model { return newLogistic(m.g.glmSettings, m.
 // Warnings implements tidemill.Warner.
 func (m *logistic) Warnings() []string { return m.g.warnings() }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Model.
 func (m *logistic) Describe() string { return m.g.describe(m.name()) }
 
-// Bind implements tidemill.Binder: columns must be numbers.
+// Bind implements tidemill.Model: columns must be numbers.
 func (m *logistic) Bind(in tidemill.Input) error {
 	if err := m.g.bind(m.name(), in); err != nil {
 		return err

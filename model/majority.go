@@ -22,8 +22,8 @@ type majority struct {
 	weights []float64
 }
 
-// Majority is the baseline that looks at no feature: the probability of a class is its share of the rows learned. Until a
-// row is learned the prediction is NaN.
+// Majority is the baseline that looks at no feature: the probability of a class is its share of the rows learned. Until
+// a row is learned the prediction is NaN.
 func Majority() tidemill.Model { return &majority{} }
 
 // Kind implements tidemill.Model.
@@ -32,10 +32,10 @@ func (m *majority) Kind() tidemill.ModelKind { return tidemill.Classify }
 // New implements tidemill.Model.
 func (m *majority) New() tidemill.Model { return &majority{} }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Model.
 func (m *majority) Describe() string { return "majority" }
 
-// Bind implements tidemill.Binder; it never fails.
+// Bind implements tidemill.Model; it never fails.
 func (m *majority) Bind(in tidemill.Input) error {
 	*m = majority{fixed: in.Classes, weights: make([]float64, in.Classes)}
 	return nil

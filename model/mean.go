@@ -27,8 +27,11 @@ func (m *mean) Kind() tidemill.ModelKind { return tidemill.Regress }
 // New implements tidemill.Model.
 func (m *mean) New() tidemill.Model { return &mean{} }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Model.
 func (m *mean) Describe() string { return "mean" }
+
+// Bind implements tidemill.Model; it never fails.
+func (m *mean) Bind(tidemill.Input) error { return nil }
 
 // Learn implements tidemill.Model. A value or a weight that is no usable number teaches nothing.
 func (m *mean) Learn(e *tidemill.Example) {

@@ -58,13 +58,13 @@ const (
 // hidden layer and steps by Adam at 0.001. The first weights are Keras's: Glorot's uniform ones, drawn from the seed.
 //
 // Gradients are averaged over the rows of a batch, weighted by the rows' weights: batch rows while the snapshot is
-// learned, stream_batch rows while streaming. Rows that wait for their step are State; EndBatch steps with what is there.
-// Results are the same bits on every machine, for every cut of rows into batches and on any number of cores.
+// learned, stream_batch rows while streaming. Rows that wait for their step are State; EndBatch steps with what is
+// there. Results are the same bits on every machine, for every cut of rows into batches and on any number of cores.
 //
 // To classify it must know the number of classes: from Bind, or from Classes. Sparse terms are refused. What is unknown
-// (NaN) is 0. A row with an input beyond 1e9 or an answer that is no class or beyond 1e15 is refused, and so is a step whose
-// gradient could overflow; a network that refuses 64 steps in a row has diverged and begins anew. Predict is NaN before
-// the first step and for a row that would be refused.
+// (NaN) is 0. A row with an input beyond 1e9 or an answer that is no class or beyond 1e15 is refused, and so is a step
+// whose gradient could overflow; a network that refuses 64 steps in a row has diverged and begins anew. Predict is NaN
+// before the first step and for a row that would be refused.
 func MLP(set ...func(c *MLPConfig)) tidemill.Model {
 	c := NewMLPConfig()
 	for _, f := range set {
@@ -91,10 +91,10 @@ func (m *mlp) Kind() tidemill.ModelKind {
 // New implements tidemill.Model.
 func (m *mlp) New() tidemill.Model { return newMLP(&m.c) }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Model.
 func (m *mlp) Describe() string { return m.c.describe() }
 
-// Float32 implements tidemill.Float32er.
+// Float32 implements tidemill.Batcher.
 func (m *mlp) Float32() bool { return true }
 
 // Encoders implements tidemill.Preparer: encode.Standard where a number is not scaled yet, and encode.OneHotDense where
@@ -115,7 +115,7 @@ func (m *mlp) Encoders(in []tidemill.FeatureColumn) []tidemill.Encoder {
 	return out
 }
 
-// Bind implements tidemill.Binder: columns must be numbers, and to classify takes a fixed number of classes.
+// Bind implements tidemill.Model: columns must be numbers, and to classify takes a fixed number of classes.
 func (m *mlp) Bind(in tidemill.Input) error {
 	if m.err != nil {
 		return m.err
@@ -202,7 +202,7 @@ func (m *mlp) size() int {
 	return m.c.Batch
 }
 
-// Steady implements tidemill.Steady: until the batch is full.
+// Steady implements tidemill.Batcher: until the batch is full.
 func (m *mlp) Steady() int { return max(m.size()-m.n, 1) }
 
 // Learn implements tidemill.Model. A weight that is not above 0, or infinite, teaches nothing.

@@ -220,7 +220,7 @@ func TestMLPCoresAndCutsDoNotShow(t *testing.T) {
 		m := made()
 		for i := 0; i < rows; {
 			n := min(1+r.IntN(150), rows-i)
-			m.(tidemill.BatchLearner).LearnBatch(nil, &tidemill.Block{Rows: n, Cols: cols, Dense32: b.Dense32[i*cols : (i+n)*cols], Y: b.Y[i : i+n]}, i%2 == 0)
+			m.(tidemill.Batcher).LearnBatch(nil, &tidemill.Block{Rows: n, Cols: cols, Dense32: b.Dense32[i*cols : (i+n)*cols], Y: b.Y[i : i+n]}, i%2 == 0)
 			i += n
 			next := made()
 			if err := next.UnmarshalBinary(tidemilltest.StateBytes(t, m)); err != nil {
@@ -243,7 +243,7 @@ func TestMLPSameBitsEverywhere(t *testing.T) {
 	}
 	for name, made := range networks() {
 		m := made()
-		if err := m.(tidemill.Binder).Bind(tidemill.Input{Columns: make([]tidemill.FeatureColumn, 37), Classes: map[bool]int{true: 3}[m.Kind() == tidemill.Classify]}); err != nil {
+		if err := m.Bind(tidemill.Input{Columns: make([]tidemill.FeatureColumn, 37), Classes: map[bool]int{true: 3}[m.Kind() == tidemill.Classify]}); err != nil {
 			t.Fatal(err)
 		}
 		r := random(7)
@@ -322,15 +322,14 @@ func TestMLPSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := m.(tidemill.Binder)
-	if err := b.Bind(tidemill.Input{Columns: tidemilltest.ModelColumns()}); err == nil || !strings.Contains(err.Error(), "classes") {
+	if err := m.Bind(tidemill.Input{Columns: tidemilltest.ModelColumns()}); err == nil || !strings.Contains(err.Error(), "classes") {
 		t.Errorf("bound without classes: %v", err)
 	}
-	if err := b.Bind(tidemill.Input{Columns: []tidemill.FeatureColumn{{Name: "a", Nominal: true}}, Classes: 2}); err == nil {
+	if err := m.Bind(tidemill.Input{Columns: []tidemill.FeatureColumn{{Name: "a", Nominal: true}}, Classes: 2}); err == nil {
 		t.Error("bound to a category")
 	}
 	const line = "mlp hidden=[128] output=softmax optimizer=adam rate=0.001 beta_1=0.9 beta_2=0.999 eps=1e-07 batch=32 stream_batch=1 seed=1"
-	if got := m.(tidemill.Describer).Describe(); got != line {
+	if got := m.Describe(); got != line {
 		t.Errorf("Describe is %q", got)
 	}
 	if n := len(m.(tidemill.Preparer).Encoders(tidemilltest.ModelColumns())); n != 0 {
@@ -389,7 +388,7 @@ func epoch(m tidemill.Model, b *tidemill.Block, want bool) float64 {
 	var p []float64
 	for i := 0; i < b.Rows; i += 256 {
 		n := min(256, b.Rows-i)
-		p = m.(tidemill.BatchLearner).LearnBatch(p[:0], rowsOf(b, i, i+n), want)
+		p = m.(tidemill.Batcher).LearnBatch(p[:0], rowsOf(b, i, i+n), want)
 		if want {
 			right += correct(p, b.Y[i:i+n])
 		}
@@ -418,7 +417,7 @@ func TestMLPLearnsDigits(t *testing.T) {
 	train, test := mnist(t, "train"), mnist(t, "t10k")
 	m := digits(32)
 	first := epoch(m, train, true)
-	p := m.(tidemill.BatchPredictor).PredictBatch(nil, test)
+	p := m.(tidemill.Batcher).PredictBatch(nil, test)
 	accuracy := float64(correct(p, test.Y)) / float64(test.Rows)
 	t.Logf("one epoch by batches of 32: %.4f while learning, %.4f on the test set", first, accuracy)
 	if accuracy < 0.945 {
@@ -442,7 +441,7 @@ func BenchmarkMLP(b *testing.B) {
 				i := 0
 				var p []float64
 				for b.Loop() {
-					p = m.(tidemill.BatchLearner).LearnBatch(p[:0], rowsOf(train, i, i+256), want)
+					p = m.(tidemill.Batcher).LearnBatch(p[:0], rowsOf(train, i, i+256), want)
 					i = (i + 256) % (train.Rows - 256)
 				}
 				b.ReportMetric(256*float64(b.N)/b.Elapsed().Seconds(), "images/s")
@@ -464,7 +463,7 @@ func BenchmarkMLP(b *testing.B) {
 	for _, n := range []int{1, 256} {
 		b.Run(fmt.Sprintf("predict/block=%d", n), func(b *testing.B) {
 			for b.Loop() {
-				p = m.(tidemill.BatchPredictor).PredictBatch(p[:0], rowsOf(train, 0, n))
+				p = m.(tidemill.Batcher).PredictBatch(p[:0], rowsOf(train, 0, n))
 			}
 			b.ReportMetric(b.Elapsed().Seconds()*1e9/float64(b.N*n), "ns/row")
 		})

@@ -18,7 +18,8 @@ type mlpLayer struct {
 	grad matrix.Dense // of the loss, by the sums
 }
 
-// mlpBlock is some columns of a layer's weights, kept together so that one core reads and steps them out of its own cache.
+// mlpBlock is some columns of a layer's weights, kept together so that one core reads and steps them out of its own
+// cache.
 type mlpBlock struct {
 	from, to int
 	w        matrix.Dense
@@ -66,8 +67,8 @@ func (l *mlpLayer) start(r random) {
 	clear(l.biasV)
 }
 
-// mlpInput is the inputs of some rows of a layer: x, and where few of them are not 0 also which, of the rows from row on.
-// Both give the same bits, as the weights are always finite.
+// mlpInput is the inputs of some rows of a layer: x, and where few of them are not 0 also which, of the rows from row
+// on. Both give the same bits, as the weights are always finite.
 type mlpInput struct {
 	x      matrix.Dense
 	sparse *matrix.Sparse

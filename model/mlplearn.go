@@ -111,7 +111,8 @@ func (r *mlpRun) see(i int) {
 	}
 }
 
-// blindSteps is how many steps pass before rows are looked at again, after rows that had few zeros. It changes no result.
+// blindSteps is how many steps pass before rows are looked at again, after rows that had few zeros. It changes no
+// result.
 const blindSteps = 31
 
 // thinOut decides whether this step leaves zeros out.
@@ -295,7 +296,7 @@ func (m *mlp) advance() {
 		adam: matrix.NewAdam(c.LearningRate, c.Beta1, c.Beta2, c.Eps, m.pow1, m.pow2)}
 }
 
-// LearnBatch implements tidemill.BatchLearner. A block whose steps are large enough is shared among the cores.
+// LearnBatch implements tidemill.Batcher. A block whose steps are large enough is shared among the cores.
 func (m *mlp) LearnBatch(dst []float64, b *tidemill.Block, want bool) []float64 {
 	m.lazily(b.Cols)
 	m.prepare()

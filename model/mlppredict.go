@@ -71,7 +71,7 @@ func (m *mlp) Predict(dst []float64, x *tidemill.Vector) []float64 {
 	return m.answer(dst, r.outputs(m, r.inputs(1)).Row(0))
 }
 
-// PredictBatch implements tidemill.BatchPredictor.
+// PredictBatch implements tidemill.Batcher.
 func (m *mlp) PredictBatch(dst []float64, b *tidemill.Block) []float64 {
 	if m.counts.Steps == 0 {
 		for range b.Rows {

@@ -11,8 +11,8 @@ import (
 )
 
 // The state, version 1: inputs and outputs (0 where the network has no shape yet, and then nothing follows), the phase,
-// six counts, the powers of adam's betas, per layer its units and, row by row, its weights, its biases, then the same of
-// each number that the optimizer keeps; then the waiting rows: how many, and of each its answer, weight and inputs.
+// six counts, the powers of adam's betas, per layer its units and, row by row, its weights, its biases, then the same
+// of each number that the optimizer keeps; then the waiting rows: how many, and of each its answer, weight and inputs.
 
 // AppendBinary implements tidemill.State.
 func (m *mlp) AppendBinary(b []byte) ([]byte, error) {

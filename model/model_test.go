@@ -56,7 +56,7 @@ func TestModels(t *testing.T) {
 func TestModelsRefuseTerms(t *testing.T) {
 	in := tidemill.Input{Columns: tidemilltest.ModelColumns(), Classes: 3, Terms: true}
 	for name, m := range map[string]tidemill.Model{"gaussian_nb": GaussianNB(), "hoeffding_tree": HoeffdingTree(), "kmeans": KMeans(3), "mlp": MLP()} {
-		if err := m.(tidemill.Binder).Bind(in); err == nil || !strings.HasPrefix(err.Error(), name+" takes no sparse terms") || !strings.Contains(err.Error(), "hasheddense") {
+		if err := m.Bind(in); err == nil || !strings.HasPrefix(err.Error(), name+" takes no sparse terms") || !strings.Contains(err.Error(), "hasheddense") {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
@@ -69,7 +69,7 @@ func TestModelsSayTheirBoundOfCategories(t *testing.T) {
 		return HoeffdingTree(func(c *HoeffdingTreeConfig) { c.GracePeriod = 1e6 }) // one leaf that observes everything
 	}} {
 		m := made()
-		if err := m.(tidemill.Binder).Bind(in); err != nil {
+		if err := m.Bind(in); err != nil {
 			t.Fatal(err)
 		}
 		said := func(m tidemill.Model) string { return strings.Join(m.(tidemill.Warner).Warnings(), "; ") }
@@ -84,7 +84,7 @@ func TestModelsSayTheirBoundOfCategories(t *testing.T) {
 			t.Errorf("%s: says %q", name, said(m))
 		}
 		again := made()
-		if err := again.(tidemill.Binder).Bind(in); err != nil {
+		if err := again.Bind(in); err != nil {
 			t.Fatal(err)
 		}
 		if err := again.UnmarshalBinary(tidemilltest.StateBytes(t, m)); err != nil {

@@ -19,9 +19,9 @@ func (c *NoChangeConfig) Build(string) (tidemill.Model, error) { return NoChange
 // noChange is the last class; see NoChange.
 type noChange struct{ fixed, classes, last int }
 
-// NoChange is the baseline that answers with the last class that was learned, with probability 1. Until a row is learned
-// the prediction is NaN. (Žliobaitė et al., "Evaluation methods and decision theory for classification of streaming data
-// with temporal dependence", 2015.)
+// NoChange is the baseline that answers with the last class that was learned, with probability 1. Until a row is
+// learned the prediction is NaN. (Žliobaitė et al., "Evaluation methods and decision theory for classification of
+// streaming data with temporal dependence", 2015.)
 func NoChange() tidemill.Model { return &noChange{last: -1} }
 
 // Kind implements tidemill.Model.
@@ -30,10 +30,10 @@ func (m *noChange) Kind() tidemill.ModelKind { return tidemill.Classify }
 // New implements tidemill.Model.
 func (m *noChange) New() tidemill.Model { return NoChange() }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Model.
 func (m *noChange) Describe() string { return "no_change" }
 
-// Bind implements tidemill.Binder; it never fails.
+// Bind implements tidemill.Model; it never fails.
 func (m *noChange) Bind(in tidemill.Input) error {
 	*m = noChange{fixed: in.Classes, classes: in.Classes, last: -1}
 	return nil

@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// Optimizer is the rule by which a gradient moves a weight of the linear models: SGD, Momentum, AdaGrad, RMSProp, Adam or
-// FTRL make one with the usual settings, and its fields may then be changed. It is an Option of Linear, Logistic and
+// Optimizer is the rule by which a gradient moves a weight of the linear models: SGD, Momentum, AdaGrad, RMSProp, Adam
+// or FTRL make one with the usual settings, and its fields may then be changed. It is an Option of Linear, Logistic and
 // Softmax. The intercept has a constant rate of its own (InterceptRate), whatever the optimizer.
 type Optimizer struct {
 	Kind         string  // sgd, momentum, adagrad, rmsprop, adam or ftrl

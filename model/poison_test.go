@@ -10,8 +10,8 @@ import (
 	"github.com/tidemill/tidemill/tidemilltest"
 )
 
-// TestModelsAreNotPoisoned teaches every kind rows with absurd numbers, with its own encoders, those of the task and none:
-// whatever it predicts of them, its predictions of sane rows are numbers again, and its state can be read back.
+// TestModelsAreNotPoisoned teaches every kind rows with absurd numbers, with its own encoders, those of the task and
+// none: whatever it predicts of them, its predictions of sane rows are numbers again, and its state can be read back.
 func TestModelsAreNotPoisoned(t *testing.T) {
 	models := map[string]func() tidemill.Model{
 		"mlp":            func() tidemill.Model { return MLP(func(c *MLPConfig) { c.Hidden, c.Batch = []int{4}, 4 }) },
@@ -31,13 +31,16 @@ func TestModelsAreNotPoisoned(t *testing.T) {
 	for name, made := range models {
 		for _, how := range []string{"own", "none", "standard", "minmax"} {
 			t.Run(name+" "+how, func(t *testing.T) {
-				columns := []tidemill.FeatureColumn{{Name: "a"}, {Name: "b"}}
+				in := tidemill.Input{Columns: []tidemill.FeatureColumn{{Name: "a"}, {Name: "b"}}}
 				m := made()
+				if m.Kind() != tidemill.Regress {
+					in.Classes = 2
+				}
 				var encoders []tidemill.Encoder
 				switch how {
 				case "own":
 					if p, ok := m.(tidemill.Preparer); ok {
-						encoders = p.Encoders(columns)
+						encoders = p.Encoders(in.Columns)
 					}
 				case "standard":
 					encoders = []tidemill.Encoder{encode.Standard()}
@@ -46,19 +49,13 @@ func TestModelsAreNotPoisoned(t *testing.T) {
 				}
 				for _, e := range encoders {
 					var err error
-					if columns, err = e.Bind(columns); err != nil {
+					if in, err = e.Bind(in); err != nil {
 						t.Fatal(err)
 					}
 				}
-				in := tidemill.Input{Columns: columns, Classes: 2}
-				if m.Kind() == tidemill.Regress {
-					in.Classes = 0
-				}
 				bind := func(m tidemill.Model) {
-					if b, ok := m.(tidemill.Binder); ok {
-						if err := b.Bind(in); err != nil {
-							t.Fatal(err)
-						}
+					if err := m.Bind(in); err != nil {
+						t.Fatal(err)
 					}
 				}
 				bind(m)
@@ -113,7 +110,7 @@ func TestModelsAreNotPoisoned(t *testing.T) {
 				}
 				for i, e := range encoders {
 					n := e.New()
-					in := []tidemill.FeatureColumn{{Name: "a"}, {Name: "b"}}
+					in := tidemill.Input{Columns: []tidemill.FeatureColumn{{Name: "a"}, {Name: "b"}}}
 					if i == 0 {
 						if _, err := n.Bind(in); err != nil {
 							t.Fatal(err)
@@ -150,15 +147,14 @@ func TestOneAbsurdRowChangesLittle(t *testing.T) {
 					var told [2][]float64
 					for k := range told {
 						m, e := made(), scaler()
-						columns, err := e.Bind([]tidemill.FeatureColumn{{Name: "a"}, {Name: "b"}})
+						in, err := e.Bind(tidemill.Input{Columns: []tidemill.FeatureColumn{{Name: "a"}, {Name: "b"}}, Classes: 2})
 						if err != nil {
 							t.Fatal(err)
 						}
-						in := tidemill.Input{Columns: columns, Classes: 2}
 						if m.Kind() == tidemill.Regress {
 							in.Classes = 0
 						}
-						if err := m.(tidemill.Binder).Bind(in); err != nil {
+						if err := m.Bind(in); err != nil {
 							t.Fatal(err)
 						}
 						rng := splitMix(5)
@@ -193,8 +189,8 @@ func TestOneAbsurdRowChangesLittle(t *testing.T) {
 // TestSettingsAreBounded: settings with which a weight could overflow are refused.
 func TestSettingsAreBounded(t *testing.T) {
 	for _, m := range []tidemill.Model{Linear(SGD(1e7)), Linear(Clip(1e31)), Logistic(L2(1e7)), Softmax(L1(math.Inf(1))), Linear(InterceptRate(1e9)), Linear(Adam(math.NaN()))} {
-		if err := m.(tidemill.Binder).Bind(tidemill.Input{Columns: []tidemill.FeatureColumn{{Name: "a"}}}); err == nil {
-			t.Errorf("%s is taken", m.(tidemill.Describer).Describe())
+		if err := m.Bind(tidemill.Input{Columns: []tidemill.FeatureColumn{{Name: "a"}}}); err == nil {
+			t.Errorf("%s is taken", m.Describe())
 		}
 	}
 }

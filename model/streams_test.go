@@ -172,17 +172,15 @@ func newPipeline(t testing.TB, m tidemill.Model, cols []tidemill.FeatureColumn, 
 	if e, ok := m.(tidemill.Preparer); ok {
 		p.encoders = e.Encoders(cols)
 	}
+	in := tidemill.Input{Columns: cols, Classes: classes}
 	for _, e := range p.encoders {
-		out, err := e.Bind(cols)
-		if err != nil {
+		var err error
+		if in, err = e.Bind(in); err != nil {
 			t.Fatal(err)
 		}
-		cols = out
 	}
-	if b, ok := m.(tidemill.Binder); ok {
-		if err := b.Bind(tidemill.Input{Columns: cols, Classes: classes}); err != nil {
-			t.Fatal(err)
-		}
+	if err := m.Bind(in); err != nil {
+		t.Fatal(err)
 	}
 	return p
 }

@@ -1,6 +1,7 @@
 package model
 
-// termIndex numbers the hashes of sparse terms in the order in which they came: open addressing, at most three quarters full.
+// termIndex numbers the hashes of sparse terms in the order in which they came: open addressing, at most three quarters
+// full.
 type termIndex struct {
 	keys  []uint64
 	slots []uint32 // place+1 in keys; 0 is free

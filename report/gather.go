@@ -11,7 +11,8 @@ import (
 // Gatherer reads back from a flow's sinks and source what a report draws beside the status. One goroutine uses it.
 type Gatherer struct {
 	Flow *tidemill.Flow
-	Keep string                        // the kinds of sinks that keep answers, as a list in words: for where the flow has none
+	// the kinds of sinks that keep answers, as a list in words: for where the flow has none
+	Keep string
 	Say  func(format string, a ...any) // told of what the report lacks, in a line
 }
 

@@ -44,9 +44,11 @@ func (p *paper) plot(title, x, y string, lines []line) {
 	if y != "" {
 		y = " <small>" + esc(y) + "</small>"
 	}
-	p.write(`<figure><figcaption>`, esc(title), y, `</figcaption><svg viewBox="0 0 460 280" role="img" aria-label="`, esc(title), `">`)
+	p.write(`<figure><figcaption>`, esc(title), y, `</figcaption><svg viewBox="0 0 460 280" role="img" aria-label="`,
+		esc(title), `">`)
 	for _, v := range ticks(lo[1], hi[1]) {
-		p.write(`<line class="grid" x1="52" x2="448" y1="`, py(v), `" y2="`, py(v), `"/><text x="46" y="`, py(v), `" dy="4" text-anchor="end">`, short(v), `</text>`)
+		p.write(`<line class="grid" x1="52" x2="448" y1="`, py(v), `" y2="`, py(v), `"/><text x="46" y="`, py(v),
+			`" dy="4" text-anchor="end">`, short(v), `</text>`)
 	}
 	for _, v := range ticks(lo[0], hi[0]) {
 		anchor := "middle"
@@ -164,8 +166,8 @@ type outcome struct {
 	hit bool
 }
 
-// ranking draws ROC and precision against recall, one class against the rest: true or 1 or the second of two classes, or each of the
-// up to five commonest.
+// ranking draws ROC and precision against recall, one class against the rest: true or 1 or the second of two classes,
+// or each of the up to five commonest.
 func (p *paper) ranking(t *engine.TaskStatus, answers []Answered) {
 	n := map[string]int{}
 	for _, a := range answers {
@@ -203,12 +205,14 @@ func (p *paper) ranking(t *engine.TaskStatus, answers []Answered) {
 		pr = append(pr, line{brief(c), styles[i], q})
 	}
 	if roc != nil {
-		p.plot("ROC", "false positive rate", "true positive rate", append(roc, line{"", "grid", [][2]float64{{0, 0}, {1, 1}}}))
+		p.plot("ROC", "false positive rate", "true positive rate",
+			append(roc, line{"", "grid", [][2]float64{{0, 0}, {1, 1}}}))
 		p.plot("Precision and recall", "recall", "precision", append(pr, corners()))
 	}
 }
 
-// curves are the ROC curve, precision against recall, and the area under the first (equal probabilities count as one step).
+// curves are the ROC curve, precision against recall, and the area under the first (equal probabilities count as one
+// step).
 func curves(all []outcome) (roc, pr [][2]float64, area float64) {
 	var pos, neg float64
 	for _, o := range all {
@@ -289,6 +293,7 @@ func (p *paper) calibration(answers []Answered) {
 		}
 	}
 	if total > 0 {
-		p.plot(fmt.Sprintf("Calibration, expected error %.3f", off/total), "probability given", "share that was right", []line{l, {"", "grid", [][2]float64{{0, 0}, {1, 1}}}})
+		p.plot(fmt.Sprintf("Calibration, expected error %.3f", off/total), "probability given", "share that was right",
+			[]line{l, {"", "grid", [][2]float64{{0, 0}, {1, 1}}}})
 	}
 }

@@ -1,5 +1,5 @@
-// Package report writes one HTML file about what a flow has learned: no script, nothing loaded from elsewhere. Gatherer reads
-// the answers that it draws from what the flow's sinks have kept.
+// Package report writes one HTML file about what a flow has learned: no script, nothing loaded from elsewhere. Gatherer
+// reads the answers that it draws from what the flow's sinks have kept.
 package report
 
 import (
@@ -29,15 +29,17 @@ type Answered struct {
 }
 
 // Write writes one HTML file about a run: no script, nothing loaded from elsewhere, readable as long as there are
-// browsers. answers are by task and may be nil; with them come ROC, precision and recall, calibration, label delays, and
-// examples of right and wrong.
+// browsers. answers are by task and may be nil; with them come ROC, precision and recall, calibration, label delays,
+// and examples of right and wrong.
 func Write(w io.Writer, st *engine.Status, answers map[string][]Answered) error {
 	p := &paper{}
-	p.write(`<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">`,
+	p.write(`<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" `+
+		`content="width=device-width, initial-scale=1">`,
 		`<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">`,
 		`<title>`, esc(st.Flow), ` · Tidemill</title><style>`, reportStyle, `</style></head><body>`)
 	p.write(`<header><p>Tidemill report</p><h1>`, esc(st.Flow), `</h1><p>`, esc(st.Source), `</p></header>`)
-	figures := []string{"snapshot rows", group(st.Snapshot.Rows), "streamed changes", group(st.Stream.Rows), "outputs", group(st.Outputs), "rejects", group(st.Rejected)}
+	figures := []string{"snapshot rows", group(st.Snapshot.Rows), "streamed changes", group(st.Stream.Rows), "outputs",
+		group(st.Outputs), "rejects", group(st.Rejected)}
 	if c := &st.Checkpoint; c.Loaded {
 		// What is read from a checkpoint has no state of its own: whether the flow runs is not known.
 		figures = append([]string{"checkpoint", fmt.Sprintf("%d.%d", c.ID.Term, c.ID.Seq), "saved", stamp(c.At)}, figures...)
@@ -83,8 +85,8 @@ func (p *paper) write(parts ...string) {
 	}
 }
 
-// esc is text as markup. Characters that turn round what stands after them are shown as unknown ones: a row must not rewrite the
-// words beside it.
+// esc is text as markup. Characters that turn round what stands after them are shown as unknown ones: a row must not
+// rewrite the words beside it.
 func esc(s string) string {
 	return html.EscapeString(strings.Map(func(r rune) rune {
 		if r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r < ' ' && r != '\n' && r != '\t' || r == 0x7f {
@@ -159,7 +161,8 @@ func (p *paper) figures(pairs ...string) {
 }
 
 func (p *paper) task(t *engine.TaskStatus, answers []Answered) {
-	p.write(`<section><h2>`, esc(t.Name), ` <small>`, esc(t.Kind), ` · `, esc(t.Model), ` · version `, esc(t.Version), `</small></h2>`)
+	p.write(`<section><h2>`, esc(t.Name), ` <small>`, esc(t.Kind), ` · `, esc(t.Model), ` · version `, esc(t.Version),
+		`</small></h2>`)
 	for _, w := range t.Warnings {
 		p.write(`<p class="warn">`, esc(w), `</p>`)
 	}
@@ -181,8 +184,10 @@ func (p *paper) task(t *engine.TaskStatus, answers []Answered) {
 			delay = "with the row"
 		}
 	}
-	p.figures("asked", group(c.Asked), "answered", group(c.Answered), "open", group(c.Open), "expired", group(c.Expired), "unasked", group(c.Unasked),
-		"corrected", group(c.Corrected), "learned", group(c.Learned), "evaluated", group(c.Evaluated), "late", group(c.Late), "rejected", group(c.Rejected), "label delay (median)", delay)
+	p.figures("asked", group(c.Asked), "answered", group(c.Answered), "open", group(c.Open), "expired", group(c.Expired),
+		"unasked", group(c.Unasked),
+		"corrected", group(c.Corrected), "learned", group(c.Learned), "evaluated", group(c.Evaluated), "late",
+		group(c.Late), "rejected", group(c.Rejected), "label delay (median)", delay)
 	if c.Asked+c.Learned+c.Evaluated == 0 {
 		p.write(`<p>No row has been asked about or learned yet.</p></section>`)
 		return
@@ -210,16 +215,19 @@ func (p *paper) scores(t *engine.TaskStatus) {
 		}
 	}
 	slices.Sort(bases)
-	p.write(`<h3>Scores beside the baselines</h3><div class="wide"><table class="num"><tr><th>score</th><th>phase</th><th>all</th><th>last 1,000</th>`)
+	p.write(`<h3>Scores beside the baselines</h3><div class="wide"><table ` +
+		`class="num"><tr><th>score</th><th>phase</th><th>all</th><th>last 1,000</th>`)
 	for _, b := range bases {
 		p.write(`<th>`, esc(strings.ReplaceAll(b, "_", " ")), `</th>`)
 	}
 	p.write(`<th>answers</th></tr>`)
 	for _, s := range t.Scores {
-		if s.Name == "confusion" && slices.ContainsFunc(t.Scores, func(x engine.ScoreStatus) bool { return x.Name == "accuracy" && x.Phase == s.Phase }) {
+		if s.Name == "confusion" && slices.ContainsFunc(t.Scores,
+			func(x engine.ScoreStatus) bool { return x.Name == "accuracy" && x.Phase == s.Phase }) {
 			continue // a matrix, drawn below; its one figure is the accuracy
 		}
-		p.write(`<tr><td>`, esc(s.Name), `</td><td>`, esc(s.Phase), `</td><td><b>`, figure(s.Value), `</b></td><td><b>`, figure(s.Rolling), `</b></td>`)
+		p.write(`<tr><td>`, esc(s.Name), `</td><td>`, esc(s.Phase), `</td><td><b>`, figure(s.Value), `</b></td><td><b>`,
+			figure(s.Rolling), `</b></td>`)
 		for _, b := range bases {
 			p.write(`<td>`, figure(s.Baselines[b]), `</td>`)
 		}
@@ -269,7 +277,8 @@ func (p *paper) confusion(t *engine.TaskStatus) {
 		}
 		return strconv.Itoa(i)
 	}
-	p.write(`<h3>Confusion <small>rows: truth, columns: prediction</small></h3><div class="wide"><table class="matrix"><tr><td></td>`)
+	p.write(`<h3>Confusion <small>rows: truth, columns: prediction</small></h3><div class="wide"><table ` +
+		`class="matrix"><tr><td></td>`)
 	for j := range t.Confusion {
 		p.write(`<th>`, label(j), `</th>`)
 	}
@@ -315,7 +324,8 @@ func (p *paper) weights(t *engine.TaskStatus) {
 		if w.Value < 0 {
 			side = "minus"
 		}
-		p.write(`<tr><td>`, esc(brief(w.Name)), ` <small>`, esc(brief(w.Class)), `</small></td><td class="bar"><i class="`, side, `" style="width:`,
+		p.write(`<tr><td>`, esc(brief(w.Name)), ` <small>`, esc(brief(w.Class)), `</small></td><td class="bar"><i class="`,
+			side, `" style="width:`,
 			strconv.FormatFloat(50*math.Abs(w.Value)/top, 'f', 1, 64), `%"></i></td><td>`, figure(&w.Value), `</td></tr>`)
 	}
 	p.write(`</table>`)

@@ -56,7 +56,8 @@ func (p *paper) misses(answers []Answered) {
 	for i := range 100 {
 		l.points = append(l.points, [2]float64{math.Abs(off[min(len(off)-1, i*len(off)/100)]), float64(i) / 100})
 	}
-	p.plot("Errors, mean "+figure(&mean)+", median "+shortNumber(math.Abs(off[len(off)/2])), "off by", "share of the answers", []line{l})
+	p.plot("Errors, mean "+figure(&mean)+", median "+shortNumber(math.Abs(off[len(off)/2])), "off by",
+		"share of the answers", []line{l})
 }
 
 // centres is the table of a clustering's centres.
@@ -83,7 +84,8 @@ func (p *paper) centres(t *engine.TaskStatus) {
 	p.write(`</table></div>`)
 }
 
-// examples shows answers: of classes the newest right and wrong ones, of numbers those that are furthest off and nearest.
+// examples shows answers: of classes the newest right and wrong ones, of numbers those that are furthest off and
+// nearest.
 func (p *paper) examples(t *engine.TaskStatus, answers []Answered) {
 	if answers == nil {
 		for _, l := range t.Latest {
@@ -134,7 +136,8 @@ func (p *paper) pictures(t *engine.TaskStatus, some []Answered, right bool) {
 	for _, a := range some {
 		p.write(`<li>`)
 		if p.pictured(t, a) {
-			img := &image.Gray{Pix: a.Picture, Stride: t.Picture.Width, Rect: image.Rect(0, 0, t.Picture.Width, t.Picture.Height)}
+			img := &image.Gray{Pix: a.Picture, Stride: t.Picture.Width,
+				Rect: image.Rect(0, 0, t.Picture.Width, t.Picture.Height)}
 			var file bytes.Buffer
 			if png.Encode(&file, img) == nil {
 				p.write(`<img alt="" src="data:image/png;base64,`, base64.StdEncoding.EncodeToString(file.Bytes()), `">`)
@@ -151,13 +154,15 @@ func (p *paper) pictures(t *engine.TaskStatus, some []Answered, right bool) {
 
 // rows is a table of answers that have no pictures.
 func (p *paper) rows(some []Answered) {
-	p.write(`<div class="wide"><table><tr><th>id</th><th>prediction</th><th></th><th>truth</th><th>answered after</th></tr>`)
+	p.write(`<div class="wide"><table><tr><th>id</th><th>prediction</th><th></th><th>truth</th><th>answered ` +
+		`after</th></tr>`)
 	for _, a := range some {
 		after := "–"
 		if a.Delay > 0 {
 			after = a.Delay.Round(time.Second).String()
 		}
-		p.write(`<tr><td>`, esc(brief(a.ID)), `</td><td><b>`, esc(brief(a.Prediction)), `</b></td><td>`, fmt.Sprintf("%.0f %%", 100*a.Score), `</td><td>`, esc(brief(a.Truth)), `</td><td>`, after, `</td></tr>`)
+		p.write(`<tr><td>`, esc(brief(a.ID)), `</td><td><b>`, esc(brief(a.Prediction)), `</b></td><td>`,
+			fmt.Sprintf("%.0f %%", 100*a.Score), `</td><td>`, esc(brief(a.Truth)), `</td><td>`, after, `</td></tr>`)
 	}
 	p.write(`</table></div>`)
 }
@@ -191,9 +196,11 @@ func (p *paper) furthest(answers []Answered) {
 		title string
 		list  []miss
 	}{{"Furthest off", all[:min(len(all)/2, 12)]}, {"Nearest", all[len(all)-min(len(all)/2, 12):]}} {
-		p.write(`<div><h3>`, part.title, `</h3><div class="wide"><table class="num all"><tr><th>id</th><th>prediction</th><th>truth</th><th>off by</th></tr>`)
+		p.write(`<div><h3>`, part.title,
+			`</h3><div class="wide"><table class="num all"><tr><th>id</th><th>prediction</th><th>truth</th><th>off by</th></tr>`)
 		for _, m := range part.list {
-			p.write(`<tr><td>`, esc(brief(m.ID)), `</td><td><b>`, shortNumber(m.Score), `</b></td><td>`, shortNumber(m.truth), `</td><td>`, shortNumber(m.off), `</td></tr>`)
+			p.write(`<tr><td>`, esc(brief(m.ID)), `</td><td><b>`, shortNumber(m.Score), `</b></td><td>`, shortNumber(m.truth),
+				`</td><td>`, shortNumber(m.off), `</td></tr>`)
 		}
 		p.write(`</table></div></div>`)
 	}

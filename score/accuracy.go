@@ -13,7 +13,7 @@ func (*AccuracyConfig) Build(string) (tidemill.Score, error) { return Accuracy()
 
 // Accuracy is the share of answers whose class was predicted, 0 to 1.
 func Accuracy() *Total {
-	return total(&mean{label: "accuracy", of: func(a *tidemill.Answer) (float64, bool) {
+	return total(&mean{label: "accuracy", suits: classifiers, of: func(a *tidemill.Answer) (float64, bool) {
 		p, t, ok := classOf(a)
 		if p == t && !a.Unseen {
 			return 1, ok

@@ -37,10 +37,10 @@ func (c *AUCConfig) Build(string) (tidemill.Score, error) {
 // positive class, an anomaly model's is its score. NaN until both classes came; answers of a task without a positive
 // class are not counted.
 //
-// It is exact: every distinct score is kept with its counts, in whole numbers. Beyond 1048576 distinct scores (AUCConfig
-// sets another bound) the fewest low bits of all scores are dropped that bring them back under the bound, and what falls
-// together is a tie; the result is the same wherever the flow was stopped and restored. An update costs some 100 ns, a
-// Value one pass over the distinct scores.
+// It is exact: every distinct score is kept with its counts, in whole numbers. Beyond 1048576 distinct scores
+// (AUCConfig sets another bound) the fewest low bits of all scores are dropped that bring them back under the bound,
+// and what falls together is a tie; the result is the same wherever the flow was stopped and restored. An update costs
+// some 100 ns, a Value one pass over the distinct scores.
 func AUC() *Total { return total(&auc{max: aucMax}) }
 
 // cell is a distinct score, as bits that sort like the number, with how many negatives and positives had it.
@@ -58,6 +58,10 @@ type auc struct {
 func (f *auc) name() string     { return "auc" }
 func (f *auc) describe() string { return fmt.Sprintf("auc max=%d", f.max) }
 func (f *auc) empty() figure    { return &auc{max: f.max} }
+
+func (f *auc) kinds() []tidemill.ModelKind {
+	return []tidemill.ModelKind{tidemill.Classify, tidemill.Anomaly}
+}
 
 func (f *auc) take(a *tidemill.Answer) (item, bool) {
 	it := item{}

@@ -18,8 +18,8 @@ func checkAverage(name, average string) error {
 	return nil
 }
 
-// perClass makes a figure of each class one number. A class counts once it was true or predicted; one for which the figure
-// has no answer (precision of a class that was never predicted) is 0, as in scikit-learn.
+// perClass makes a figure of each class one number. A class counts once it was true or predicted; one for which the
+// figure has no answer (precision of a class that was never predicted) is 0, as in scikit-learn.
 func perClass(name, average string, of func(right, predicted, truth float64) float64) *Total {
 	settings := ""
 	if average != "auto" {

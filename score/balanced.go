@@ -11,8 +11,8 @@ func NewBalancedAccuracyConfig() *BalancedAccuracyConfig { return &BalancedAccur
 // Build makes the score; it never fails.
 func (*BalancedAccuracyConfig) Build(string) (tidemill.Score, error) { return BalancedAccuracy(), nil }
 
-// BalancedAccuracy is the mean of the recall of all classes that were true at least once: 0.5 for a model that always says
-// the same of two, however rare one of them is.
+// BalancedAccuracy is the mean of the recall of all classes that were true at least once: 0.5 for a model that always
+// says the same of two, however rare one of them is.
 func BalancedAccuracy() *Total {
 	return total(&confusion{label: "balanced_accuracy", positive: -1, of: func(f *confusion) float64 {
 		right, _, truth := f.c.margins()

@@ -196,6 +196,8 @@ func (f *confusion) describe() string {
 	return f.label + " " + f.settings
 }
 
+func (f *confusion) kinds() []tidemill.ModelKind { return classifiers }
+
 func (f *confusion) empty() figure {
 	return &confusion{label: f.label, settings: f.settings, positive: -1, of: f.of, more: f.more}
 }

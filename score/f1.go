@@ -18,8 +18,8 @@ func (c *F1Config) Build(string) (tidemill.Score, error) {
 	return f1(c.Average), nil
 }
 
-// F1 is 2·precision·recall/(precision+recall) of the positive class; with more than two classes, or none that is positive, the
-// mean of the classes' (F1Config sets another average). Details lists each class and each average.
+// F1 is 2·precision·recall/(precision+recall) of the positive class; with more than two classes, or none that is
+// positive, the mean of the classes' (F1Config sets another average). Details lists each class and each average.
 func F1() *Total { return f1("auto") }
 
 func f1(average string) *Total {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/statebytes"
@@ -13,7 +14,7 @@ import (
 // further answer, so that about the last 1/(1-keep) count (Gama, Sebastião, Rodrigues: "On evaluating stream learning
 // algorithms", 2013). nil if s is not a score of this package, is no sum over answers (AUC), or keep is out of range.
 func Fading(s tidemill.Score, keep float64) tidemill.Score {
-	if w, ok := s.(windowed); ok && keep > 0 && keep < 1 {
+	if w, ok := s.(*Total); ok && keep > 0 && keep < 1 {
 		return w.Fading(keep)
 	}
 	return nil
@@ -35,11 +36,17 @@ func newFading(f figure, keep float64) *fading { return &fading{f: f, keep: keep
 // Name implements tidemill.Score.
 func (s *fading) Name() string { return s.f.name() }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Score.
 func (s *fading) Describe() string { return fmt.Sprintf("%s fading=%v", s.f.describe(), s.keep) }
 
 // New implements tidemill.Score.
 func (s *fading) New() tidemill.Score { return newFading(s.f.empty(), s.keep) }
+
+// Fading implements tidemill.Score: it fades already.
+func (s *fading) Fading(float64) tidemill.Score { return nil }
+
+// Suits implements tidemill.Score.
+func (s *fading) Suits(kind tidemill.ModelKind) bool { return slices.Contains(s.f.kinds(), kind) }
 
 // Update implements tidemill.Score.
 func (s *fading) Update(a *tidemill.Answer) {
@@ -62,6 +69,9 @@ func (s *fading) Value() float64 { return s.f.value() }
 
 // Details implements tidemill.Detailed where the score has further figures; otherwise it is nil.
 func (s *fading) Details(labels []string) []tidemill.NamedValue { return detailsOf(s.f, labels) }
+
+// Confusion implements tidemill.Detailed: weights that fade are no counts.
+func (s *fading) Confusion() [][]uint64 { return nil }
 
 // AppendBinary implements tidemill.State.
 func (s *fading) AppendBinary(b []byte) ([]byte, error) {

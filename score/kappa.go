@@ -15,9 +15,9 @@ func NewKappaConfig() *KappaConfig { return &KappaConfig{} }
 // Build makes the score; it never fails.
 func (*KappaConfig) Build(string) (tidemill.Score, error) { return Kappa(), nil }
 
-// Kappa is Cohen's kappa (1960): (accuracy - chance)/(1 - chance), chance being the accuracy of one who predicts each class
-// as often as the model does, without looking. 1 is perfect, 0 no better than that; NaN while only one class was true and
-// predicted.
+// Kappa is Cohen's kappa (1960): (accuracy - chance)/(1 - chance), chance being the accuracy of one who predicts each
+// class as often as the model does, without looking. 1 is perfect, 0 no better than that; NaN while only one class was
+// true and predicted.
 func Kappa() *Total {
 	return total(&confusion{label: "kappa", positive: -1, of: func(f *confusion) float64 {
 		_, predicted, truth := f.c.margins()

@@ -18,10 +18,10 @@ func NewLogLossConfig() *LogLossConfig { return &LogLossConfig{} }
 // Build makes the score; it never fails.
 func (*LogLossConfig) Build(string) (tidemill.Score, error) { return LogLoss(), nil }
 
-// LogLoss is the mean of -ln p, p the probability that was given to the true class, clipped to [1e-15, 1-1e-15]; a class
-// that was unknown when the question was asked has p = 1e-15. Natural logarithm; 0 is perfect.
+// LogLoss is the mean of -ln p, p the probability that was given to the true class, clipped to [1e-15, 1-1e-15]; a
+// class that was unknown when the question was asked has p = 1e-15. Natural logarithm; 0 is perfect.
 func LogLoss() *Total {
-	return total(&mean{label: "logloss", of: func(a *tidemill.Answer) (float64, bool) {
+	return total(&mean{label: "logloss", suits: classifiers, of: func(a *tidemill.Answer) (float64, bool) {
 		_, t, ok := classOf(a)
 		if !ok {
 			return 0, false

@@ -17,7 +17,7 @@ func (*MAEConfig) Build(string) (tidemill.Score, error) { return MAE(), nil }
 
 // MAE is the mean of |prediction-truth|, in the truth's unit.
 func MAE() *Total {
-	return total(&mean{label: "mae", of: func(a *tidemill.Answer) (float64, bool) {
+	return total(&mean{label: "mae", suits: regressors, of: func(a *tidemill.Answer) (float64, bool) {
 		p, t, ok := errorOf(a)
 		return math.Abs(p - t), ok
 	}})

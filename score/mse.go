@@ -16,7 +16,7 @@ func NewMSEConfig() *MSEConfig { return &MSEConfig{} }
 func (*MSEConfig) Build(string) (tidemill.Score, error) { return MSE(), nil }
 
 // MSE is the mean of (prediction-truth)², in the truth's unit squared.
-func MSE() *Total { return total(&mean{label: "mse", of: squared}) }
+func MSE() *Total { return total(&mean{label: "mse", suits: regressors, of: squared}) }
 
 // RMSEConfig is the root of the mean squared error.
 type RMSEConfig struct{}
@@ -28,7 +28,9 @@ func NewRMSEConfig() *RMSEConfig { return &RMSEConfig{} }
 func (*RMSEConfig) Build(string) (tidemill.Score, error) { return RMSE(), nil }
 
 // RMSE is the root of MSE, in the truth's unit.
-func RMSE() *Total { return total(&mean{label: "rmse", of: squared, finish: math.Sqrt}) }
+func RMSE() *Total {
+	return total(&mean{label: "rmse", suits: regressors, of: squared, finish: math.Sqrt})
+}
 
 func squared(a *tidemill.Answer) (float64, bool) {
 	p, t, ok := errorOf(a)

@@ -18,8 +18,9 @@ func (c *PrecisionConfig) Build(string) (tidemill.Score, error) {
 	return precision(c.Average), nil
 }
 
-// Precision is the share of the predictions of the positive class that were right; with more than two classes, or none that is
-// positive, the mean of the classes' (PrecisionConfig sets another average). Details lists each class and each average.
+// Precision is the share of the predictions of the positive class that were right; with more than two classes, or none
+// that is positive, the mean of the classes' (PrecisionConfig sets another average). Details lists each class and each
+// average.
 func Precision() *Total { return precision("auto") }
 
 func precision(average string) *Total {

@@ -30,6 +30,8 @@ func (f *r2) name() string     { return "r2" }
 func (f *r2) describe() string { return "r2" }
 func (f *r2) empty() figure    { return &r2{} }
 
+func (f *r2) kinds() []tidemill.ModelKind { return regressors }
+
 func (f *r2) take(a *tidemill.Answer) (item, bool) {
 	p, t, ok := errorOf(a)
 	left := (p - t) * (p - t)

@@ -18,8 +18,9 @@ func (c *RecallConfig) Build(string) (tidemill.Score, error) {
 	return recall(c.Average), nil
 }
 
-// Recall is the share of the rows of the positive class that were predicted as such; with more than two classes, or none that is
-// positive, the mean of the classes' (RecallConfig sets another average). Details lists each class and each average.
+// Recall is the share of the rows of the positive class that were predicted as such; with more than two classes, or
+// none that is positive, the mean of the classes' (RecallConfig sets another average). Details lists each class and
+// each average.
 func Recall() *Total { return recall("auto") }
 
 func recall(average string) *Total {

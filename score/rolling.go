@@ -5,24 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/statebytes"
 )
 
-// windowed is what the scores of this package offer beyond tidemill.Score.
-type windowed interface {
-	Rolling(n int) tidemill.Score
-	Fading(keep float64) tidemill.Score
-}
-
 // maxRolling bounds a rolling score's memory: 24 bytes an answer.
 const maxRolling = 1 << 24
 
-// Rolling is an empty score of s's settings over the last n answers that count for it (24 bytes each). nil if s is not a
-// score of this package, or n is not in 1..2^24.
+// Rolling is an empty score of s's settings over the last n answers that count for it (24 bytes each). nil if s is not
+// a score of this package, or n is not in 1..2^24.
 func Rolling(s tidemill.Score, n int) tidemill.Score {
-	if w, ok := s.(windowed); ok && n >= 1 && n <= maxRolling {
+	if w, ok := s.(*Total); ok && n >= 1 && n <= maxRolling {
 		return w.Rolling(n)
 	}
 	return nil
@@ -42,11 +37,17 @@ func newRolling(f figure, n int) *rolling { return &rolling{f: f, n: min(max(n, 
 // Name implements tidemill.Score.
 func (s *rolling) Name() string { return s.f.name() }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Score.
 func (s *rolling) Describe() string { return fmt.Sprintf("%s rolling=%d", s.f.describe(), s.n) }
 
 // New implements tidemill.Score.
 func (s *rolling) New() tidemill.Score { return newRolling(s.f, s.n) }
+
+// Fading implements tidemill.Score: what counts the last answers alone does not fade.
+func (s *rolling) Fading(float64) tidemill.Score { return nil }
+
+// Suits implements tidemill.Score.
+func (s *rolling) Suits(kind tidemill.ModelKind) bool { return slices.Contains(s.f.kinds(), kind) }
 
 // Update implements tidemill.Score.
 func (s *rolling) Update(a *tidemill.Answer) {
@@ -83,7 +84,7 @@ func (s *rolling) Value() float64 {
 	return s.folded().value()
 }
 
-// Confusion implements tidemill.Confuser where the score counts classes; otherwise it is nil.
+// Confusion implements tidemill.Detailed where the score counts classes; otherwise it is nil.
 func (s *rolling) Confusion() [][]uint64 { return confusionOf(s.folded()) }
 
 // Details implements tidemill.Detailed where the score has further figures; otherwise it is nil.

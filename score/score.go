@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/statebytes"
@@ -20,6 +21,7 @@ type item struct {
 type figure interface {
 	name() string
 	describe() string
+	kinds() []tidemill.ModelKind // the models that it has a figure for
 	empty() figure
 	take(a *tidemill.Answer) (item, bool) // pure
 	fold(it item, weight float64)
@@ -31,7 +33,8 @@ type figure interface {
 // sums is an upgrade of figure: its state is a sum over items that can be multiplied by a factor, so it can fade.
 type sums interface{ scale(by float64) }
 
-// stills is an upgrade of figure whose value and state take long: still is the figure as it is now, for another goroutine.
+// stills is an upgrade of figure whose value and state take long: still is the figure as it is now, for another
+// goroutine.
 type stills interface{ still() figure }
 
 // Total is a score over all answers since it was made.
@@ -42,7 +45,7 @@ func total(f figure) *Total { return &Total{f} }
 // Name implements tidemill.Score.
 func (t *Total) Name() string { return t.f.name() }
 
-// Describe implements tidemill.Describer.
+// Describe implements tidemill.Score.
 func (t *Total) Describe() string { return t.f.describe() }
 
 // New implements tidemill.Score.
@@ -67,24 +70,14 @@ func (t *Total) Later() func() float64 {
 	return func() float64 { return v }
 }
 
-// Suits implements tidemill.Suited.
-func (t *Total) Suits(kind tidemill.ModelKind) bool {
-	switch t.Name() {
-	case "mae", "mse", "rmse", "r2":
-		return kind == tidemill.Regress
-	case "silhouette":
-		return kind == tidemill.Cluster
-	case "auc":
-		return kind == tidemill.Classify || kind == tidemill.Anomaly
-	}
-	return kind == tidemill.Classify
-}
+// Suits implements tidemill.Score.
+func (t *Total) Suits(kind tidemill.ModelKind) bool { return slices.Contains(t.f.kinds(), kind) }
 
 // Rolling is an empty score of the same settings over the last n answers.
 func (t *Total) Rolling(n int) tidemill.Score { return newRolling(t.f.empty(), n) }
 
-// Fading is an empty score of the same settings in which an answer's weight is multiplied by keep at each further answer;
-// nil where the figure is no sum (AUC).
+// Fading implements tidemill.Score: an empty score of the same settings in which an answer's weight is multiplied by
+// keep at each further answer; nil where the figure is no sum (AUC).
 func (t *Total) Fading(keep float64) tidemill.Score {
 	f := t.f.empty()
 	if _, ok := f.(sums); !ok {
@@ -93,7 +86,7 @@ func (t *Total) Fading(keep float64) tidemill.Score {
 	return newFading(f, keep)
 }
 
-// Confusion implements tidemill.Confuser where the score counts classes; otherwise it is nil.
+// Confusion implements tidemill.Detailed where the score counts classes; otherwise it is nil.
 func (t *Total) Confusion() [][]uint64 { return confusionOf(t.f) }
 
 // Details implements tidemill.Detailed where the score has further figures; otherwise it is nil.
@@ -144,6 +137,7 @@ func detailsOf(f figure, labels []string) []tidemill.NamedValue {
 // mean is the figure that most scores are: the mean of one number per answer, or a function of it.
 type mean struct {
 	label   string
+	suits   []tidemill.ModelKind
 	of      func(a *tidemill.Answer) (float64, bool)
 	finish  func(mean float64) float64 // nil: the mean itself
 	n, sum  float64
@@ -152,7 +146,12 @@ type mean struct {
 
 func (m *mean) name() string     { return m.label }
 func (m *mean) describe() string { return m.label }
-func (m *mean) empty() figure    { return &mean{label: m.label, of: m.of, finish: m.finish} }
+
+func (m *mean) kinds() []tidemill.ModelKind { return m.suits }
+
+func (m *mean) empty() figure {
+	return &mean{label: m.label, suits: m.suits, of: m.of, finish: m.finish}
+}
 
 func (m *mean) take(a *tidemill.Answer) (item, bool) {
 	v, ok := m.of(a)
@@ -207,6 +206,12 @@ func readFlag(r *statebytes.Reader) bool {
 	}
 	return v == 1
 }
+
+// Whom most scores are for.
+var (
+	classifiers = []tidemill.ModelKind{tidemill.Classify}
+	regressors  = []tidemill.ModelKind{tidemill.Regress}
+)
 
 // classOf is the predicted and the true class of a classifier's answer. The truth may be a class beyond the prediction.
 func classOf(a *tidemill.Answer) (predicted, truth int, ok bool) {

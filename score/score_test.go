@@ -87,8 +87,8 @@ func near(t *testing.T, what string, got, want float64) {
 	}
 }
 
-// The figures are worked out by hand from the definitions; the regression rows and their r2 are the example of scikit-learn's
-// documentation (metrics.r2_score).
+// The figures are worked out by hand from the definitions; the regression rows and their r2 are the example of
+// scikit-learn's documentation (metrics.r2_score).
 func TestGoldens(t *testing.T) {
 	p := []float64{.1, .4, .35, .8, .65, .9, .5, .4}
 	y := []int{0, 0, 1, 1, 0, 1, 1, 1}

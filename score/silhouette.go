@@ -15,13 +15,14 @@ func NewSilhouetteConfig() *SilhouetteConfig { return &SilhouetteConfig{} }
 // Build makes the score; it never fails.
 func (*SilhouetteConfig) Build(string) (tidemill.Score, error) { return Silhouette(), nil }
 
-// Silhouette is the simplified silhouette of clusters (Hruschka, de Castro and Campello, 2004), online: the mean over rows
-// of (b-a)/max(a,b), a being the distance to the nearest centre and b that to the second nearest, as the model predicted
-// them for the row before it learned it. Centres stand for their clusters' rows, which a stream cannot keep, so that a row
-// costs one look at the distances, not one at all rows: figures are higher than the full silhouette's. 1 is best, 0 a row
-// half way between two centres (also where both distances are 0). Rows are not counted until there are two centres.
+// Silhouette is the simplified silhouette of clusters (Hruschka, de Castro and Campello, 2004), online: the mean over
+// rows of (b-a)/max(a,b), a being the distance to the nearest centre and b that to the second nearest, as the model
+// predicted them for the row before it learned it. Centres stand for their clusters' rows, which a stream cannot keep,
+// so that a row costs one look at the distances, not one at all rows: figures are higher than the full silhouette's. 1
+// is best, 0 a row half way between two centres (also where both distances are 0). Rows are not counted until there are
+// two centres.
 func Silhouette() *Total {
-	return total(&mean{label: "silhouette", of: func(a *tidemill.Answer) (float64, bool) {
+	return total(&mean{label: "silhouette", suits: []tidemill.ModelKind{tidemill.Cluster}, of: func(a *tidemill.Answer) (float64, bool) {
 		if a.Kind != tidemill.Cluster {
 			return 0, false
 		}

@@ -31,7 +31,9 @@ func hurriedBy(t *testing.T, m Mill, cfg Config, body time.Duration) (url string
 	t.Helper()
 	cfg.Listen = "localhost:0"
 	ctx, cancel := context.WithCancel(context.Background())
-	url, wait, err := listen(ctx, m, cfg, limits{header: time.Second, read: body, write: body + 400*time.Millisecond, idle: 20 * time.Second, end: time.Second})
+	url, wait, err := listen(ctx, m, cfg,
+		limits{header: time.Second, read: body, write: body + 400*time.Millisecond, idle: 20 * time.Second,
+			end: time.Second})
 	if err != nil {
 		cancel()
 		t.Fatal(err)
@@ -110,12 +112,14 @@ func TestHugeBody(t *testing.T) {
 	}
 	c := dial(t, url)
 	io.WriteString(c, "POST /predict/late HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000\r\n\r\n")
-	if r, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || r.StatusCode != http.StatusRequestEntityTooLarge {
+	if r, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil ||
+		r.StatusCode != http.StatusRequestEntityTooLarge {
 		t.Errorf("%v %v", r, err)
 	}
 	c = dial(t, url)
 	fmt.Fprintf(c, "GET / HTTP/1.1\r\nHost: localhost\r\nX: %s\r\n\r\n", strings.Repeat("x", 64<<10))
-	if r, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || r.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+	if r, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil ||
+		r.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("%v %v", r, err)
 	}
 	well(t, url)
@@ -163,8 +167,8 @@ func TestIdleConnections(t *testing.T) {
 	}
 }
 
-// As many connections as may be open, each with a body that does not come or an answer that is not read: whoever asks is
-// answered, and who watches goes on watching.
+// As many connections as may be open, each with a body that does not come or an answer that is not read: whoever asks
+// is answered, and who watches goes on watching.
 func TestSlowConnectionsGiveWay(t *testing.T) {
 	f := fakeFlights()
 	url := hurriedBy(t, f, Config{MaxConns: 40}, 20*time.Second)
@@ -217,7 +221,8 @@ func TestOpenFiles(t *testing.T) {
 	if n := openFiles(); n < 16 {
 		t.Errorf("%d", n)
 	}
-	for _, c := range [][3]int{{4096, 1024, 768}, {4096, 20000, 4096}, {4096, 1 << 30, 4096}, {10, 1024, 10}, {10, 0, 1}} {
+	for _, c := range [][3]int{{4096, 1024, 768}, {4096, 20000, 4096}, {4096, 1 << 30, 4096}, {10, 1024, 10},
+		{10, 0, 1}} {
 		if n := connsFor(c[0], c[1]); n != c[2] {
 			t.Errorf("max_conns %d and %d files: %d connections, want %d", c[0], c[1], n, c[2])
 		}
@@ -259,7 +264,8 @@ func TestWatchers(t *testing.T) {
 		}
 		if data, ok := strings.CutPrefix(line, "data: {"); ok {
 			var st engine.Status
-			if err := json.Unmarshal([]byte("{"+data), &st); err != nil || st.Flow != "late-flights" || len(st.Tasks[0].Curve) == 0 {
+			if err := json.Unmarshal([]byte("{"+data), &st); err != nil || st.Flow != "late-flights" ||
+				len(st.Tasks[0].Curve) == 0 {
 				t.Fatalf("%v: %.200s", err, data)
 			}
 			seen++
@@ -290,7 +296,8 @@ func TestWatchers(t *testing.T) {
 // A page of another site that points its own name at this machine gets nothing.
 func TestRebinding(t *testing.T) {
 	url := hurried(t, fakeFlights(), Config{})
-	for host, want := range map[string]int{"evil.example": 421, "localhost:1": 200, "127.0.0.1": 200, "[::1]:80": 200, "127.0.0.1.evil.example": 421} {
+	for host, want := range map[string]int{"evil.example": 421, "localhost:1": 200, "127.0.0.1": 200, "[::1]:80": 200,
+		"127.0.0.1.evil.example": 421} {
 		r, _ := http.NewRequest("GET", url+"/status", nil)
 		r.Host = host
 		a, err := http.DefaultClient.Do(r)
@@ -310,10 +317,13 @@ func TestListenErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	if _, _, err := Listen(context.Background(), fakeFlights(), Config{Listen: l.Addr().String()}); err == nil || !strings.Contains(err.Error(), "is another process there?") {
+	if _, _, err := Listen(context.Background(), fakeFlights(), Config{Listen: l.Addr().String()}); err == nil ||
+		!strings.Contains(err.Error(), "is another process there?") {
 		t.Error(err)
 	}
-	if _, _, err := Listen(context.Background(), fakeFlights(), Config{Listen: "localhost:0", Cert: "none.pem", Key: "none.pem"}); err == nil || !strings.Contains(err.Error(), "none.pem") {
+	if _, _, err := Listen(context.Background(), fakeFlights(),
+		Config{Listen: "localhost:0", Cert: "none.pem", Key: "none.pem"}); err == nil ||
+		!strings.Contains(err.Error(), "none.pem") {
 		t.Error(err)
 	}
 }

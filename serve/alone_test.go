@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Alone has the test run in a process of its own, where memory and goroutines are counted of nothing else, and reports whether this is
-// that process: in the other one there is nothing left to do.
+// Alone has the test run in a process of its own, where memory and goroutines are counted of nothing else, and
+// reports whether this is that process: in the other one there is nothing left to do.
 func Alone(t *testing.T) bool {
 	t.Helper()
 	const mark = "TIDEMILL_TEST_ALONE"

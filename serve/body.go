@@ -23,26 +23,11 @@ const (
 // of the places for predictions in work: whoever sends slowly holds no place. The bytes and the place are the caller's
 // until release is called. Memory is taken as bytes arrive, not as a header promises them.
 func (s *server) body(r *http.Request) (b []byte, release func(), err error) {
-	if set := charset(r.Header.Get("Content-Type")); strings.HasPrefix(set, "utf-16") || strings.HasPrefix(set, "utf-32") || strings.HasPrefix(set, "ucs-") {
-		return nil, nil, fault(http.StatusUnsupportedMediaType, "charset %q: JSON is sent in UTF-8", clip(set))
+	in, err := s.inflated(r)
+	if err != nil {
+		return nil, nil, err
 	}
 	limit := int64(s.cfg.MaxBody)
-	if r.ContentLength > limit {
-		return nil, nil, fault(http.StatusRequestEntityTooLarge, "the body has %d bytes; max_body is %d", r.ContentLength, limit)
-	}
-	var in io.Reader = http.MaxBytesReader(nil, r.Body, limit)
-	switch enc := r.Header.Get("Content-Encoding"); enc {
-	case "", "identity":
-	case "gzip":
-		in, err = gzip.NewReader(in)
-	case "deflate":
-		in, err = zlib.NewReader(in)
-	default:
-		return nil, nil, fault(http.StatusUnsupportedMediaType, "content encoding %q: send gzip, deflate or none", clip(enc))
-	}
-	if err != nil {
-		return nil, nil, bodyError(err)
-	}
 	buf := s.bodies.Get().(*[]byte)
 	b = (*buf)[:0]
 	var counted, heavy int64
@@ -75,7 +60,8 @@ func (s *server) body(r *http.Request) (b []byte, release func(), err error) {
 		b = b[:len(b)+n]
 		if int64(len(b)) > limit {
 			release()
-			return nil, nil, fault(http.StatusRequestEntityTooLarge, "the body inflates to more than max_body, %d bytes", limit)
+			return nil, nil, fault(http.StatusRequestEntityTooLarge,
+				"the body inflates to more than max_body, %d bytes", limit)
 		}
 		if err == io.EOF {
 			break
@@ -98,8 +84,37 @@ func (s *server) body(r *http.Request) (b []byte, release func(), err error) {
 		return b, release, nil
 	default:
 		release()
-		return nil, nil, fault(http.StatusTooManyRequests, "%d predictions are in work already; try again", s.cfg.InFlight)
+		return nil, nil, fault(http.StatusTooManyRequests, "%d predictions are in work already; try again",
+			s.cfg.InFlight)
 	}
+}
+
+// inflated is the bytes of a request's body, of which at most MaxBody are taken from the client.
+func (s *server) inflated(r *http.Request) (in io.Reader, err error) {
+	if set := charset(r.Header.Get("Content-Type")); strings.HasPrefix(set, "utf-16") ||
+		strings.HasPrefix(set, "utf-32") || strings.HasPrefix(set, "ucs-") {
+		return nil, fault(http.StatusUnsupportedMediaType, "charset %q: JSON is sent in UTF-8", clip(set))
+	}
+	limit := int64(s.cfg.MaxBody)
+	if r.ContentLength > limit {
+		return nil, fault(http.StatusRequestEntityTooLarge, "the body has %d bytes; max_body is %d",
+			r.ContentLength, limit)
+	}
+	in = http.MaxBytesReader(nil, r.Body, limit)
+	switch enc := r.Header.Get("Content-Encoding"); enc {
+	case "", "identity":
+	case "gzip":
+		in, err = gzip.NewReader(in)
+	case "deflate":
+		in, err = zlib.NewReader(in)
+	default:
+		return nil, fault(http.StatusUnsupportedMediaType, "content encoding %q: send gzip, deflate or none",
+			clip(enc))
+	}
+	if err != nil {
+		return nil, bodyError(err)
+	}
+	return in, nil
 }
 
 func bodyError(err error) error {
@@ -117,8 +132,8 @@ func bodyError(err error) error {
 	return fault(http.StatusBadRequest, "the body cannot be read: %v", err)
 }
 
-// charset is the one that a content type names, in small letters; "" if it names none. Those that hold ASCII are no fault of
-// a client: the decoder says where a body is no UTF-8.
+// charset is the one that a content type names, in small letters; "" if it names none. Those that hold ASCII are no
+// fault of a client: the decoder says where a body is no UTF-8.
 func charset(contentType string) string {
 	if !strings.Contains(contentType, ";") {
 		return ""

@@ -11,8 +11,8 @@ import (
 )
 
 // Mill is the running flow as this package needs it; *engine.Mill is one. All methods are called from many goroutines
-// at once. Predict and PredictBatch keep neither the rows nor the slices that they are given; an error of PredictBatch says
-// which row it is about.
+// at once. Predict and PredictBatch keep neither the rows nor the slices that they are given; an error of PredictBatch
+// says which row it is about.
 type Mill interface {
 	Status() *engine.Status
 	Predict(task string, r tidemill.Row) (engine.Prediction, error)
@@ -63,7 +63,10 @@ func (c Config) Check() error {
 	for _, n := range []struct {
 		name  string
 		value int
-	}{{"max_body", c.MaxBody}, {"max_rows", c.MaxRows}, {"in_flight", c.InFlight}, {"max_conns", c.MaxConns}, {"watchers", c.Watchers}} {
+	}{
+		{"max_body", c.MaxBody}, {"max_rows", c.MaxRows}, {"in_flight", c.InFlight}, {"max_conns", c.MaxConns},
+		{"watchers", c.Watchers},
+	} {
 		if n.value < 0 {
 			return fmt.Errorf("serve: %s is %d: it must be at least 1", n.name, n.value)
 		}

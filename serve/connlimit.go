@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// connLimit bounds how many connections are open. Beyond the bound the one that has been idle longest is closed; where none
-// is idle, the one that has been busy longest, if that is longer than an answer takes: its client sends slowly, or does not
-// read. So neither keeps others out, however many there are.
+// connLimit bounds how many connections are open. Beyond the bound the one that has been idle longest is closed;
+// where none is idle, the one that has been busy longest, if that is longer than an answer takes: its client sends
+// slowly, or does not read. So neither keeps others out, however many there are.
 type connLimit struct {
 	most  int
 	slow  time.Duration // how long a connection may be busy before it is closed for another
@@ -30,7 +30,8 @@ type openConn struct {
 }
 
 func newConnLimit(most int) *connLimit {
-	return &connLimit{most: most, slow: time.Second, conns: map[net.Conn]*openConn{}, idle: list.New(), busy: list.New()}
+	return &connLimit{most: most, slow: time.Second, conns: map[net.Conn]*openConn{}, idle: list.New(),
+		busy: list.New()}
 }
 
 // move puts a connection at the end of a list, or in none; the lock is held.
@@ -101,8 +102,8 @@ func (c *connLimit) state(conn net.Conn, st http.ConnState) {
 	}
 }
 
-// evict is the connection to close for a new one: none while there is room, the new one itself where all are at work, or
-// the server ends. The lock is held.
+// evict is the connection to close for a new one: none while there is room, the new one itself where all are at work,
+// or the server ends. The lock is held.
 func (c *connLimit) evict(newest *openConn) *openConn {
 	if c.ended {
 		return newest

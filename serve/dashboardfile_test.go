@@ -28,13 +28,17 @@ func TestDashboardOpensFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := picture.Reduce(img, 28, 28).Bytes()
-	f := &fake{now: moving(81204, 900, func(now time.Time, rows uint64) *engine.Status { return statustest.Digits(mnist(t), now, rows) }),
+	f := &fake{now: moving(81204, 900, func(now time.Time,
+		rows uint64) *engine.Status {
+		return statustest.Digits(mnist(t), now, rows)
+	}),
 		predict: func(_ *engine.TaskStatus, r tidemill.Row) (engine.Prediction, error) {
 			label := "others"
 			if b, ok := r["pixels"].([]byte); ok && bytes.Equal(b, want) {
 				label = "the file"
 			}
-			return engine.Prediction{Label: label, Score: statustest.Some(1), Probabilities: map[string]float64{label: 1}}, nil
+			return engine.Prediction{Label: label, Score: statustest.Some(1),
+				Probabilities: map[string]float64{label: 1}}, nil
 		}}
 	url, _ := running(t, f, Config{})
 	p := chromiumtest.New(t).Open(url, 1200, 900, "light")

@@ -2,8 +2,8 @@
 // Inference Protocol v2 and over TensorFlow Serving's REST shapes; health; metrics for Prometheus; and a live dashboard
 // that is embedded in the binary. It reads only: nothing that it serves changes the flow.
 //
-// Handler is the whole of it as an http.Handler, for programs that have a server of their own. Listen adds a server with
-// time limits, a bound on connections and a graceful end.
+// Handler is the whole of it as an http.Handler, for programs that have a server of their own. Listen adds a server
+// with time limits, a bound on connections and a graceful end.
 //
 // # Paths
 //

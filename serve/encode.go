@@ -27,8 +27,9 @@ func appendOptional(dst []byte, f *float64) []byte {
 	return appendNumber(dst, *f)
 }
 
-// AppendPrediction appends the JSON object that POST /predict answers for one row: the prediction is a number where the
-// task's answers are numbers, else a text, and null where there is none. What JSON cannot say, NaN and infinity, is null too.
+// AppendPrediction appends the JSON object that POST /predict answers for one row: the prediction is a number where
+// the task's answers are numbers, else a text, and null where there is none. What JSON cannot say, NaN and infinity,
+// is null too.
 func AppendPrediction(dst []byte, t *engine.TaskStatus, p *engine.Prediction) []byte {
 	dst = append(dst, `{"prediction":`...)
 	dst = appendAnswer(dst, t, p)
@@ -86,8 +87,8 @@ func appendProbabilities(dst []byte, t *engine.TaskStatus, p *engine.Prediction)
 	return append(dst, '}')
 }
 
-// classes is the order of the prediction's classes: the task's, and by name where the model has learned another one since
-// the status was taken.
+// classes is the order of the prediction's classes: the task's, and by name where the model has learned another one
+// since the status was taken.
 func classes(t *engine.TaskStatus, p *engine.Prediction) []string {
 	if len(p.Probabilities) <= len(t.Classes) {
 		return t.Classes

@@ -15,8 +15,9 @@ import (
 const (
 	beat  = time.Second            // a status at least this often while somebody watches
 	blink = 200 * time.Millisecond // how soon a change shows after a quiet second
-	stuck = 10 * time.Second       // a watcher that takes nothing for this long is let go, unless the hub says otherwise
-	past  = 300                    // beats that are remembered for those who come
+	// a watcher that takes nothing for this long is let go, unless the hub says otherwise
+	stuck = 10 * time.Second
+	past  = 300 // beats that are remembered for those who come
 )
 
 // hub looks at the flow for everybody who watches. It runs while somebody does, or as long as Listen's server does, so
@@ -169,7 +170,8 @@ func trim(st *engine.Status, task string) *engine.Status {
 	c.Tasks = make([]engine.TaskStatus, len(st.Tasks))
 	for i, t := range st.Tasks {
 		if t.Name != task && !(task == "-" && i == 0) {
-			t = engine.TaskStatus{Name: t.Name, Kind: t.Kind, Model: t.Model, Version: t.Version, Table: t.Table, Counts: t.Counts,
+			t = engine.TaskStatus{Name: t.Name, Kind: t.Kind, Model: t.Model, Version: t.Version, Table: t.Table,
+				Counts:   t.Counts,
 				Coverage: t.Coverage, LabelDelay: t.LabelDelay, Scores: t.Scores, Warnings: t.Warnings}
 		}
 		c.Tasks[i] = t

@@ -16,8 +16,10 @@ import (
 type rule struct{}
 
 func (rule) Status() *engine.Status {
-	return &engine.Status{Flow: "tips", State: "streaming", Connected: true, CaughtUp: true, Tasks: []engine.TaskStatus{{
-		Name: "tip", Kind: "regress", Version: "1.0", Columns: []engine.ColumnStatus{{Name: "total", Kind: "float"}}}}}
+	return &engine.Status{Flow: "tips", State: "streaming", Connected: true, CaughtUp: true,
+		Tasks: []engine.TaskStatus{{
+			Name: "tip", Kind: "regress", Version: "1.0",
+			Columns: []engine.ColumnStatus{{Name: "total", Kind: "float"}}}}}
 }
 
 func (rule) Predict(_ string, r tidemill.Row) (engine.Prediction, error) {

@@ -48,7 +48,8 @@ func (f *fake) Predict(task string, r tidemill.Row) (engine.Prediction, error) {
 		}
 		for c := range r {
 			if !known[c] {
-				return engine.Prediction{}, &tidemill.RowError{Table: t.Table, Column: c, Reason: "the table has no such column"}
+				return engine.Prediction{},
+					&tidemill.RowError{Table: t.Table, Column: c, Reason: "the table has no such column"}
 			}
 		}
 		p, err := f.predict(t, r)
@@ -85,7 +86,8 @@ func delayed(t *engine.TaskStatus, r tidemill.Row) (engine.Prediction, error) {
 	if t.Kind == "regress" {
 		return engine.Prediction{Score: statustest.Some(d / 10)}, nil
 	}
-	return engine.Prediction{Label: fmt.Sprint(p > 0.5), Score: statustest.Some(math.Max(p, 1-p)), Probabilities: map[string]float64{"false": 1 - p, "true": p}}, nil
+	return engine.Prediction{Label: fmt.Sprint(p > 0.5), Score: statustest.Some(math.Max(p, 1-p)),
+		Probabilities: map[string]float64{"false": 1 - p, "true": p}}, nil
 }
 
 // seeing is the rule of the digits fake.
@@ -93,14 +95,16 @@ func seeing(m *statustest.Pictures) func(*engine.TaskStatus, tidemill.Row) (engi
 	return func(t *engine.TaskStatus, r tidemill.Row) (engine.Prediction, error) {
 		b, ok := r["pixels"].([]byte)
 		if !ok || len(b) != 784 {
-			return engine.Prediction{}, &tidemill.RowError{Table: "digits", Column: "pixels", Reason: fmt.Sprintf("%d bytes are no picture of 28 x 28", len(b))}
+			return engine.Prediction{}, &tidemill.RowError{Table: "digits", Column: "pixels",
+				Reason: fmt.Sprintf("%d bytes are no picture of 28 x 28", len(b))}
 		}
 		return m.Predict(b), nil
 	}
 }
 
 func fakeDigits(t testing.TB) *fake {
-	return &fake{now: func() *engine.Status { return statustest.Digits(mnist(t), statustest.Began(), 81204) }, predict: seeing(mnist(t))}
+	return &fake{now: func() *engine.Status { return statustest.Digits(mnist(t), statustest.Began(), 81204) },
+		predict: seeing(mnist(t))}
 }
 
 func fakeFlights() *fake {

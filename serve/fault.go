@@ -31,7 +31,8 @@ func bad(err error) error {
 
 // tooMany refuses a request of too many rows.
 func (s *server) tooMany() error {
-	return fault(http.StatusRequestEntityTooLarge, "more than %d rows in one request, which is max_rows: ask in several", s.cfg.MaxRows)
+	return fault(http.StatusRequestEntityTooLarge,
+		"more than %d rows in one request, which is max_rows: ask in several", s.cfg.MaxRows)
 }
 
 // answerError writes {"error": text}, the shape that both standard protocols have for errors.

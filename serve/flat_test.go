@@ -19,9 +19,9 @@ import (
 
 var long = flag.Bool("long", false, "watch the server's memory for ten minutes, not eight seconds")
 
-// While a flow learns at full speed and is asked by the well-behaved and the other kind, the memory that the process needs
-// stays what it is. What a task remembers is bounded, but takes a while to reach its bounds (a million answered ids, a
-// million distinct scores): a short run allows for that.
+// While a flow learns at full speed and is asked by the well-behaved and the other kind, the memory that the process
+// needs stays what it is. What a task remembers is bounded, but takes a while to reach its bounds (a million answered
+// ids, a million distinct scores): a short run allows for that.
 func TestMemoryFlat(t *testing.T) {
 	if !serve.Alone(t) {
 		return
@@ -36,9 +36,32 @@ func TestMemoryFlat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
+	clients := pester(t, url, client, total)
+	learned := mill.Status().Tasks[0].Counts.Learned
+	first, last, story := watchMemory(warm, total, every)
+	clients.Wait()
+	t.Logf("learned %d rows\n%s", mill.Status().Tasks[0].Counts.Learned-learned, story)
+	if last-first > grows {
+		t.Errorf("memory has grown from %d to %d bytes", first, last)
+	}
+	cancel()
+	if err := wait(); err != nil {
+		t.Error(err)
+	}
+	client.CloseIdleConnections()
+	for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > 60; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d goroutines are left", runtime.NumGoroutine())
+		}
+	}
+}
+
+// pester asks a server in every way, well and badly, until the time is over; all have gone when the group is done.
+func pester(t *testing.T, url string, client *http.Client, total time.Duration) (clients *sync.WaitGroup) {
 	over := make(chan struct{})
 	time.AfterFunc(total, func() { close(over) })
-	var clients sync.WaitGroup
+	clients = &sync.WaitGroup{}
 	again := func(n int, f func() error) {
 		for range n {
 			clients.Go(func() {
@@ -56,7 +79,6 @@ func TestMemoryFlat(t *testing.T) {
 			})
 		}
 	}
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
 	ask := func(body string, want int) error {
 		r, err := client.Post(url+"/predict/late", "application/json", strings.NewReader(body))
 		if err != nil {
@@ -97,6 +119,11 @@ func TestMemoryFlat(t *testing.T) {
 		_, err = io.ReadAtLeast(r.Body, make([]byte, 64), 64)
 		return err
 	})
+	return clients
+}
+
+// watchMemory looks at the process's memory again and again: first is what it needs once it is warm.
+func watchMemory(warm, total, every time.Duration) (first, last int64, story string) {
 	inUse := func() int64 {
 		var m runtime.MemStats
 		runtime.GC()
@@ -104,32 +131,16 @@ func TestMemoryFlat(t *testing.T) {
 		return int64(m.HeapInuse + m.StackInuse)
 	}
 	began := time.Now()
-	var first, most, last int64
-	var story bytes.Buffer
-	learned := mill.Status().Tasks[0].Counts.Learned
+	var text bytes.Buffer
 	for tick := time.NewTicker(every); ; <-tick.C {
 		last = inUse()
-		fmt.Fprintf(&story, "%5.0f s  %4d MB  %d goroutines\n", time.Since(began).Seconds(), last>>20, runtime.NumGoroutine())
+		fmt.Fprintf(&text, "%5.0f s  %4d MB  %d goroutines\n", time.Since(began).Seconds(), last>>20,
+			runtime.NumGoroutine())
 		if first == 0 || time.Since(began) < warm { // on a busy machine the first look may take that long
 			first = last
 		}
-		if most = max(most, last); time.Since(began) >= total {
-			break
-		}
-	}
-	clients.Wait()
-	t.Logf("learned %d rows\n%s", mill.Status().Tasks[0].Counts.Learned-learned, story.String())
-	if last-first > grows {
-		t.Errorf("memory has grown from %d to %d bytes", first, last)
-	}
-	cancel()
-	if err := wait(); err != nil {
-		t.Error(err)
-	}
-	client.CloseIdleConnections()
-	for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > 60; time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%d goroutines are left", runtime.NumGoroutine())
+		if time.Since(began) >= total {
+			return first, last, text.String()
 		}
 	}
 }

@@ -26,7 +26,8 @@ func (m *flowMetrics) Collect(ch chan<- prometheus.Metric) {
 		for i := 0; i+1 < len(labels); i += 2 {
 			names, values = append(names, labels[i]), append(values, labels[i+1])
 		}
-		if x, err := prometheus.NewConstMetric(prometheus.NewDesc("tidemill_"+name, help, names, nil), kind, v, values...); err == nil {
+		if x, err := prometheus.NewConstMetric(prometheus.NewDesc("tidemill_"+name, help, names, nil), kind, v,
+			values...); err == nil {
 			ch <- x
 		}
 	}
@@ -54,9 +55,12 @@ func (m *flowMetrics) Collect(ch chan<- prometheus.Metric) {
 	count("rejects_total", "Rows that could not be used.", st.Rejected)
 	gauge("source_connected", "1 if the source has yielded since its last error.", truth(st.Connected))
 	gauge("source_caught_up", "1 if the source has nothing more at the moment.", truth(st.CaughtUp))
-	gauge("source_lag_seconds", "From the commit of the last change at the source to its application here.", st.LagSeconds)
+	gauge("source_lag_seconds", "From the commit of the last change at the source to its application here.",
+		st.LagSeconds)
 	if st.Retained != nil {
-		gauge("source_retained_bytes", "Size of the log that the source's server keeps for this flow: a replication slot's WAL.", float64(*st.Retained))
+		gauge("source_retained_bytes",
+			"Size of the log that the source's server keeps for this flow: a replication slot's WAL.",
+			float64(*st.Retained))
 	}
 	moment("source_event_timestamp_seconds", "When the last change was applied; 0: none yet.", st.LastEvent)
 	moment("watermark_timestamp_seconds", "The flow's clock, on the source's time; 0: not set yet.", st.Clock)
@@ -66,7 +70,8 @@ func (m *flowMetrics) Collect(ch chan<- prometheus.Metric) {
 	count("outputs_total", "Outputs made, since the fresh start.", st.Outputs)
 	count("outputs_written_total", "Outputs that every sink has, since the fresh start.", st.Written)
 	c := &st.Checkpoint
-	moment("checkpoint_last_success_timestamp_seconds", "When the newest durable checkpoint was made; 0: none yet.", c.At)
+	moment("checkpoint_last_success_timestamp_seconds", "When the newest durable checkpoint was made; 0: none yet.",
+		c.At)
 	gauge("checkpoint_size_bytes", "Size of the newest checkpoint.", float64(c.Bytes))
 	gauge("checkpoint_duration_seconds", "Time that the newest checkpoint took.", c.Took.Seconds())
 	gauge("checkpoint_pause_seconds", "Time that the flow stood still for the newest checkpoint.", c.Pause.Seconds())
@@ -76,7 +81,8 @@ func (m *flowMetrics) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-func taskMetrics(t *engine.TaskStatus, count func(string, string, uint64, ...string), gauge func(string, string, float64, ...string)) {
+func taskMetrics(t *engine.TaskStatus, count func(string, string, uint64, ...string),
+	gauge func(string, string, float64, ...string)) {
 	n := &t.Counts
 	gauge("model_info", "Always 1; what the task's model is.", 1, "task", t.Name, "kind", t.Kind, "model", t.Model)
 	for _, c := range []struct {
@@ -101,7 +107,8 @@ func taskMetrics(t *engine.TaskStatus, count func(string, string, uint64, ...str
 	gauge("open_questions", "Questions that wait for their answer.", float64(n.Open), "task", t.Name)
 	gauge("coverage_ratio", "Share of the questions that were answered.", t.Coverage, "task", t.Name)
 	if t.LabelDelay != nil {
-		gauge("label_delay_seconds", "Median time from question to answer, on the flow's clock.", *t.LabelDelay, "task", t.Name)
+		gauge("label_delay_seconds", "Median time from question to answer, on the flow's clock.", *t.LabelDelay,
+			"task", t.Name)
 	}
 	for i := range t.Scores {
 		s := &t.Scores[i]
@@ -114,7 +121,8 @@ func taskMetrics(t *engine.TaskStatus, count func(string, string, uint64, ...str
 			v      *float64
 		}{{"all", s.Value}, {"rolling", s.Rolling}, {"fading", s.Fading}} {
 			if w.v != nil {
-				gauge("score", "A score of the model: over all answers, over the last 1,000, and with fading weights.", *w.v, append(own, "window", w.window)...)
+				gauge("score", "A score of the model: over all answers, over the last 1,000, and with fading weights.",
+					*w.v, append(own, "window", w.window)...)
 			}
 		}
 		names := make([]string, 0, len(s.Baselines))

@@ -29,7 +29,8 @@ const headerSize = 16 << 10
 // server has ended: nil after ctx, with the answers that were being written finished.
 func Listen(ctx context.Context, mill Mill, cfg Config) (addr string, wait func() error, err error) {
 	return listen(ctx, mill, cfg, limits{
-		header: 5 * time.Second, read: 20 * time.Second, write: 30 * time.Second, idle: time.Minute, end: 5 * time.Second,
+		header: 5 * time.Second, read: 20 * time.Second, write: 30 * time.Second, idle: time.Minute,
+		end: 5 * time.Second,
 	})
 }
 
@@ -103,8 +104,8 @@ func httpServer(ctx context.Context, h http.Handler, conns *connLimit, lim limit
 	}
 }
 
-// shutdown closes the connections that ask nothing, and waits for the answers in work as long as within says. The listener
-// is closed before.
+// shutdown closes the connections that ask nothing, and waits for the answers in work as long as within says. The
+// listener is closed before.
 func shutdown(ctx context.Context, srv *http.Server, conns *connLimit, within time.Duration) {
 	end, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
@@ -114,8 +115,8 @@ func shutdown(ctx context.Context, srv *http.Server, conns *connLimit, within ti
 	}
 }
 
-// Free is an error if another process has the address, or it cannot be had at all: told before a flow starts, nothing has
-// been done for it yet.
+// Free is an error if another process has the address, or it cannot be had at all: told before a flow starts, nothing
+// has been done for it yet.
 func (c *Config) Free(ctx context.Context) error {
 	cfg := c.filled()
 	if err := cfg.Check(); err != nil {
@@ -132,7 +133,8 @@ func (c *Config) Free(ctx context.Context) error {
 func bind(ctx context.Context, at string) (net.Listener, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", at)
 	if err != nil {
-		return nil, fmt.Errorf("serve: cannot listen on %s; is another process there? (port 0 takes a free one): %w", at, err)
+		return nil, fmt.Errorf("serve: cannot listen on %s; is another process there? (port 0 takes a free one): %w",
+			at, err)
 	}
 	return l, nil
 }

@@ -19,7 +19,8 @@ import (
 
 // prediction is a request as bytes, with headers beside Host and Content-Length.
 func prediction(body string, headers ...string) string {
-	return fmt.Sprintf("POST /predict/late HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: %d\r\n\r\n%s", strings.Join(append(headers, ""), "\r\n"), len(body), body)
+	return fmt.Sprintf("POST /predict/late HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: %d\r\n\r\n%s",
+		strings.Join(append(headers, ""), "\r\n"), len(body), body)
 }
 
 const aRow = `{"distance":1400}`
@@ -56,17 +57,21 @@ func TestConnection(t *testing.T) {
 		sent []string // what is sent before the next answers are read
 		want string   // the answers' codes; ! is the connection's last, - is a connection closed without one
 	}{
-		"one row":           {[]string{ok}, "200"},
-		"three requests":    {[]string{ok, prediction(`{"distance":7,"carrier":"UA"}`, token, "Content-Type: application/json"), ok}, "200 200 200"},
-		"pipelined":         {[]string{ok + ok}, "200 200"},
-		"no token":          {[]string{prediction(aRow), prediction(aRow, "Authorization: Bearer wrong"), ok}, "401 401 200"},
-		"unknown column":    {[]string{prediction(`{"distanse":1}`, token), ok}, "400 200"},
-		"no JSON":           {[]string{prediction(`{"distance":`, token), prediction(``, token), prediction("[]", token)}, "400 400 200"},
-		"unknown task":      {[]string{strings.Replace(ok, "late", "later", 1), ok}, "404 200"},
-		"too large":         {[]string{prediction(`{"distance":`+strings.Repeat(" ", 1100)+`1}`, token), ok}, "413! -"},
-		"too many rows":     {[]string{prediction(`[{},{},{},{}]`, token), ok}, "413! -"},
-		"wrong type":        {[]string{prediction(aRow, token, "Content-Type: text/html")}, "415"},
-		"another site":      {[]string{prediction(aRow, token, "Sec-Fetch-Site: cross-site", "sec-fetch-mode: cors")}, "403"},
+		"one row": {[]string{ok}, "200"},
+		"three requests": {[]string{ok,
+			prediction(`{"distance":7,"carrier":"UA"}`, token, "Content-Type: application/json"), ok}, "200 200 200"},
+		"pipelined": {[]string{ok + ok}, "200 200"},
+		"no token": {[]string{prediction(aRow), prediction(aRow, "Authorization: Bearer wrong"), ok},
+			"401 401 200"},
+		"unknown column": {[]string{prediction(`{"distanse":1}`, token), ok}, "400 200"},
+		"no JSON": {[]string{prediction(`{"distance":`, token), prediction(``, token),
+			prediction("[]", token)}, "400 400 200"},
+		"unknown task":  {[]string{strings.Replace(ok, "late", "later", 1), ok}, "404 200"},
+		"too large":     {[]string{prediction(`{"distance":`+strings.Repeat(" ", 1100)+`1}`, token), ok}, "413! -"},
+		"too many rows": {[]string{prediction(`[{},{},{},{}]`, token), ok}, "413! -"},
+		"wrong type":    {[]string{prediction(aRow, token, "Content-Type: text/html")}, "415"},
+		"another site": {[]string{prediction(aRow, token, "Sec-Fetch-Site: cross-site", "sec-fetch-mode: cors")},
+			"403"},
 		"closes":            {[]string{prediction(aRow, token, "Connection: close"), ok}, "200! -"},
 		"keeps":             {[]string{prediction(aRow, token, "connection: Keep-Alive"), ok}, "200 200"},
 		"chunked":           {[]string{chunked(token, aRow), ok}, "200 200"},
@@ -129,8 +134,9 @@ func TestRequestInPieces(t *testing.T) {
 
 // chunked is a prediction in one chunk.
 func chunked(header, body string) string {
-	return fmt.Sprintf("POST /predict/late HTTP/1.1\r\nHost: localhost\r\n%s\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n",
-		header, len(body), body)
+	const form = "POST /predict/late HTTP/1.1\r\nHost: localhost\r\n%s\r\nTransfer-Encoding: chunked\r\n\r\n" +
+		"%x\r\n%s\r\n0\r\n\r\n"
+	return fmt.Sprintf(form, header, len(body), body)
 }
 
 // The end of the server is the end of idle connections, of those that have said nothing too; a request in work is
@@ -138,7 +144,8 @@ func chunked(header, body string) string {
 func TestShutdown(t *testing.T) {
 	m := &waiting{fake: fakeFlights(), begun: make(chan struct{}), goOn: make(chan struct{})}
 	ctx, cancel := context.WithCancel(t.Context())
-	lim := limits{header: 5 * time.Second, read: time.Minute, write: time.Minute, idle: time.Minute, end: 20 * time.Second}
+	lim := limits{header: 5 * time.Second, read: time.Minute, write: time.Minute, idle: time.Minute,
+		end: 20 * time.Second}
 	url, wait, err := listen(ctx, m, Config{Listen: "localhost:0"}, lim)
 	if err != nil {
 		t.Fatal(err)
@@ -174,7 +181,8 @@ func (w *waiting) Predict(task string, r tidemill.Row) (engine.Prediction, error
 
 // Whoever is silent, between requests too, is sent away in time; whoever does not read is as well.
 func TestTimeLimits(t *testing.T) {
-	l := limits{header: time.Second, read: time.Minute, write: 300 * time.Millisecond, idle: 2 * time.Second, end: time.Second}
+	l := limits{header: time.Second, read: time.Minute, write: 300 * time.Millisecond, idle: 2 * time.Second,
+		end: time.Second}
 	ctx, cancel := context.WithCancel(context.Background())
 	url, wait, err := listen(ctx, fakeFlights(), Config{Listen: "localhost:0"}, l)
 	if err != nil {

@@ -21,8 +21,8 @@ import (
 	"github.com/tidemill/tidemill/serve"
 )
 
-// departures is a source of flights that are inserted, and updated with their delay 1,000 flights later. It is at rest after
-// most of them; 0 is without end.
+// departures is a source of flights that are inserted, and updated with their delay 1,000 flights later. It is at
+// rest after most of them; 0 is without end.
 type departures struct {
 	table *tidemill.Table
 	most  uint64
@@ -30,8 +30,10 @@ type departures struct {
 
 func newDepartures(most uint64) *departures {
 	return &departures{most: most, table: tidemill.NewTable("", "flights", []tidemill.Column{
-		{Name: "id", Kind: tidemill.KindInt}, {Name: "carrier", Kind: tidemill.KindText}, {Name: "origin", Kind: tidemill.KindText}, {Name: "dest", Kind: tidemill.KindText},
-		{Name: "distance", Kind: tidemill.KindInt}, {Name: "month", Kind: tidemill.KindInt}, {Name: "hour", Kind: tidemill.KindInt}, {Name: "arr_delay", Kind: tidemill.KindInt, Nullable: true},
+		{Name: "id", Kind: tidemill.KindInt}, {Name: "carrier", Kind: tidemill.KindText},
+		{Name: "origin", Kind: tidemill.KindText}, {Name: "dest", Kind: tidemill.KindText},
+		{Name: "distance", Kind: tidemill.KindInt}, {Name: "month", Kind: tidemill.KindInt},
+		{Name: "hour", Kind: tidemill.KindInt}, {Name: "arr_delay", Kind: tidemill.KindInt, Nullable: true},
 	}, []int{0})}
 }
 
@@ -41,8 +43,11 @@ func (d *departures) row(i uint64, landed bool) []tidemill.Value {
 	if landed {
 		delay = tidemill.Int(int64(h>>32%60) - 25 + int64(h%12))
 	}
-	return []tidemill.Value{tidemill.Int(int64(i)), tidemill.Text([]string{"UA", "B6", "EV", "DL", "AA", "MQ", "US", "9E", "WN", "VX", "FL", "AS"}[h%12]),
-		tidemill.Text([]string{"EWR", "JFK", "LGA"}[h>>8%3]), tidemill.Text(fmt.Sprintf("D%02d", h>>12%90)), tidemill.Int(int64(100 + h>>20%2500)), tidemill.Int(int64(1 + h>>40%12)), tidemill.Int(int64(h >> 48 % 24)), delay}
+	return []tidemill.Value{tidemill.Int(int64(i)),
+		tidemill.Text([]string{"UA", "B6", "EV", "DL", "AA", "MQ", "US", "9E", "WN", "VX", "FL", "AS"}[h%12]),
+		tidemill.Text([]string{"EWR", "JFK", "LGA"}[h>>8%3]), tidemill.Text(fmt.Sprintf("D%02d", h>>12%90)),
+		tidemill.Int(int64(100 + h>>20%2500)), tidemill.Int(int64(1 + h>>40%12)), tidemill.Int(int64(h >> 48 % 24)),
+		delay}
 }
 
 func (d *departures) Describe() string { return "departures" }
@@ -60,9 +65,11 @@ func (d *departures) Changes(ctx context.Context, after tidemill.Position) iter.
 			for range 500 {
 				n++
 				tx := &tidemill.Tx{Order: n, Commit: began.Add(time.Duration(n) * time.Second)}
-				b.Changes = append(b.Changes, tidemill.Change{Op: tidemill.Insert, Table: d.table, After: d.row(n, false), Tx: tx})
+				b.Changes = append(b.Changes,
+					tidemill.Change{Op: tidemill.Insert, Table: d.table, After: d.row(n, false), Tx: tx})
 				if n > 1000 {
-					b.Changes = append(b.Changes, tidemill.Change{Op: tidemill.Update, Table: d.table, After: d.row(n-1000, true), Tx: tx, N: 1})
+					b.Changes = append(b.Changes,
+						tidemill.Change{Op: tidemill.Update, Table: d.table, After: d.row(n-1000, true), Tx: tx, N: 1})
 				}
 			}
 			b.Upto = tidemill.Position(fmt.Sprintf("d:%d", n))
@@ -76,15 +83,19 @@ func (d *departures) Changes(ctx context.Context, after tidemill.Position) iter.
 	}
 }
 
-// learner starts a flow that learns most departures as fast as it can, and has learned 2,000; 0 is departures without end.
+// learner starts a flow that learns most departures as fast as it can, and has learned 2,000; 0 is departures without
+// end.
 func learner(t testing.TB, most uint64) *engine.Mill {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	mill, err := engine.Start(ctx, tidemill.Flow{Name: "late-flights", Source: newDepartures(most), Tasks: []tidemill.Task{{
-		Name: "late", Predict: tidemill.On{Op: tidemill.Insert, Table: "flights"}, Learn: tidemill.On{Op: tidemill.Update, Table: "flights", Label: "arr_delay > 15"},
-		Features: []tidemill.Feature{feature.Numeric("distance", "month", "hour"), feature.OneHot("carrier", "origin", "dest")},
-		Model:    model.Logistic(model.SGD(0.01)), Scores: []tidemill.Score{score.AUC(), score.Accuracy()},
-	}}})
+	mill, err := engine.Start(ctx, tidemill.Flow{Name: "late-flights", Source: newDepartures(most),
+		Tasks: []tidemill.Task{{
+			Name: "late", Predict: tidemill.On{Op: tidemill.Insert, Table: "flights"},
+			Learn: tidemill.On{Op: tidemill.Update, Table: "flights", Label: "arr_delay > 15"},
+			Features: []tidemill.Feature{feature.Numeric("distance", "month", "hour"),
+				feature.OneHot("carrier", "origin", "dest")},
+			Model: model.Logistic(model.SGD(0.01)), Scores: []tidemill.Score{score.AUC(), score.Accuracy()},
+		}}})
 	if err != nil {
 		cancel()
 		t.Fatal(err)
@@ -128,13 +139,17 @@ func TestRealFlow(t *testing.T) {
 		code       int
 		parts      []string
 	}{
-		{"/predict/late", flightRow, 200, []string{`{"prediction":"`, `"probabilities":{"`, `"missing":[]`, `"model_version":"1.`, `"trained_through":"d:`}},
-		{"/predict/late", "[" + flightRow + `,{"distance":200}]`, 200, []string{`},{`, `"missing":["month","hour","carrier","origin","dest"]`}},
+		{"/predict/late", flightRow, 200,
+			[]string{`{"prediction":"`, `"probabilities":{"`, `"missing":[]`, `"model_version":"1.`,
+				`"trained_through":"d:`}},
+		{"/predict/late", "[" + flightRow + `,{"distance":200}]`, 200,
+			[]string{`},{`, `"missing":["month","hour","carrier","origin","dest"]`}},
 		{"/predict/late", `{"carier":"UA"}`, 400, []string{`carier`, `did you mean \"carrier\"`}},
 		{"/predict/late", `[{"carrier":"UA"},{"distance":"far"}]`, 400, []string{`row 1: `, `distance`}},
 		{"/predict/lat", `{}`, 404, []string{`did you mean \"late\"`}},
 		{"/v2/models/late/infer", `{"inputs":[{"name":"distance","shape":[2],"datatype":"INT64","data":[100,2000]},{"name":"carrier","shape":[2],"datatype":"BYTES","data":["UA","B6"]}]}`, 200, []string{`"shape":[2,2]`}},
-		{"/v1/models/late:predict", `{"instances":[` + flightRow + `]}`, 200, []string{`{"predictions":[{"prediction":"`}},
+		{"/v1/models/late:predict", `{"instances":[` + flightRow + `]}`, 200,
+			[]string{`{"predictions":[{"prediction":"`}},
 	} {
 		got := ask(c.path, c.body, c.code)
 		for _, p := range c.parts {

@@ -25,18 +25,23 @@ type tally struct {
 }
 
 // routes are the values of the label route.
-var routes = [...]string{"predict", "infer", "tf_predict", "v1", "v2", "health", "status", "events", "metrics", "page", "other"}
+var routes = [...]string{"predict", "infer", "tf_predict", "v1", "v2", "health", "status", "events", "metrics",
+	"page", "other"}
 
 func newTally(s *server) *tally {
 	t := &tally{
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tidemill_http_requests_total", Help: "Requests answered, by route and status code."}, []string{"route", "code"}),
-		flight:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "tidemill_http_in_flight_requests", Help: "Requests that are being answered."}),
-		rows:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tidemill_served_predictions_total", Help: "Rows predicted over HTTP, by task."}, []string{"flow", "task"}),
-		seconds:  map[string]prometheus.Observer{},
-		seen:     func() *engine.Status { return s.seen().Status },
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tidemill_http_requests_total",
+			Help: "Requests answered, by route and status code."}, []string{"route", "code"}),
+		flight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "tidemill_http_in_flight_requests",
+			Help: "Requests that are being answered."}),
+		rows: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tidemill_served_predictions_total",
+			Help: "Rows predicted over HTTP, by task."}, []string{"flow", "task"}),
+		seconds: map[string]prometheus.Observer{},
+		seen:    func() *engine.Status { return s.seen().Status },
 	}
 	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "tidemill_http_request_duration_seconds", Help: "Time from a request's header to the end of its answer, by route.",
+		Name:    "tidemill_http_request_duration_seconds",
+		Help:    "Time from a request's header to the end of its answer, by route.",
 		Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5},
 	}, []string{"route"})
 	for _, r := range routes {
@@ -52,13 +57,16 @@ func newTally(s *server) *tally {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(t.requests, h, t.flight, t.rows, &flowMetrics{s}, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "tidemill_watchers", Help: "Dashboards that watch."}, func() float64 {
-			s.hub.mu.Lock()
-			defer s.hub.mu.Unlock()
-			return float64(len(s.hub.watchers))
-		}),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "tidemill_build_info", Help: "Always 1; the program's version.",
-			ConstLabels: prometheus.Labels{"version": version(), "goversion": runtime.Version()}}, func() float64 { return 1 }))
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "tidemill_watchers", Help: "Dashboards that watch."},
+			func() float64 {
+				s.hub.mu.Lock()
+				defer s.hub.mu.Unlock()
+				return float64(len(s.hub.watchers))
+			}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "tidemill_build_info",
+			Help:        "Always 1; the program's version.",
+			ConstLabels: prometheus.Labels{"version": version(), "goversion": runtime.Version()}},
+			func() float64 { return 1 }))
 	t.handler = promhttp.HandlerFor(reg, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second})
 	return t
 }

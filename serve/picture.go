@@ -23,7 +23,8 @@ func reduced(file []byte, width, height int) (*picture.Grey, error) {
 	case errors.Is(err, picture.ErrFormat):
 		return nil, errors.New("the picture is neither PNG nor JPEG")
 	case errors.As(err, &size):
-		return nil, fmt.Errorf("the picture is %d x %d: at most %d x %d pixels are read", size.Width, size.Height, maxSide, maxSide)
+		return nil, fmt.Errorf("the picture is %d x %d: at most %d x %d pixels are read", size.Width, size.Height,
+			maxSide, maxSide)
 	case err != nil:
 		return nil, fmt.Errorf("the picture cannot be read: %w", err)
 	}

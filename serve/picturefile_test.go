@@ -57,12 +57,16 @@ func (s scans) Release(context.Context, tidemill.Position) error { return nil }
 
 func (s scans) Changes(context.Context, tidemill.Position) iter.Seq2[tidemill.Batch, error] {
 	return func(yield func(tidemill.Batch, error) bool) {
-		table := tidemill.NewTable("", "scans", []tidemill.Column{{Name: "id", Kind: tidemill.KindInt}, {Name: "scan", Kind: tidemill.KindBytes}, {Name: "side", Kind: tidemill.KindText}}, []int{0})
+		table := tidemill.NewTable("", "scans",
+			[]tidemill.Column{{Name: "id", Kind: tidemill.KindInt}, {Name: "scan", Kind: tidemill.KindBytes},
+				{Name: "side", Kind: tidemill.KindText}}, []int{0})
 		var b tidemill.Batch
 		for i := range 40 {
 			side := []string{"left", "right"}[i%2]
-			b.Changes = append(b.Changes, tidemill.Change{Op: tidemill.Read, Table: table, Tx: &tidemill.Tx{Order: 1}, N: uint64(i),
-				After: []tidemill.Value{tidemill.Int(int64(i)), tidemill.Blob(s.file(s.grey(i), 1)), tidemill.Text(side)}})
+			b.Changes = append(b.Changes,
+				tidemill.Change{Op: tidemill.Read, Table: table, Tx: &tidemill.Tx{Order: 1}, N: uint64(i),
+					After: []tidemill.Value{tidemill.Int(int64(i)), tidemill.Blob(s.file(s.grey(i), 1)),
+						tidemill.Text(side)}})
 		}
 		b.Upto, b.Live, b.CaughtUp = "s:1", true, true
 		yield(b, nil)
@@ -79,9 +83,12 @@ func TestPictureFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		src := scans{light}
-		mill, err := engine.Start(t.Context(), tidemill.Flow{Name: "sides", Source: src, Tasks: []tidemill.Task{{Name: "side",
-			Predict: tidemill.On{Op: tidemill.Insert, Table: "scans"}, Learn: tidemill.On{Op: tidemill.Insert, Table: "scans", Label: "side"},
-			Features: []tidemill.Feature{f}, Model: model.Logistic(model.SGD(0.1)), Scores: []tidemill.Score{score.Accuracy()}}}})
+		mill, err := engine.Start(t.Context(),
+			tidemill.Flow{Name: "sides", Source: src, Tasks: []tidemill.Task{{Name: "side",
+				Predict:  tidemill.On{Op: tidemill.Insert, Table: "scans"},
+				Learn:    tidemill.On{Op: tidemill.Insert, Table: "scans", Label: "side"},
+				Features: []tidemill.Feature{f}, Model: model.Logistic(model.SGD(0.1)),
+				Scores: []tidemill.Score{score.Accuracy()}}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,19 +113,24 @@ func TestPictureFiles(t *testing.T) {
 			list := strings.ReplaceAll(fmt.Sprint(grey), " ", ",")
 			b64 := base64.StdEncoding.EncodeToString
 			whole := ask("image/png", string(file))
-			if !strings.HasPrefix(whole, `200{"prediction":"`+want+`"`) && !strings.HasPrefix(whole, `200 {"prediction":"`+want+`"`) {
+			if !strings.HasPrefix(whole, `200{"prediction":"`+want+`"`) &&
+				!strings.HasPrefix(whole, `200 {"prediction":"`+want+`"`) {
 				t.Errorf("light %v: %s, want %s", light, whole, want)
 			}
 			for name, got := range map[string]string{
-				"numbers": ask("application/json", list), "column": ask("application/json", `{"scan":`+list+`}`), "grey in base64": ask("application/json", `{"scan":"`+b64(grey)+`"}`),
-				"file in base64": ask("application/json", `{"scan":{"b64":"`+b64(file)+`"}}`), "large file": ask("image/png", string(src.file(grey, 100))), "small file": ask("image/png", string(src.file(grey, 3))),
+				"numbers": ask("application/json", list), "column": ask("application/json", `{"scan":`+list+`}`),
+				"grey in base64": ask("application/json", `{"scan":"`+b64(grey)+`"}`),
+				"file in base64": ask("application/json", `{"scan":{"b64":"`+b64(file)+`"}}`),
+				"large file":     ask("image/png", string(src.file(grey, 100))),
+				"small file":     ask("image/png", string(src.file(grey, 3))),
 			} {
 				if got != whole {
 					t.Errorf("light %v: %s: %s, the file %s", light, name, got, whole)
 				}
 			}
 		}
-		if got := ask("application/json", `{"scam":1}`); !strings.HasPrefix(got, "400") || !strings.Contains(got, `did you mean \"scan\"?`) {
+		if got := ask("application/json", `{"scam":1}`); !strings.HasPrefix(got, "400") ||
+			!strings.Contains(got, `did you mean \"scan\"?`) {
 			t.Errorf("an unknown column: %s", got)
 		}
 		if got := ask("application/json", `{"scan":"AAAA"}`); !strings.HasPrefix(got, "400") {

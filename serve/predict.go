@@ -57,8 +57,10 @@ func appendPredictions(b []byte, t *engine.TaskStatus, out []engine.Prediction, 
 	return append(b, "]\n"...)
 }
 
-// predictRows reads the body of a request of that content type into buf; one says that it was a single row, not an array.
-func (s *server) predictRows(buf *rowBuffer, contentType string, body []byte, t *engine.TaskStatus) (one bool, err error) {
+// predictRows reads the body of a request of that content type into buf; one says that it was a single row, not an
+// array.
+func (s *server) predictRows(buf *rowBuffer, contentType string, body []byte, t *engine.TaskStatus) (one bool,
+	err error) {
 	kind := contentType
 	if kind != "application/json" { // what nearly all clients send needs no parsing
 		if kind, _, err = mime.ParseMediaType(contentType); err != nil {
@@ -69,7 +71,8 @@ func (s *server) predictRows(buf *rowBuffer, contentType string, body []byte, t 
 	case "image/png", "image/jpeg":
 		pic := pictureOf(t)
 		if pic == nil {
-			return false, fault(http.StatusUnsupportedMediaType, "task %q has no picture column: send rows as application/json", t.Name)
+			return false, fault(http.StatusUnsupportedMediaType,
+				"task %q has no picture column: send rows as application/json", t.Name)
 		}
 		v, err := pictureFile(body, pic)
 		if err != nil {

@@ -16,7 +16,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"reflect"
 	"strings"
 	"testing"
@@ -58,7 +57,8 @@ func TestPredictOneRow(t *testing.T) {
 
 func TestPredictManyRows(t *testing.T) {
 	h := Handler(fakeFlights(), Config{MaxRows: 3})
-	got := ask(t, h, "POST", "/predict/late", `[{"distance":1400},{"distance":100.5,"carrier":"EV"},{"distance":null}]`, 200)
+	got := ask(t, h, "POST", "/predict/late",
+		`[{"distance":1400},{"distance":100.5,"carrier":"EV"},{"distance":null}]`, 200)
 	var out []map[string]any
 	if err := json.Unmarshal([]byte(got), &out); err != nil || len(out) != 3 {
 		t.Fatalf("%v: %s", err, got)
@@ -79,7 +79,8 @@ func TestPredictNames(t *testing.T) {
 		part       string
 	}{
 		{"/predict/late", `{"carier": "UA"}`, 400, `did you mean \"carrier\"?`},
-		{"/predict/late", `[{"carrier": "UA"},{"distnace": 3}]`, 400, `row 1: flights row, column distnace: the table has no such column; did you mean \"distance\"?`},
+		{"/predict/late", `[{"carrier": "UA"},{"distnace": 3}]`, 400,
+			`row 1: flights row, column distnace: the table has no such column; did you mean \"distance\"?`},
 		{"/predict/late", `{"zzzzzzzzz": "UA"}`, 400, "no such column"},
 		{"/predict/lat", `{}`, 404, `did you mean \"late\"?`},
 		{"/predict/nothing", `{}`, 404, "there is late"},
@@ -109,7 +110,8 @@ func TestPredictNames(t *testing.T) {
 	for path, body := range map[string]string{"/predict/late": `{}`, "/v1/models/late:predict": `{"instances": [{}]}`,
 		"/v2/models/late/infer": `{"inputs": [{"name": "carrier", "shape": [1], "datatype": "BYTES", "data": ["UA"]}]}`} {
 		for _, set := range []string{"utf-16", "UTF-16LE", `"utf-32"`} {
-			if got := ask(t, h, "POST", path, body, 415, "Content-Type", "application/json; charset="+set); !strings.Contains(got, "UTF-8") {
+			if got := ask(t, h, "POST", path, body, 415, "Content-Type",
+				"application/json; charset="+set); !strings.Contains(got, "UTF-8") {
 				t.Errorf("%s: %s", set, got)
 			}
 		}
@@ -122,7 +124,8 @@ func TestPredictNames(t *testing.T) {
 // The decoder must agree with encoding/json on what is a row and what is in it.
 func TestRowIsJSON(t *testing.T) {
 	for _, c := range []string{
-		`{"a":1,"b":-2.5e3,"c":"x","d":null,"e":true,"f":false}`, `{}`, ` { "a" : "\u00e9\n\t\"\\\/ \ud83d\ude00" } `, `{"a":9223372036854775807,"b":-0}`,
+		`{"a":1,"b":-2.5e3,"c":"x","d":null,"e":true,"f":false}`, `{}`, ` { "a" : "\u00e9\n\t\"\\\/ \ud83d\ude00" } `,
+		`{"a":9223372036854775807,"b":-0}`,
 		`{"a":"\ud800","b":"\ud800\ud800","c":"\udc00x"}`, `{"a":0.1,"b":1E+2,"c":1e-2}`, `{"":"empty"}`,
 	} {
 		r := tidemill.Row{}
@@ -160,7 +163,8 @@ func TestRowIsJSON(t *testing.T) {
 }
 
 func FuzzRow(f *testing.F) {
-	for _, s := range []string{`{"a":1}`, `{"a":"\ud83d\ude00"}`, `[[]]`, `{"a":[1,{"b":null}]}`, `{"a":-0.0e-1}`, `{"a":"\x"}`} {
+	for _, s := range []string{`{"a":1}`, `{"a":"\ud83d\ude00"}`, `[[]]`, `{"a":[1,{"b":null}]}`, `{"a":-0.0e-1}`,
+		`{"a":"\x"}`} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -173,7 +177,8 @@ func FuzzRow(f *testing.F) {
 		if err == nil && !json.Valid([]byte(s)) {
 			t.Fatalf("accepted %q", s)
 		}
-		if err != nil && json.Valid([]byte(s)) && !strings.Contains(err.Error(), "nested") && !strings.Contains(err.Error(), "UTF-8") && !strings.Contains(err.Error(), "too large") {
+		if err != nil && json.Valid([]byte(s)) && !strings.Contains(err.Error(), "nested") &&
+			!strings.Contains(err.Error(), "UTF-8") && !strings.Contains(err.Error(), "too large") {
 			t.Fatalf("refused %q: %v", s, err)
 		}
 	})
@@ -216,10 +221,13 @@ func TestPicture(t *testing.T) {
 	}
 	b64 := base64.StdEncoding.EncodeToString
 	for _, c := range []struct{ name, body, kind, want string }{
-		{"list", list, "", "7"}, {"three.json", string(three), "", ""}, {"nested", "[" + strings.Join(nested, ",") + "]", "", "7"},
+		{"list", list, "", "7"}, {"three.json", string(three), "", ""},
+		{"nested", "[" + strings.Join(nested, ",") + "]", "", "7"},
 		{"png", file.String(), "image/png", "7"}, {"larger png", bigFile.String(), "image/png", "7"},
-		{"column", `{"pixels":` + list + `}`, "", "7"}, {"column in base64", `{"pixels":"` + b64(seven) + `"}`, "", "7"},
-		{"column as png", `{"pixels":{"b64":"` + b64(file.Bytes()) + `"}}`, "", "7"}, {"column in hex", fmt.Sprintf(`{"pixels":"\\x%x"}`, seven), "", "7"},
+		{"column", `{"pixels":` + list + `}`, "", "7"},
+		{"column in base64", `{"pixels":"` + b64(seven) + `"}`, "", "7"},
+		{"column as png", `{"pixels":{"b64":"` + b64(file.Bytes()) + `"}}`, "", "7"},
+		{"column in hex", fmt.Sprintf(`{"pixels":"\\x%x"}`, seven), "", "7"},
 		{"data URL", `{"pixels":"data:image/png;base64,` + b64(file.Bytes()) + `"}`, "", "7"},
 	} {
 		got := ask(t, h, "POST", "/predict/digit", c.body, 200, "Content-Type", c.kind)
@@ -227,15 +235,19 @@ func TestPicture(t *testing.T) {
 			t.Errorf("%s: %s", c.name, got)
 		}
 	}
-	if got := ask(t, h, "POST", "/predict/digit", "["+list+","+string(three)+"]", 200); strings.Count(got, "prediction\":") != 2 {
+	if got := ask(t, h, "POST", "/predict/digit", "["+list+","+string(three)+"]", 200); strings.Count(got,
+		"prediction\":") != 2 {
 		t.Errorf("two pictures: %s", got)
 	}
 	for _, c := range []struct{ body, kind, part string }{
-		{"[1,2,3]", "", "has 3 numbers, not 784"}, {"[" + strings.Repeat("1,", 784) + "1]", "", "more than 784"}, {"[300]", "", "no shade of grey"},
-		{`{"pixels":"%%"}`, "", "base64"}, {"GIF89a", "image/png", "neither PNG nor JPEG"}, {file.String()[:40], "image/png", "cannot be read"},
+		{"[1,2,3]", "", "has 3 numbers, not 784"}, {"[" + strings.Repeat("1,", 784) + "1]", "", "more than 784"},
+		{"[300]", "", "no shade of grey"},
+		{`{"pixels":"%%"}`, "", "base64"}, {"GIF89a", "image/png", "neither PNG nor JPEG"},
+		{file.String()[:40], "image/png", "cannot be read"},
 		{`{"pixels":7}`, "", "a picture"}, {bomb(), "image/png", "at most 4096"},
 	} {
-		if got := ask(t, h, "POST", "/predict/digit", c.body, 400, "Content-Type", c.kind); !strings.Contains(got, c.part) {
+		if got := ask(t, h, "POST", "/predict/digit", c.body, 400, "Content-Type", c.kind); !strings.Contains(got,
+			c.part) {
 			t.Errorf("%.20q: %s, want …%s…", c.body, got, c.part)
 		}
 	}
@@ -387,7 +399,8 @@ func TestStatusJSON(t *testing.T) {
 	}
 	st = statustest.Digits(mnist(t), statustest.Began(), 1000)
 	st.LagSeconds, st.Tasks[0].Coverage = math.NaN(), math.Inf(1)
-	if got := appendJSON(nil, reflect.ValueOf(st).Elem()); !json.Valid(got) || !bytes.Contains(got, []byte(`"lag_seconds":null`)) {
+	if got := appendJSON(nil, reflect.ValueOf(st).Elem()); !json.Valid(got) ||
+		!bytes.Contains(got, []byte(`"lag_seconds":null`)) {
 		t.Errorf("NaN: %.300s", got)
 	}
 }
@@ -411,58 +424,13 @@ func FuzzString(f *testing.F) {
 	})
 }
 
-func TestMetrics(t *testing.T) {
-	h := Handler(fakeFlights(), Config{})
-	if text := ask(t, h, "GET", "/metrics", "", 200); !strings.Contains(text, `tidemill_served_predictions_total{flow="late-flights",task="late"} 0`) {
-		t.Error("a task that nobody has asked is not there with zero")
-	}
-	ask(t, h, "POST", "/predict/late", `{}`, 200)
-	text := ask(t, h, "GET", "/metrics", "", 200)
-	for _, want := range []string{
-		`tidemill_state{flow="late-flights",state="streaming"} 1`, `tidemill_changes_total{flow="late-flights",op="insert"} 84720`,
-		`tidemill_score{flow="late-flights",phase="stream",score="accuracy",task="late",window="rolling"} 0.794`,
-		`tidemill_served_predictions_total{flow="late-flights",task="late"} 1`, `tidemill_http_requests_total{code="200",route="predict"} 1`,
-		`tidemill_http_requests_total{code="429",route="predict"} 0`, `tidemill_open_questions{flow="late-flights",task="late"} 1184`, "tidemill_build_info{", "go_goroutines",
-	} {
-		if !strings.Contains(text, want) {
-			t.Errorf("no %s", want)
-		}
-	}
-	promtool(t, text)
-}
-
-// promtool lets Prometheus's own parser and linter look.
-func promtool(t *testing.T, text string) {
-	t.Helper()
-	need(t, "promtool", "prometheus")
-	c := exec.Command("promtool", "check", "metrics")
-	c.Stdin = strings.NewReader(text)
-	if out, err := c.CombinedOutput(); err != nil {
-		t.Errorf("promtool: %v\n%s", err, out)
-	}
-}
-
-// need installs a program that a test wants, where it can, and otherwise says how.
-func need(t *testing.T, program, pkg string) {
-	t.Helper()
-	if _, err := exec.LookPath(program); err == nil {
-		return
-	}
-	if os.Getuid() == 0 {
-		if out, err := exec.Command("apt-get", "install", "-y", "--no-install-recommends", pkg).CombinedOutput(); err != nil {
-			t.Fatalf("apt-get install %s: %v\n%s", pkg, err, out)
-		}
-		return
-	}
-	t.Fatalf("this test needs %s: apt-get install %s", program, pkg)
-}
-
 func TestConfig(t *testing.T) {
 	for _, c := range []struct {
 		cfg  Config
 		part string
 	}{
-		{Config{Listen: "8080"}, "no address with a port"}, {Config{Cert: "a.pem"}, "belong together"}, {Config{MaxBody: -1}, "max_body"}, {Config{Token: "x\n"}, "white space"},
+		{Config{Listen: "8080"}, "no address with a port"}, {Config{Cert: "a.pem"}, "belong together"},
+		{Config{MaxBody: -1}, "max_body"}, {Config{Token: "x\n"}, "white space"},
 	} {
 		if err := c.cfg.Check(); err == nil || !strings.Contains(err.Error(), c.part) {
 			t.Errorf("%+v: %v", c.cfg, err)
@@ -474,7 +442,8 @@ func TestConfig(t *testing.T) {
 	if a, _ := (Config{Listen: ":80"}).address(); a != "localhost:80" {
 		t.Errorf("no host: %s", a)
 	}
-	if (Config{}).Open() || (Config{Listen: "0.0.0.0:80", Token: "x"}).Open() || !(Config{Listen: "0.0.0.0:80"}).Open() {
+	if (Config{}).Open() || (Config{Listen: "0.0.0.0:80", Token: "x"}).Open() ||
+		!(Config{Listen: "0.0.0.0:80"}).Open() {
 		t.Error("Open")
 	}
 }
@@ -485,7 +454,8 @@ func TestUnexpectedFault(t *testing.T) {
 	f.predict = func(*engine.TaskStatus, tidemill.Row) (engine.Prediction, error) {
 		return engine.Prediction{}, errors.New("the disk is on fire")
 	}
-	if got := ask(t, Handler(f, Config{}), "POST", "/predict/late", `{"distance":5}`, 500); !strings.Contains(got, "on fire") {
+	if got := ask(t, Handler(f, Config{}), "POST", "/predict/late", `{"distance":5}`, 500); !strings.Contains(got,
+		"on fire") {
 		t.Error(got)
 	}
 }

@@ -25,7 +25,8 @@ func (b *rowBuffer) next() tidemill.Row {
 	return b.rows[n]
 }
 
-// reset empties the buffer. Nothing that it keeps refers to the request; a map's memory never shrinks, so large ones go.
+// reset empties the buffer. Nothing that it keeps refers to the request; a map's memory never shrinks, so large ones
+// go.
 func (b *rowBuffer) reset() {
 	if cap(b.rows) > keptRows {
 		b.rows = nil

@@ -91,7 +91,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	found, ok := s.find(r)
 	if !ok {
 		found = route{name: "other", method: r.Method, serve: func(http.ResponseWriter, *http.Request) error {
-			return fault(http.StatusNotFound, "nothing is served at %s; the dashboard is at /, a prediction at POST /predict/TASK", clip(r.URL.Path))
+			return fault(http.StatusNotFound,
+				"nothing is served at %s; the dashboard is at /, a prediction at POST /predict/TASK", clip(r.URL.Path))
 		}}
 	}
 	done := s.tally.begin(found.name)
@@ -120,7 +121,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *server) admit(w http.ResponseWriter, r *http.Request, found route) error {
 	if s.local.Load() && s.cfg.Token == "" && !loopback(r.Host) {
 		// A page of another site can make its own name point here; this machine's port would then be open to it.
-		return fault(http.StatusMisdirectedRequest, "this server listens on this machine only; ask for localhost, not for %s", clip(r.Host))
+		return fault(http.StatusMisdirectedRequest,
+			"this server listens on this machine only; ask for localhost, not for %s", clip(r.Host))
 	}
 	if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" && r.Header.Get("Sec-Fetch-Mode") != "navigate" {
 		return fault(http.StatusForbidden, "pages of other sites may not ask")
@@ -130,7 +132,8 @@ func (s *server) admit(w http.ResponseWriter, r *http.Request, found route) erro
 		sum := sha256.Sum256([]byte(strings.TrimSpace(token)))
 		if subtle.ConstantTimeCompare(sum[:], s.token[:]) != 1 || !strings.EqualFold(scheme, "Bearer") {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="tidemill"`)
-			return fault(http.StatusUnauthorized, `send the header "Authorization: Bearer TOKEN" with the token of the flow's serve: section`)
+			return fault(http.StatusUnauthorized,
+				`send the header "Authorization: Bearer TOKEN" with the token of the flow's serve: section`)
 		}
 	}
 	if r.Method != found.method && !(r.Method == "HEAD" && found.method == "GET") {

@@ -27,8 +27,8 @@ func inUse() int64 {
 	return int64(m.HeapInuse + m.StackInuse)
 }
 
-// Ten thousand connections that say nothing, or stop in the middle of a header: 4,096 of them are kept, and whoever asks
-// for a prediction meanwhile gets it.
+// Ten thousand connections that say nothing, or stop in the middle of a header: 4,096 of them are kept, and whoever
+// asks for a prediction meanwhile gets it.
 func TestTenThousandConnections(t *testing.T) {
 	if !Alone(t) {
 		return

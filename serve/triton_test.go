@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// Triton's own client for Python asks, and is content. It runs where that client is installed: TIDEMILL_TRITON_PYTHON names
-// a Python that has it (pip install 'tritonclient[http]'), else the python3 of the path may. Elsewhere TestInferBinary
-// holds what the client sends, byte by byte.
+// Triton's own client for Python asks, and is content. It runs where that client is installed: TIDEMILL_TRITON_PYTHON
+// names a Python that has it (pip install 'tritonclient[http]'), else the python3 of the path may. Elsewhere
+// TestInferBinary holds what the client sends, byte by byte.
 func TestTritonClient(t *testing.T) {
 	python := os.Getenv("TIDEMILL_TRITON_PYTHON")
 	if python == "" {

@@ -9,8 +9,8 @@ import (
 	"github.com/tidemill/tidemill/engine"
 )
 
-// TensorFlow Serving's REST API, tensorflow.org/tfx/serving/api_rest, and the two paths that KServe v1 adds to it. A model
-// is a task; a feature is a column.
+// TensorFlow Serving's REST API, tensorflow.org/tfx/serving/api_rest, and the two paths that KServe v1 adds to it. A
+// model is a task; a feature is a column.
 
 // findV1 is the route of a path below /v1/models.
 func (s *server) findV1(r *http.Request, rest string) (route, bool) {
@@ -239,26 +239,7 @@ func (s *server) v1Examples(w http.ResponseWriter, r *http.Request) error {
 	}
 	defer release()
 	p := &scanner{s: string(body)}
-	context, examples := tidemill.Row{}, ""
-	err = p.each(func(name string) (err error) {
-		switch name {
-		case "examples":
-			examples, err = p.raw()
-		case "context":
-			err = p.row(context, pictureOf(t))
-		case "signature_name":
-			err = p.signature()
-		default:
-			err = p.fail("%q: the request has examples, context and signature_name", clip(name))
-		}
-		return err
-	})
-	if err == nil {
-		err = p.end()
-	}
-	if err == nil && examples == "" {
-		err = fmt.Errorf("the request has no examples")
-	}
+	context, examples, err := p.examples(pictureOf(t))
 	if err != nil {
 		return bad(err)
 	}
@@ -296,4 +277,29 @@ func (s *server) v1Examples(w http.ResponseWriter, r *http.Request) error {
 		answer(w, http.StatusOK, append(b, "]}\n"...))
 		return nil
 	})
+}
+
+// examples reads the body of :classify and :regress: the values that all examples share, and the examples' own text.
+func (p *scanner) examples(pic *engine.PictureStatus) (context tidemill.Row, examples string, err error) {
+	context = tidemill.Row{}
+	err = p.each(func(name string) (err error) {
+		switch name {
+		case "examples":
+			examples, err = p.raw()
+		case "context":
+			err = p.row(context, pic)
+		case "signature_name":
+			err = p.signature()
+		default:
+			err = p.fail("%q: the request has examples, context and signature_name", clip(name))
+		}
+		return err
+	})
+	if err == nil {
+		err = p.end()
+	}
+	if err == nil && examples == "" {
+		err = fmt.Errorf("the request has no examples")
+	}
+	return context, examples, err
 }

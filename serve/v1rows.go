@@ -51,7 +51,8 @@ func (p *scanner) fields(r tidemill.Row, t *engine.TaskStatus) error {
 	})
 }
 
-// scalar reads a value, or {"b64": "text"}, which is how TensorFlow Serving writes bytes: of a text column they are its text.
+// scalar reads a value, or {"b64": "text"}, which is how TensorFlow Serving writes bytes: of a text column they are
+// its text.
 func (p *scanner) scalar(name string, t *engine.TaskStatus) (any, error) {
 	if p.peek() != '{' || !p.b64() {
 		return p.value()
@@ -83,7 +84,8 @@ func (p *scanner) scalar(name string, t *engine.TaskStatus) (any, error) {
 	return string(b), nil
 }
 
-// field reads one column's value. TensorFlow Serving's clients wrap a scalar as [x] where the signature has shape [-1, 1].
+// field reads one column's value. TensorFlow Serving's clients wrap a scalar as [x] where the signature has shape
+// [-1, 1].
 func (p *scanner) field(name string, t *engine.TaskStatus) (any, error) {
 	if pic := pictureOf(t); pic != nil && name == pic.Column {
 		return p.picture(pic)

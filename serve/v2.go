@@ -67,7 +67,9 @@ func (s *server) versioned(r *http.Request) (*engine.TaskStatus, error) {
 		return nil, err
 	}
 	if label := r.PathValue("label"); label != "" { // TensorFlow Serving's; here versions have none
-		return nil, fault(http.StatusBadRequest, "Unrecognized servable version label: %s; model %q has no labels, ask without or for version %s", clip(label), t.Name, start(t.Version))
+		return nil, fault(http.StatusBadRequest,
+			"Unrecognized servable version label: %s; model %q has no labels, ask without or for version %s",
+			clip(label), t.Name, start(t.Version))
 	}
 	want := r.PathValue("version")
 	if want == "" || serves(t.Version, want) {
@@ -78,7 +80,8 @@ func (s *server) versioned(r *http.Request) (*engine.TaskStatus, error) {
 		return nil, unknownTask(v, r.PathValue("task"))
 	}
 	if !serves(t.Version, want) {
-		return nil, fault(http.StatusNotFound, "model %q has no version %q; it is at %s, which %s names too", t.Name, clip(want), t.Version, start(t.Version))
+		return nil, fault(http.StatusNotFound, "model %q has no version %q; it is at %s, which %s names too", t.Name,
+			clip(want), t.Version, start(t.Version))
 	}
 	return t, nil
 }

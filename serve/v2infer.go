@@ -51,7 +51,8 @@ func (s *server) v2Infer(w http.ResponseWriter, r *http.Request) error {
 	if h := r.Header.Get("Inference-Header-Content-Length"); h != "" {
 		n, err := strconv.Atoi(h)
 		if err != nil || n < 0 || n > len(body) {
-			return fault(http.StatusBadRequest, "Inference-Header-Content-Length is %q; the body has %d bytes", clip(h), len(body))
+			return fault(http.StatusBadRequest, "Inference-Header-Content-Length is %q; the body has %d bytes",
+				clip(h), len(body))
 		}
 		head, tail = body[:n], body[n:]
 	}
@@ -138,20 +139,25 @@ func parseAsked(head string, tail []byte) (*asked, error) {
 	if len(a.inputs) == 0 {
 		return nil, fmt.Errorf("the request has no inputs")
 	}
+	return a, a.share(tail)
+}
+
+// share gives the inputs with binary data their parts of it.
+func (a *asked) share(tail []byte) error {
 	for i := range a.inputs {
 		in := &a.inputs[i]
 		if in.size < 0 {
 			continue
 		}
 		if in.size > len(tail) {
-			return nil, fmt.Errorf("input %q: its binary data ends early", clip(in.name))
+			return fmt.Errorf("input %q: its binary data ends early", clip(in.name))
 		}
 		in.raw, tail = tail[:in.size], tail[in.size:]
 	}
 	if len(tail) > 0 {
-		return nil, fmt.Errorf("%d bytes follow the last input's binary data", len(tail))
+		return fmt.Errorf("%d bytes follow the last input's binary data", len(tail))
 	}
-	return a, nil
+	return nil
 }
 
 func (p *scanner) input(in *tensor) error {
@@ -267,7 +273,9 @@ next:
 }
 
 // appendInference appends the answer's JSON, and to tail what goes in binary.
-func appendInference(dst []byte, t *engine.TaskStatus, a *asked, outs []chosen, p []engine.Prediction) (head, tail []byte) {
+func appendInference(
+	dst []byte, t *engine.TaskStatus, a *asked, outs []chosen, p []engine.Prediction,
+) (head, tail []byte) {
 	version, through, when := t.Version, "", time.Time{}
 	names := t.Classes
 	if len(p) > 0 {
@@ -299,15 +307,7 @@ func appendInference(dst []byte, t *engine.TaskStatus, a *asked, outs []chosen, 
 			}
 			dst = append(strconv.AppendInt(append(dst, ','), int64(width), 10), "]"...)
 			if t.Kind == "classify" {
-				// The labels of the second axis, which the protocol has no place for, as one text: it allows no lists here.
-				var l []byte
-				for j, c := range names {
-					if j > 0 {
-						l = append(l, ',')
-					}
-					l = appendString(l, c)
-				}
-				dst = appendString(append(dst, `,"parameters":{"labels":`...), "["+string(l)+"]")
+				dst = appendLabels(append(dst, `,"parameters":{"labels":`...), names)
 				if o.binary {
 					dst = append(dst, ',')
 				} else {
@@ -336,6 +336,18 @@ func appendInference(dst []byte, t *engine.TaskStatus, a *asked, outs []chosen, 
 		tail = []byte{}
 	}
 	return append(dst, "]}"...), tail
+}
+
+// appendLabels appends the labels of the second axis as one text: the protocol allows no lists.
+func appendLabels(dst []byte, names []string) []byte {
+	l := []byte{'['}
+	for j, c := range names {
+		if j > 0 {
+			l = append(l, ',')
+		}
+		l = appendString(l, c)
+	}
+	return appendString(dst, string(append(l, ']')))
 }
 
 func appendData(dst []byte, o output, names []string, p []engine.Prediction) []byte {

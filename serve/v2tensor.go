@@ -49,64 +49,68 @@ func (s *server) tensorRows(t *engine.TaskStatus, inputs []tensor) ([]tidemill.R
 	}
 	for i := range inputs {
 		in := &inputs[i]
-		per := 1
-		for j, d := range in.shape {
-			if j == 0 {
-				if d != n {
-					return nil, fmt.Errorf("input %q has %d rows, input %q has %d", clip(in.name), d, clip(inputs[0].name), n)
-				}
-			} else if d > 0 && per > s.cfg.MaxBody/d {
-				return nil, fmt.Errorf("input %q is too large", clip(in.name))
-			} else {
-				per *= d
-			}
+		if len(in.shape) > 0 && in.shape[0] != n {
+			return nil, fmt.Errorf("input %q has %d rows, input %q has %d", clip(in.name), in.shape[0],
+				clip(inputs[0].name), n)
 		}
-		if len(rows) > 0 {
+		if n > 0 {
 			if _, twice := rows[0][in.name]; twice {
 				return nil, fmt.Errorf("input %q twice", clip(in.name))
 			}
 		}
-		pic := pictureOf(t)
-		if pic != nil && pic.Column != in.name {
-			pic = nil
-		}
-		numbers := pic != nil && in.datatype != "BYTES"
-		if size := pic; numbers && per != size.Width*size.Height || !numbers && per != 1 {
-			return nil, fmt.Errorf("input %q has %d elements per row; shape is [rows], or [rows, height, width] for a picture", clip(in.name), per)
-		}
-		if err := in.each(n*per, func(k int, v any) (err error) {
-			row := rows[k/per]
-			switch {
-			case numbers:
-				b, _ := row[in.name].([]byte)
-				f, ok := number(v)
-				if !ok || !(f >= 0 && f <= 255) {
-					return fmt.Errorf("input %q: %v is no shade of grey: 0 is black, 255 is white", clip(in.name), v)
-				}
-				if b == nil {
-					b = make([]byte, 0, per)
-				}
-				if b = append(b, byte(f+0.5)); len(b) == per {
-					row[in.name], err = drawn(b, pic)
-				} else {
-					row[in.name] = b
-				}
-			case pic != nil && v != nil:
-				text, _ := v.(string)
-				if in.size >= 0 {
-					row[in.name], err = pictureBytes([]byte(text), pic)
-				} else {
-					row[in.name], err = pictureText(text, pic)
-				}
-			default:
-				row[in.name] = v
-			}
-			return err
-		}); err != nil {
+		if err := s.fillColumn(rows, in, pictureOf(t)); err != nil {
 			return nil, err
 		}
 	}
 	return rows, nil
+}
+
+// fillColumn puts a tensor's elements into the rows. pic is the task's picture column, nil if there is none.
+func (s *server) fillColumn(rows []tidemill.Row, in *tensor, pic *engine.PictureStatus) error {
+	per := 1 // elements of a row
+	for _, d := range in.shape[min(1, len(in.shape)):] {
+		if d > 0 && per > s.cfg.MaxBody/d {
+			return fmt.Errorf("input %q is too large", clip(in.name))
+		}
+		per *= d
+	}
+	if pic != nil && pic.Column != in.name {
+		pic = nil
+	}
+	shades := pic != nil && in.datatype != "BYTES"
+	if shades && per != pic.Width*pic.Height || !shades && per != 1 {
+		return fmt.Errorf("input %q has %d elements per row; shape is [rows], or [rows, height, width] for a picture",
+			clip(in.name), per)
+	}
+	return in.each(len(rows)*per, func(k int, v any) (err error) {
+		row := rows[k/per]
+		switch {
+		case shades:
+			b, _ := row[in.name].([]byte)
+			f, ok := number(v)
+			if !ok || !(f >= 0 && f <= 255) {
+				return fmt.Errorf("input %q: %v is no shade of grey: 0 is black, 255 is white", clip(in.name), v)
+			}
+			if b == nil {
+				b = make([]byte, 0, per)
+			}
+			if b = append(b, byte(f+0.5)); len(b) == per {
+				row[in.name], err = drawn(b, pic)
+			} else {
+				row[in.name] = b
+			}
+		case pic != nil && v != nil:
+			text, _ := v.(string)
+			if in.size >= 0 {
+				row[in.name], err = pictureBytes([]byte(text), pic)
+			} else {
+				row[in.name], err = pictureText(text, pic)
+			}
+		default:
+			row[in.name] = v
+		}
+		return err
+	})
 }
 
 func number(v any) (float64, bool) {
@@ -210,7 +214,8 @@ func fits(n int64, datatype string) bool {
 func (in *tensor) eachBinary(n, size int, f func(k int, v any) error) error {
 	b := in.raw
 	if size > 0 && len(b) != n*size {
-		return fmt.Errorf("input %q has %d bytes; %d elements of %s have %d", clip(in.name), len(b), n, in.datatype, n*size)
+		return fmt.Errorf("input %q has %d bytes; %d elements of %s have %d", clip(in.name), len(b), n, in.datatype,
+			n*size)
 	}
 	for k := range n {
 		if size == 0 {

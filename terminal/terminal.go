@@ -64,6 +64,6 @@ func Gauge(done, total uint64, width int) string {
 	return "[" + strings.Repeat("█", n) + strings.Repeat("░", width-n) + "]"
 }
 
-// Redrawn is a line put in the place of the one before it. What is wider than the terminal is cut off at its edge: a line
-// that wrapped could not be drawn over.
+// Redrawn is a line put in the place of the one before it. What is wider than the terminal is cut off at its edge: a
+// line that wrapped could not be drawn over.
 func Redrawn(line string) string { return "\r\x1b[K\x1b[?7l" + line + "\x1b[?7h" }

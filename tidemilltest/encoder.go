@@ -57,32 +57,42 @@ func EncoderVectors(n int) (xs []*tidemill.Vector, ys [][]float64) {
 // row, bit for bit; broken states are errors. It binds EncoderColumns.
 func Encoder(t *testing.T, made func() tidemill.Encoder) {
 	t.Helper()
-	bound := func(t *testing.T) (tidemill.Encoder, []tidemill.FeatureColumn) {
+	bind := func(t *testing.T, e tidemill.Encoder, terms bool) tidemill.Input {
 		t.Helper()
-		e := made()
-		in := EncoderColumns()
+		in := tidemill.Input{Columns: EncoderColumns(), Classes: 2, Terms: terms}
 		out, err := e.Bind(in)
 		if err != nil {
 			t.Fatalf("Bind: %v", err)
 		}
-		if !slices.Equal(in, EncoderColumns()) {
+		if !slices.Equal(in.Columns, EncoderColumns()) {
 			t.Fatal("Bind changed the columns it was given")
 		}
-		return e, out
+		if out.Classes != in.Classes {
+			t.Fatal("Bind does not pass the number of classes on")
+		}
+		return out
+	}
+	bound := func(t *testing.T) (tidemill.Encoder, tidemill.Input) {
+		t.Helper()
+		e := made()
+		return e, bind(t, e, true)
 	}
 	xs, ys := EncoderVectors(300)
 
 	t.Run("columns", func(t *testing.T) {
 		_, out := bound(t)
 		seen := map[string]bool{}
-		for _, c := range out {
+		for _, c := range out.Columns {
 			if c.Name == "" || seen[c.Name] {
 				t.Errorf("two outgoing columns are named %q", c.Name)
 			}
 			seen[c.Name] = true
 		}
 		e := made()
-		if _, err := e.Bind(nil); err != nil {
+		if e.Describe() == "" {
+			t.Error("the encoder does not describe its settings")
+		}
+		if _, err := e.Bind(tidemill.Input{}); err != nil {
 			return // an encoder may need a column
 		}
 		var dst tidemill.Vector
@@ -93,6 +103,7 @@ func Encoder(t *testing.T, made func() tidemill.Encoder) {
 
 	t.Run("stream", func(t *testing.T) {
 		plain, out := bound(t)
+		dense := bind(t, made(), false) // what it says where no terms come in
 		empty := StateBytes(t, plain)
 		restarted, _ := bound(t)
 		var a, b tidemill.Vector
@@ -105,11 +116,11 @@ func Encoder(t *testing.T, made func() tidemill.Encoder) {
 			before := x.Clone()
 			saved := StateBytes(t, plain)
 			plain.Apply(&a, x)
-			if len(a.Dense) != len(out) {
-				t.Fatalf("row %d: Apply gives %d dense columns, Bind said %d", i, len(a.Dense), len(out))
+			if len(a.Dense) != len(out.Columns) {
+				t.Fatalf("row %d: Apply gives %d dense columns, Bind said %d", i, len(a.Dense), len(out.Columns))
 			}
-			if termer, ok := plain.(tidemill.Termer); len(a.Terms) > 0 && (ok || len(x.Terms) == 0) && (!ok || !termer.Terms(len(x.Terms) > 0)) {
-				t.Fatalf("row %d: it gives sparse terms and does not say so (tidemill.Termer)", i)
+			if len(a.Terms) > 0 && (!out.Terms || len(x.Terms) == 0 && !dense.Terms) {
+				t.Fatalf("row %d: it gives sparse terms, and Bind did not say so", i)
 			}
 			b = tidemill.Vector{Dense: []float64{1, 2, 3}, Terms: []tidemill.Term{{Hash: 5, Value: 5}}} // dirty
 			restarted.Apply(&b, x)
@@ -137,9 +148,7 @@ func Encoder(t *testing.T, made func() tidemill.Encoder) {
 			t.Error("restarts or reused memory are visible in the state")
 		}
 		fresh := plain.New()
-		if _, err := fresh.Bind(EncoderColumns()); err != nil {
-			t.Fatalf("Bind of New: %v", err)
-		}
+		bind(t, fresh, true)
 		if !bytes.Equal(StateBytes(t, fresh), empty) {
 			t.Error("New of a learned encoder is not unlearned")
 		}
@@ -153,7 +162,7 @@ func Encoder(t *testing.T, made func() tidemill.Encoder) {
 
 	t.Run("without an answer", func(t *testing.T) {
 		e, _ := bound(t)
-		if s, ok := e.(tidemill.Supervised); ok && s.Supervised() {
+		if e.Supervised() {
 			e.Learn(xs[0], []float64{math.NaN()})
 		}
 		var dst tidemill.Vector

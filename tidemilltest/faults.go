@@ -274,6 +274,12 @@ func describe(kind any) string {
 	return fmt.Sprintf("%T", kind)
 }
 
+func (w *faultySink) Mark(ctx context.Context, flow string) (m tidemill.Mark, err error) {
+	w.f.atDeath(w.close)
+	err = w.f.step(ctx, "sink.Mark", func() (err error) { m, err = w.s.Mark(ctx, flow); return err })
+	return m, err
+}
+
 func (w *faultySink) Resume(ctx context.Context, r tidemill.Resumption) error {
 	w.f.atDeath(w.close)
 	return w.f.step(ctx, fmt.Sprintf("sink.Resume term %d after %d", r.Term, r.After.Seq), func() error { return w.s.Resume(ctx, r) })

@@ -145,25 +145,23 @@ func micros(c *tidemill.Change) int64 {
 	return c.Tx.Commit.UnixMicro()
 }
 
-// update and ask do as the engine does.
-func update(a tidemill.Feature, c *tidemill.Change) {
-	if timed, ok := a.(tidemill.Timed); ok {
-		timed.UpdateAt(c, micros(c))
-		return
-	}
-	a.Update(c)
-}
+// update and ask do as the engine does where the clock is the commit time.
+func update(a tidemill.Feature, c *tidemill.Change) { a.Update(c, micros(c)) }
 
 func ask(a tidemill.Feature, dst *tidemill.Vector, c *tidemill.Change) error {
-	if timed, ok := a.(tidemill.Timed); ok {
-		return timed.AppendAt(dst, c, micros(c))
-	}
-	return a.Append(dst, c)
+	return a.Append(dst, c, micros(c))
+}
+
+// width is how many dense columns a feature appends.
+func width(a tidemill.Feature) int {
+	dense, _ := a.Columns()
+	return len(dense)
 }
 
 func (f *featureTest) columns(t *testing.T) {
 	a := f.New()
-	before := slices.Clone(a.Columns())
+	columns, terms := a.Columns()
+	before := slices.Clone(columns)
 	seen := map[string]bool{}
 	for _, c := range before {
 		if c.Name == "" || seen[c.Name] {
@@ -178,8 +176,11 @@ func (f *featureTest) columns(t *testing.T) {
 	for i := range f.Changes {
 		update(a, &f.Changes[i])
 	}
-	if !slices.Equal(before, a.Columns()) {
+	if now, also := a.Columns(); !slices.Equal(before, now) || also != terms {
 		t.Error("the columns changed in the feature's life")
+	}
+	if folds := len(a.Folds()) > 0; folds != f.Folds {
+		t.Errorf("Folds names %q, and the case says %v", a.Folds(), f.Folds)
 	}
 	foreign := tidemill.NewTable("elsewhere", "unread", []tidemill.Column{{Name: "x", Kind: tidemill.KindBytes}}, nil)
 	if err := a.Bind(foreign, tidemill.Folds); err != nil {
@@ -190,7 +191,7 @@ func (f *featureTest) columns(t *testing.T) {
 	if !bytes.Equal(saved, StateBytes(t, a)) {
 		t.Error("a change of a table that the feature does not read changed its state")
 	}
-	if d, ok := a.(tidemill.Describer); !ok || d.Describe() == "" {
+	if a.Describe() == "" {
 		t.Error("the feature does not describe its settings: the engine could not tell that they were edited")
 	}
 }
@@ -225,8 +226,8 @@ func loan(c *tidemill.Change) (borrowed tidemill.Change, spoil func()) {
 func (f *featureTest) stream(t *testing.T) {
 	plain, restarted := f.bound(t, f.Changes), f.bound(t, f.Changes)
 	empty := StateBytes(t, plain)
-	width, learned := len(plain.Columns()), false
-	termer, _ := plain.(tidemill.Termer)
+	width, learned := width(plain), false
+	_, terms := plain.Columns()
 	for i := range f.Changes {
 		c := &f.Changes[i]
 		if i%43 == 0 {
@@ -255,8 +256,8 @@ func (f *featureTest) stream(t *testing.T) {
 			if len(want.Dense) != width {
 				t.Fatalf("change %d: %d dense columns, not %d", i, len(want.Dense), width)
 			}
-			if len(want.Terms) > 0 && (termer == nil || !termer.Terms(false)) {
-				t.Fatalf("change %d: it appends sparse terms and does not say so (tidemill.Termer)", i)
+			if len(want.Terms) > 0 && !terms {
+				t.Fatalf("change %d: it appends sparse terms, and Columns does not say so", i)
 			}
 			if len(got.Dense) < 2 || got.Dense[0] != 1 || got.Dense[1] != 2 || len(got.Terms) < 1 || got.Terms[0].Hash != 1 {
 				t.Fatalf("change %d: Append overwrote what was there", i)
@@ -389,7 +390,7 @@ func (f *featureTest) unknown(t *testing.T) {
 		if err := ask(a, &v, &c); err != nil {
 			t.Fatalf("a row of NULLs is rejected: %v", err)
 		}
-		if len(v.Dense) != len(a.Columns()) {
+		if len(v.Dense) != width(a) {
 			t.Fatalf("a row of NULLs gives %d columns", len(v.Dense))
 		}
 		for _, x := range v.Dense {

@@ -37,10 +37,11 @@ func ModelWith(t *testing.T, c ModelCase) {
 	if m.Columns == nil {
 		m.Columns = ModelColumns()
 	}
-	if b, ok := c.New().(tidemill.Binder); ok {
-		if b.Bind(tidemill.Input{Columns: m.Columns, Terms: m.Terms}) != nil {
-			m.classes = modelClasses
-		}
+	if c.New().Bind(tidemill.Input{Columns: m.Columns, Terms: m.Terms}) != nil {
+		m.classes = modelClasses
+	}
+	if c.New().Describe() == "" {
+		t.Error("the model does not describe its settings: the engine could not tell that they were edited")
 	}
 	kind := c.New().Kind()
 	t.Run("stream", func(t *testing.T) { m.stream(t, m.rows(kind, 300)) })
@@ -80,10 +81,8 @@ type modelTest struct {
 func (m *modelTest) bound(t testing.TB) tidemill.Model {
 	t.Helper()
 	a := m.New()
-	if b, ok := a.(tidemill.Binder); ok {
-		if err := b.Bind(tidemill.Input{Columns: slices.Clone(m.Columns), Classes: m.classes, Terms: m.Terms}); err != nil {
-			t.Fatalf("Bind with %d classes: %v", m.classes, err)
-		}
+	if err := a.Bind(tidemill.Input{Columns: slices.Clone(m.Columns), Classes: m.classes, Terms: m.Terms}); err != nil {
+		t.Fatalf("Bind with %d classes: %v", m.classes, err)
 	}
 	return a
 }
@@ -197,7 +196,7 @@ func (m *modelTest) plausible(t *testing.T, row int, p []float64) {
 
 // single is 1 for a model in float32.
 func (m *modelTest) single() int {
-	if f, ok := m.New().(tidemill.Float32er); ok && f.Float32() {
+	if b, ok := m.New().(tidemill.Batcher); ok && b.Float32() {
 		return 1
 	}
 	return 0
@@ -213,10 +212,8 @@ func (m *modelTest) repeatable(t *testing.T, rows []tidemill.Example) {
 func (m *modelTest) untrained(t *testing.T, rows []tidemill.Example) {
 	empty := StateBytes(t, m.bound(t))
 	fresh := m.learned(t, rows).New()
-	if b, ok := fresh.(tidemill.Binder); ok {
-		if err := b.Bind(tidemill.Input{Columns: m.Columns, Classes: m.classes, Terms: m.Terms}); err != nil {
-			t.Fatalf("Bind of New: %v", err)
-		}
+	if err := fresh.Bind(tidemill.Input{Columns: m.Columns, Classes: m.classes, Terms: m.Terms}); err != nil {
+		t.Fatalf("Bind of New: %v", err)
 	}
 	if !bytes.Equal(StateBytes(t, fresh), empty) {
 		t.Error("New of a trained model is not the untrained one")
@@ -242,60 +239,61 @@ func (m *modelTest) batches(t *testing.T, rows []tidemill.Example) {
 	}
 	final := StateBytes(t, one)
 	r := rand.New(rand.NewPCG(8, 9))
-	if _, ok := one.(tidemill.BatchLearner); ok {
-		for _, most := range []int{1, 7, 64, len(rows)} {
-			a := m.bound(t)
-			for i := 0; i < len(rows); {
-				n := min(1+r.IntN(most), len(rows)-i)
-				if most == len(rows) {
-					n = len(rows)
-				}
-				ask := i%2 == 0 || most == len(rows)
-				got := a.(tidemill.BatchLearner).LearnBatch(nil, block(rows[i:i+n], single, true), ask)
-				if !ask && len(got) > 0 {
-					t.Fatalf("LearnBatch answers though it was not asked")
-				}
-				from := 0
-				if i > 0 {
-					from = ends[i-1]
-				}
-				if ask && !m.sameRows(got, want[from:ends[i+n-1]], n) {
-					t.Fatalf("LearnBatch of rows %d to %d predicts %v before each, Predict %v", i, i+n, clip(got), clip(want[from:ends[i+n-1]]))
-				}
-				i += n
-			}
-			if !bytes.Equal(StateBytes(t, a), final) {
-				t.Fatalf("LearnBatch in cuts of at most %d rows gives another state than Learn", most)
-			}
-		}
+	batcher, ok := one.(tidemill.Batcher)
+	if !ok {
+		return
 	}
-	if b, ok := one.(tidemill.BatchPredictor); ok {
-		want, ends = want[:0], ends[:0]
-		for i := range rows {
-			want = one.Predict(want, rows[i].X)
-			ends = append(ends, len(want))
-		}
+	for _, most := range []int{1, 7, 64, len(rows)} {
+		a := m.bound(t)
 		for i := 0; i < len(rows); {
-			n := min(1+r.IntN(40), len(rows)-i)
+			n := min(1+r.IntN(most), len(rows)-i)
+			if most == len(rows) {
+				n = len(rows)
+			}
+			ask := i%2 == 0 || most == len(rows)
+			got := a.(tidemill.Batcher).LearnBatch(nil, block(rows[i:i+n], single, true), ask)
+			if !ask && len(got) > 0 {
+				t.Fatalf("LearnBatch answers though it was not asked")
+			}
 			from := 0
 			if i > 0 {
 				from = ends[i-1]
 			}
-			if got := b.PredictBatch(nil, block(rows[i:i+n], single, false)); !sameNumbers(got, want[from:ends[i+n-1]]) {
-				t.Fatalf("PredictBatch of rows %d to %d gives %v, Predict %v", i, i+n, clip(got), clip(want[from:ends[i+n-1]]))
+			if before := want[from:ends[i+n-1]]; ask && !m.sameRows(got, before, n) {
+				t.Fatalf("LearnBatch of rows %d to %d predicts %v before each, Predict %v", i, i+n, clip(got), clip(before))
 			}
 			i += n
 		}
-		if !bytes.Equal(StateBytes(t, one), final) {
-			t.Error("PredictBatch changed the state")
+		if !bytes.Equal(StateBytes(t, a), final) {
+			t.Fatalf("LearnBatch in cuts of at most %d rows gives another state than Learn", most)
 		}
+	}
+	want, ends = want[:0], ends[:0]
+	for i := range rows {
+		want = one.Predict(want, rows[i].X)
+		ends = append(ends, len(want))
+	}
+	for i := 0; i < len(rows); {
+		n := min(1+r.IntN(40), len(rows)-i)
+		from := 0
+		if i > 0 {
+			from = ends[i-1]
+		}
+		after := want[from:ends[i+n-1]]
+		if got := batcher.PredictBatch(nil, block(rows[i:i+n], single, false)); !sameNumbers(got, after) {
+			t.Fatalf("PredictBatch of rows %d to %d gives %v, Predict %v", i, i+n, clip(got), clip(after))
+		}
+		i += n
+	}
+	if !bytes.Equal(StateBytes(t, one), final) {
+		t.Error("PredictBatch changed the state")
 	}
 }
 
 // steady learns as many rows as a model says that it can, but one: no prediction changes.
 func (m *modelTest) steady(t *testing.T, rows []tidemill.Example) {
 	a := m.bound(t)
-	s, ok := a.(tidemill.Steady)
+	s, ok := a.(tidemill.Batcher)
 	if !ok {
 		return
 	}

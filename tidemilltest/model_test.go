@@ -12,8 +12,10 @@ import (
 // meanModel predicts the mean of the answers: the smallest model that keeps every law.
 type meanModel struct{ n, sum float64 }
 
-func (m *meanModel) Kind() tidemill.ModelKind { return tidemill.Regress }
-func (m *meanModel) New() tidemill.Model      { return &meanModel{} }
+func (m *meanModel) Kind() tidemill.ModelKind  { return tidemill.Regress }
+func (m *meanModel) New() tidemill.Model       { return &meanModel{} }
+func (m *meanModel) Describe() string          { return "mean" }
+func (m *meanModel) Bind(tidemill.Input) error { return nil }
 func (m *meanModel) Learn(e *tidemill.Example) {
 	if len(e.Y) == 0 || e.Y[0]-e.Y[0] != 0 || !(e.Weight > 0) || math.IsInf(e.Weight, 1) {
 		return
@@ -43,6 +45,8 @@ func (m *meanModel) PredictBatch(dst []float64, b *tidemill.Block) []float64 {
 	}
 	return dst
 }
+func (m *meanModel) Steady() int   { return 1 }
+func (m *meanModel) Float32() bool { return false }
 func (m *meanModel) AppendBinary(b []byte) ([]byte, error) {
 	b = binary.LittleEndian.AppendUint64(append(b, 1), math.Float64bits(m.n))
 	return binary.LittleEndian.AppendUint64(b, math.Float64bits(m.sum)), nil
@@ -73,10 +77,10 @@ func FuzzStateOfMean(f *testing.F) {
 // passEncoder changes nothing: the smallest encoder that keeps every law.
 type passEncoder struct{}
 
-func (passEncoder) Bind(in []tidemill.FeatureColumn) ([]tidemill.FeatureColumn, error) {
-	return append([]tidemill.FeatureColumn(nil), in...), nil
-}
-func (passEncoder) Learn(*tidemill.Vector, []float64) {}
+func (passEncoder) Describe() string                               { return "pass" }
+func (passEncoder) Bind(in tidemill.Input) (tidemill.Input, error) { return in, nil }
+func (passEncoder) Supervised() bool                               { return false }
+func (passEncoder) Learn(*tidemill.Vector, []float64)              {}
 func (passEncoder) Apply(dst, x *tidemill.Vector) {
 	dst.Dense = append(dst.Dense[:0], x.Dense...)
 	dst.Terms = append(dst.Terms[:0], x.Terms...)

@@ -10,7 +10,8 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// Score checks the laws of tidemill.Score: NaN until it is defined; New is empty; Update keeps nothing of the answer;
+// Score checks the laws of tidemill.Score: NaN until it is defined; it is defined for the kinds of models that it suits, and
+// for no others; New is empty; Update keeps nothing of the answer;
 // Value is pure; the state survives a restart at any answer, bit for bit; broken states are errors.
 func Score(t *testing.T, made func() tidemill.Score) {
 	t.Helper()
@@ -21,16 +22,21 @@ func Score(t *testing.T, made func() tidemill.Score) {
 	if v := made().Value(); !math.IsNaN(v) {
 		t.Errorf("an empty %s is %v; it is NaN until it is defined", name, v)
 	}
-	defined := false
+	if made().Describe() == "" {
+		t.Errorf("%s does not describe its settings", name)
+	}
+	suits := false
 	for _, kind := range []tidemill.ModelKind{tidemill.Classify, tidemill.Regress, tidemill.Cluster, tidemill.Anomaly} {
 		t.Run(kind.String(), func(t *testing.T) {
-			if scoreStream(t, made, Answers(kind, 400)) {
-				defined = true
+			s := made()
+			suits = suits || s.Suits(kind)
+			if defined := scoreStream(t, made, Answers(kind, 400)); defined != s.Suits(kind) {
+				t.Errorf("Suits says %v, and it is %v that there is a figure", s.Suits(kind), defined)
 			}
 		})
 	}
-	if !defined {
-		t.Errorf("%s is defined for no kind of model", name)
+	if !suits {
+		t.Errorf("%s suits no kind of model", name)
 	}
 	t.Run("one class", func(t *testing.T) {
 		as := Answers(tidemill.Classify, 50)
@@ -79,9 +85,7 @@ func scoreStream(t *testing.T, made func() tidemill.Score, as []tidemill.Answer)
 		}
 		if d, ok := read.(tidemill.Detailed); ok && i%29 == 0 {
 			d.Details(loan.Labels)
-		}
-		if c, ok := read.(tidemill.Confuser); ok && i%31 == 0 {
-			c.Confusion()
+			d.Confusion()
 		}
 	}
 	if !sameBits(plain.Value(), read.Value()) || !bytes.Equal(StateBytes(t, plain), StateBytes(t, read)) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
 // SinkHarness says how to open a sink and how to look at what it told.
@@ -71,6 +72,7 @@ func Sink(t *testing.T, h SinkHarness) {
 		{"replay after resume gives the same rows", true, (*sinkTest).replay},
 		{"a crash before the first checkpoint", true, (*sinkTest).begun},
 		{"a cancelled write is whole or nothing", true, (*sinkTest).cancelled},
+		{"what it holds", false, (*sinkTest).holds},
 		{"fence", true, (*sinkTest).fence},
 		{"unknown marks", true, (*sinkTest).unknown},
 		{"adopt", true, (*sinkTest).adopt},
@@ -105,7 +107,7 @@ func (s *sinkTest) resume(r tidemill.Resumption) (tidemill.Sink, error) {
 	s.Helper()
 	k := s.target.Open(s.T)
 	s.Cleanup(func() { _ = k.Close() })
-	return k, k.Resume(s.Context(), r)
+	return k, engine.ResumeSink(s.Context(), k, r)
 }
 
 func (s *sinkTest) write(k tidemill.Sink, out ...tidemill.Output) {

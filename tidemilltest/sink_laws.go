@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
 func (s *sinkTest) fields() {
@@ -117,7 +118,7 @@ func (s *sinkTest) moves() {
 	_ = k.Close()
 	want = map[string]SinkRow{key("b"): row(a), key("a"): row(b), key("d"): row(swap[3])}
 	for term, n := range []int{1, 2, 4} {
-		k, err := s.resume(tidemill.Resumption{Flow: sinkFlow, Term: uint64(term) + 2, After: mark, Again: true})
+		k, err := s.resume(tidemill.Resumption{Flow: sinkFlow, Term: uint64(term) + 2, After: mark, Replay: true})
 		if err != nil {
 			s.Fatal(err)
 		}
@@ -275,7 +276,7 @@ func (s *sinkTest) startsOver() {
 	k := s.open(2, tidemill.Mark{})
 	s.write(k, predicted(1, "a"), predicted(2, "b"), predicted(3, "c"))
 	s.mark(k)
-	if err := k.Resume(s.Context(), tidemill.Resumption{Flow: sinkFlow, Term: 2, After: tidemill.Mark{Term: 2}}); err != nil {
+	if err := engine.ResumeSink(s.Context(), k, tidemill.Resumption{Flow: sinkFlow, Term: 2, After: tidemill.Mark{Term: 2}}); err != nil {
 		s.Fatalf("Resume again: %v", err)
 	}
 	o := predicted(1, "d")
@@ -350,8 +351,50 @@ func (s *sinkTest) fence() {
 	if _, err := s.resume(tidemill.Resumption{Flow: sinkFlow, Term: 1, After: mark}); !errors.Is(err, tidemill.ErrFenced) {
 		s.Errorf("Resume with term 1 after term 2 gives %v, not ErrFenced", err)
 	}
+	late := s.target.Open(s.T) // the higher term came after the look
+	s.Cleanup(func() { _ = late.Close() })
+	if err := late.Resume(s.Context(), tidemill.Resumption{Flow: sinkFlow, Term: 1, After: mark}); !errors.Is(err, tidemill.ErrFenced) {
+		s.Errorf("Resume of term 1 itself gives %v, not ErrFenced", err)
+	}
 	s.write(now, predicted(3, "d"))
 	s.rows(map[string]SinkRow{key("a"): row(a), key("c"): row(c), key("d"): row(predicted(3, "d"))})
+}
+
+// holds: a sink says what it holds before it is resumed, and to say so changes nothing.
+func (s *sinkTest) holds() {
+	held := func(k tidemill.Sink, something bool, term uint64) {
+		s.Helper()
+		m, err := k.Mark(s.Context(), sinkFlow)
+		if s.h.AtLeastOnce {
+			if !errors.Is(err, errors.ErrUnsupported) {
+				s.Errorf("Mark of a sink that keeps none: %+v, %v", m, err)
+			}
+			return
+		}
+		if err != nil || m.Term != term || something != (m.Seq > 0 || m.Place != "") {
+			s.Errorf("Mark: %+v, %v; want term %d, and that it holds something is %t", m, err, term, something)
+		}
+	}
+	look := s.target.Open(s.T)
+	s.Cleanup(func() { _ = look.Close() })
+	held(look, false, 0)
+	s.rows(nil)
+	k := s.open(3, tidemill.Mark{})
+	held(look, false, 3)
+	outs := s.script(10)
+	s.write(k, outs...)
+	held(k, true, 3) // asked while it writes: a snapshot that starts over does
+	mark := s.mark(k)
+	held(look, true, 3)
+	s.write(k, predicted(11, "more"))
+	_ = k.Close()
+	held(look, true, 3)
+	want := s.fold(outs)
+	want[key("more")] = row(predicted(11, "more"))
+	s.rows(want)
+	k = s.open(4, mark)
+	s.write(k, predicted(11, "more"))
+	held(look, true, 4)
 }
 
 func (s *sinkTest) unknown() {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -98,7 +97,8 @@ func (a *app) check(ctx context.Context, path string, connect, asJSON bool) erro
 	return nil
 }
 
-// engineRules asks the engine what it would refuse at once, whatever the database holds: it is opened on an empty store.
+// engineRules asks the engine what it would refuse at once, whatever the database holds: it is opened on an empty
+// store.
 func engineRules(ctx context.Context, f *config.File) config.Errors {
 	flow := f.Flow
 	flow.Store = store.Memory()
@@ -110,12 +110,6 @@ func engineRules(ctx context.Context, f *config.File) config.Errors {
 		return config.Errors{e}
 	}
 	return config.Errors{f.At("", err.Error())}
-}
-
-func (a *app) printJSON(v any) error {
-	e := json.NewEncoder(a.out)
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
 }
 
 // checkTime is how long one part may take to answer.
@@ -174,24 +168,4 @@ func join2(a, b string) string {
 		return a
 	}
 	return a + "." + b
-}
-
-func (a *app) printFindings(f *config.File, found []tidemill.Finding) {
-	if len(found) == 0 {
-		return
-	}
-	marks := map[string]string{"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
-	colours := map[string]string{"ok": "\x1b[32m", "warning": "\x1b[33m", "error": "\x1b[31m"}
-	on := a.colour(a.err)
-	fmt.Fprintln(a.err)
-	for _, x := range found {
-		mark := marks[x.Level]
-		if on {
-			mark = colours[x.Level] + mark + "\x1b[0m"
-		}
-		fmt.Fprintf(a.err, "%s %s (line %d): %s\n", mark, x.Path, f.Line(x.Path), x.Text)
-		for line := range strings.Lines(x.Mend) {
-			fmt.Fprintf(a.err, "        mend: %s\n", strings.TrimRight(line, "\n"))
-		}
-	}
 }

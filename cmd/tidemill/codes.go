@@ -24,7 +24,7 @@ func (a *app) codeOf(err error) int {
 		fs.ErrPermission, fs.ErrNotExist}, is), errors.As(err, &dial), errors.As(err, &wire):
 		return exitEnvironment
 	}
-	for _, s := range a.systems() {
+	for _, s := range systemsOf(a.kinds) {
 		if s.Outside(err) {
 			return exitEnvironment
 		}

@@ -14,12 +14,13 @@ import (
 // completer gives the words that can stand at a place of the command line.
 type completer = func(c *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective)
 
-// complete lets shells complete what every command takes: flow files, rows and pictures, the tasks of a flow file, kinds.
+// complete lets shells complete what every command takes: flow files, rows and pictures, the tasks of a flow file,
+// kinds.
 func (a *app) complete(root *cobra.Command) {
 	flow := []string{".yaml", ".yml"}
 	rows := []string{".csv", ".tsv", ".jsonl", ".gz"}
 	var places []string
-	for _, words := range a.systems().Words(false) {
+	for _, words := range systemsOf(a.kinds).Words(false) {
 		places = append(places, words.Ends...)
 	}
 	takes := map[string][][]string{ // the endings of each argument
@@ -58,8 +59,8 @@ func (a *app) complete(root *cobra.Command) {
 	walk(root)
 }
 
-// filesOf completes files with such endings, and the folders on the way to them. Shells have their own way for this, which
-// needs packages that are not always there.
+// filesOf completes files with such endings, and the folders on the way to them. Shells have their own way for this,
+// which needs packages that are not always there.
 func filesOf(endings ...string) completer {
 	return func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 		dir, start := filepath.Split(typed)
@@ -104,7 +105,7 @@ func (a *app) completeTask(_ *cobra.Command, args []string, _ string) ([]string,
 	}
 	// Variables that are not set here do not keep the tasks from being known: they may be the place of any system.
 	var f *config.File
-	for _, words := range append(a.systems().Words(true), tidemill.Words{}) {
+	for _, words := range append(systemsOf(a.kinds).Words(true), tidemill.Words{}) {
 		f, _ = config.Parse(path, data, a.kinds, func(name string) (string, bool) {
 			if v, ok := a.env(name); ok {
 				return v, true

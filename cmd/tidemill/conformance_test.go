@@ -346,7 +346,7 @@ func evaluateCase(t *testing.T, s yardstream, c yardcase, data, head string) yar
 		t.Fatal(err)
 	}
 	var out, errs bytes.Buffer
-	a := &app{in: strings.NewReader(""), out: &out, err: &errs, env: os.LookupEnv, kinds: kinds(), color: "never", log: "text"}
+	a := &app{console: console{in: strings.NewReader(""), out: &out, err: &errs, env: os.LookupEnv, color: "never", log: "text"}, kinds: kinds()}
 	if err := a.evaluate(t.Context(), flow, evaluateOptions{data: data, delay: c.delay, json: true}); err != nil {
 		t.Fatalf("%s: %v\n%s", c.key(), err, errs.String())
 	}

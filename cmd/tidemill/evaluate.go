@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -28,7 +29,8 @@ type evaluateOptions struct {
 func (a *app) evaluateCommand() *cobra.Command {
 	var o evaluateOptions
 	c := &cobra.Command{
-		Use: "evaluate flow.yaml --data rows.csv", Short: "Score a flow over a file, as if its rows came one by one", Args: args(1, 1),
+		Use: "evaluate flow.yaml --data rows.csv", Short: "Score a flow over a file, as if its rows came one by one",
+		Args: args(1, 1),
 		Long: `Plays the rows of a CSV or JSON-lines file back through the flow, from an untrained model: each
 row is asked about without what its answer tells, the answer comes later, scores the prediction
 that was held and teaches. That is progressive validation (predict, then learn), by the same code
@@ -38,7 +40,8 @@ The answer comes when the flow's clock says so, where both predict and learn hav
 then played in the order of those times. With --delay n it comes after n further rows, in the
 order of the file; 0 and 1 are the same: before the next row is asked about. With --delay 90m it
 comes that much after the time of the ask, and with --delay COLUMN when that column says.`,
-		Example: "  tidemill evaluate flow.yaml --data flights.csv.gz\n  tidemill evaluate flow.yaml --data elec2.csv --delay 48 --json | jq .scores",
+		Example: "  tidemill evaluate flow.yaml --data flights.csv.gz\n" +
+			"  tidemill evaluate flow.yaml --data elec2.csv --delay 48 --json | jq .scores",
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.evaluate(c.Context(), args[0], o)
 		},
@@ -46,10 +49,13 @@ comes that much after the time of the ask, and with --delay COLUMN when that col
 	f := c.Flags()
 	f.StringVar(&o.data, "data", "", "the file: .csv, .tsv, .jsonl, each also with .gz; - is CSV on standard input")
 	f.StringVar(&o.table, "table", "", "the table that the rows are of; by default the one that the flow learns from")
-	f.StringVar(&o.delay, "delay", "", "when the answer comes: after so many rows (48), so much time (90m), or by a column; by default the flow's at: columns, or 1 without them")
+	f.StringVar(&o.delay, "delay", "",
+		"when the answer comes: after so many rows (48), so much time (90m), or by a column; "+
+			"by default the flow's at: columns, or 1 without them")
 	f.StringVar(&o.format, "format", "", "csv, tsv or jsonl, where the name does not tell")
 	f.StringVar(&o.badLines, "bad-lines", "", "what to do with a line that does not fit: stop (the default) or skip")
-	f.StringSliceVar(&o.columns, "columns", nil, "kinds of columns: \"zip text,landed_at time\"; by default by their values")
+	f.StringSliceVar(&o.columns, "columns", nil,
+		"kinds of columns: \"zip text,landed_at time\"; by default by their values")
 	f.StringSliceVar(&o.nulls, "nulls", nil, "words that mean NULL: NA,?")
 	f.BoolVar(&o.json, "json", false, "print one JSON object on the last line of standard output")
 	return c
@@ -57,9 +63,10 @@ comes that much after the time of the ask, and with --delay COLUMN when that col
 
 // evaluation is the result of evaluate.
 type evaluation struct {
-	Flow      string                `json:"flow"`
-	Data      string                `json:"data"`
-	Delay     string                `json:"delay"` // "48 rows", "90m after scheduled_at", or "by scheduled_at and landed_at"
+	Flow string `json:"flow"`
+	Data string `json:"data"`
+	// "48 rows", "90m after scheduled_at", or "by scheduled_at and landed_at"
+	Delay     string                `json:"delay"`
 	Rows      int                   `json:"rows"`
 	Learned   uint64                `json:"learned"`
 	Predicted uint64                `json:"predicted"`
@@ -110,8 +117,10 @@ func (a *app) evaluate(ctx context.Context, path string, o evaluateOptions) erro
 	if src.read == 0 && !stopped {
 		return usage("%s has no rows", o.data)
 	}
-	r := evaluation{Flow: s.Flow, Data: o.data, Delay: src.delayText(), Rows: src.read, Scores: map[string]*float64{}, Tasks: map[string]taskResult{},
-		Rejected: s.Rejected, Skipped: src.rows.Skipped(), Stopped: stopped, Seconds: time.Since(began).Seconds(), PeakRSS: peakRSS()}
+	r := evaluation{Flow: s.Flow, Data: o.data, Delay: src.delayText(), Rows: src.read, Scores: map[string]*float64{},
+		Tasks:    map[string]taskResult{},
+		Rejected: s.Rejected, Skipped: src.rows.Skipped(), Stopped: stopped, Seconds: time.Since(began).Seconds(),
+		PeakRSS: peakRSS()}
 	for i := range s.Tasks {
 		t := taskResultOf(&s.Tasks[i])
 		if src.delay > 0 {
@@ -151,94 +160,22 @@ func newRerun(tasks []tidemill.Task, o evaluateOptions) (*rerun, error) {
 	if err := s.readDelay(o.delay); err != nil {
 		return nil, err
 	}
-	clocked := true
-	var asks, answers []timing
+	times := &timings{clocked: true}
 	for i := range tasks {
 		t := &tasks[i]
 		t.Snapshot = tidemill.SnapshotSkip
-		if t.Learn.Table == "" {
-			return nil, usage("task %s learns nothing: there is nothing to evaluate", t.Name)
-		}
-		for _, on := range triggers(&t.Predict, &t.Learn, &t.Evaluate) {
-			if on.Table != s.table {
-				return nil, usage("task %s reads table %s, and the file is of table %s: one file is all that can be played back", t.Name, on.Table, s.table)
-			}
-		}
-		for _, f := range t.Features {
-			if !looksAt(f, s.table) {
-				d, _ := f.(tidemill.Describer)
-				return nil, usage("task %s: feature %s reads another table than %s: one file is all that can be played back", t.Name, d.Describe(), s.table)
-			}
+		if err := s.suits(t); err != nil {
+			return nil, err
 		}
 		if t.Learn.Label == "" {
 			continue // it learns rows as they come
 		}
-		if t.Predict.Table == "" {
-			t.Predict = tidemill.On{Table: s.table, At: t.Learn.At, Unix: t.Learn.Unix, ID: t.Learn.ID}
-			clocked = false
-		}
-		for _, on := range triggers(&t.Predict) {
-			on.Op = tidemill.Insert
-			if on.At == "" {
-				clocked = false
-			}
-			asks = append(asks, timing{on.At, on.Unix})
-		}
-		for _, on := range triggers(&t.Learn, &t.Evaluate) {
-			on.Op = tidemill.Update
-			if on == &t.Evaluate {
-				on.Op |= tidemill.Insert
-			}
-			e, err := expr.Parse(on.Label)
-			if err != nil {
-				return nil, err
-			}
-			s.labels = append(s.labels, on.Label)
-			s.blank = append(s.blank, e.Columns()...)
-			if on.At == "" {
-				clocked = false
-			}
-			s.late(timing{on.At, on.Unix}, asks)
-			switch {
-			case s.span > 0:
-				on.At, on.Unix = "", ""
-			case s.by != "":
-				on.At = s.by
-				if on.Unix == "" {
-					on.Unix = asks[len(asks)-1].unix
-				}
-				s.late(timing{on.At, on.Unix}, asks)
-			}
-			answers = append(answers, timing{on.At, on.Unix})
+		if err := s.bend(t, times); err != nil {
+			return nil, err
 		}
 	}
-	if s.span > 0 || s.by != "" {
-		s.delay, clocked = -1, len(asks) > 0
-		for _, x := range asks {
-			clocked = clocked && x.column != ""
-		}
-		if !clocked {
-			return nil, usage("--delay %s is a matter of time, and the flow asks by none: give predict an `at:`, or say a number of rows", o.delay)
-		}
-	}
-	clocked = clocked && len(asks) > 0
-	slices.Sort(s.blank)
-	s.blank = slices.Compact(s.blank)
-	if s.delay < 0 {
-		s.delay = 1
-		if clocked {
-			s.delay, s.ask, s.answer = 0, asks[0], answers[0]
-			for _, x := range asks {
-				if x != s.ask {
-					return nil, usage("the flow asks by %s and by %s: say how many rows an answer takes with --delay", s.ask.column, x.column)
-				}
-			}
-			for _, x := range answers {
-				if x != s.answer {
-					return nil, usage("the flow is answered by %s and by %s: say how many rows an answer takes with --delay", s.answer.column, x.column)
-				}
-			}
-		}
+	if err := s.schedule(times, o.delay); err != nil {
+		return nil, err
 	}
 	c := file.NewSourceConfig()
 	c.Path, c.Format, c.Columns, c.Nulls = o.data, o.format, o.columns, o.nulls
@@ -252,6 +189,109 @@ func newRerun(tasks []tidemill.Task, o evaluateOptions) (*rerun, error) {
 	}
 	s.rows = rows.(*file.Reader)
 	return s, nil
+}
+
+// suits is an error where a task reads more than the file's table.
+func (s *rerun) suits(t *tidemill.Task) error {
+	if t.Learn.Table == "" {
+		return usage("task %s learns nothing: there is nothing to evaluate", t.Name)
+	}
+	for _, on := range triggers(&t.Predict, &t.Learn, &t.Evaluate) {
+		if on.Table != s.table {
+			return usage("task %s reads table %s, and the file is of table %s: one file is all that can be played back",
+				t.Name, on.Table, s.table)
+		}
+	}
+	for _, f := range t.Features {
+		if !looksAt(f, s.table) {
+			return usage("task %s: feature %s reads another table than %s: one file is all that can be played back",
+				t.Name, f.Describe(), s.table)
+		}
+	}
+	return nil
+}
+
+// timings are by what columns a flow asks and is answered; clocked where all have one.
+type timings struct {
+	asks, answers []timing
+	clocked       bool
+}
+
+// bend makes a task ask at the inserts and learn at the updates that the rerun plays.
+func (s *rerun) bend(t *tidemill.Task, times *timings) error {
+	if t.Predict.Table == "" {
+		t.Predict = tidemill.On{Table: s.table, At: t.Learn.At, Unix: t.Learn.Unix, ID: t.Learn.ID}
+		times.clocked = false
+	}
+	for _, on := range triggers(&t.Predict) {
+		on.Op = tidemill.Insert
+		times.clocked = times.clocked && on.At != ""
+		times.asks = append(times.asks, timing{on.At, on.Unix})
+	}
+	for _, on := range triggers(&t.Learn, &t.Evaluate) {
+		on.Op = tidemill.Update
+		if on == &t.Evaluate {
+			on.Op |= tidemill.Insert
+		}
+		e, err := expr.Parse(on.Label)
+		if err != nil {
+			return err
+		}
+		s.labels = append(s.labels, on.Label)
+		s.blank = append(s.blank, e.Columns()...)
+		times.clocked = times.clocked && on.At != ""
+		s.late(timing{on.At, on.Unix}, times.asks)
+		switch {
+		case s.span > 0:
+			on.At, on.Unix = "", ""
+		case s.by != "":
+			on.At = s.by
+			if on.Unix == "" {
+				on.Unix = times.asks[len(times.asks)-1].unix
+			}
+			s.late(timing{on.At, on.Unix}, times.asks)
+		}
+		times.answers = append(times.answers, timing{on.At, on.Unix})
+	}
+	return nil
+}
+
+// schedule decides when answers come: by the clock, or after so many rows.
+func (s *rerun) schedule(times *timings, delay string) error {
+	clocked := times.clocked
+	if s.span > 0 || s.by != "" {
+		s.delay, clocked = -1, len(times.asks) > 0
+		for _, x := range times.asks {
+			clocked = clocked && x.column != ""
+		}
+		if !clocked {
+			return usage("--delay %s is a matter of time, and the flow asks by none: "+
+				"give predict an `at:`, or say a number of rows", delay)
+		}
+	}
+	slices.Sort(s.blank)
+	s.blank = slices.Compact(s.blank)
+	if s.delay >= 0 {
+		return nil
+	}
+	s.delay = 1
+	if !clocked || len(times.asks) == 0 {
+		return nil
+	}
+	s.delay, s.ask, s.answer = 0, times.asks[0], times.answers[0]
+	for _, x := range times.asks {
+		if x != s.ask {
+			return usage("the flow asks by %s and by %s: say how many rows an answer takes with --delay",
+				s.ask.column, x.column)
+		}
+	}
+	for _, x := range times.answers {
+		if x != s.answer {
+			return usage("the flow is answered by %s and by %s: say how many rows an answer takes with --delay",
+				s.answer.column, x.column)
+		}
+	}
+	return nil
 }
 
 // readDelay reads --delay: rows, a time or a column.
@@ -290,24 +330,21 @@ func (e *reworded) Unwrap() error { return e.err }
 
 // flagged says the file's settings as flags, which its own errors call by the keys of a flow.
 func flagged(err error) error {
-	text := strings.NewReplacer("say format: ", "say --format ", "file: format: ", "--format ", "file: bad_lines: ", "--bad-lines ", "file: columns: ", "--columns ",
+	text := strings.NewReplacer("say format: ", "say --format ", "file: format: ", "--format ", "file: bad_lines: ",
+		"--bad-lines ", "file: columns: ", "--columns ",
 		"with bad_lines: skip", "with --bad-lines skip", "declare it under columns: ", "declare it with --columns ",
 		"; rename one, or say header: false and name them under columns", "; rename one",
-		"; name a file that is there", "; name a file that is there with --data", "is a folder; name a file", "is a folder; name a file with --data").Replace(err.Error())
+		"; name a file that is there", "; name a file that is there with --data", "is a folder; name a file",
+		"is a folder; name a file with --data").Replace(err.Error())
 	return &reworded{text, err}
 }
 
 // looksAt is false for a window over another table, which would be empty.
 func looksAt(f tidemill.Feature, table string) bool {
-	n, ok := f.(tidemill.Needer)
-	if _, timed := f.(tidemill.Timed); !ok || !timed {
-		return true
-	}
-	const key = "\x00" // a window needs the key of the table that it is over
-	t := &tidemill.Table{Columns: []tidemill.Column{{Name: key}}, Key: []int{0}}
+	t := &tidemill.Table{}
 	t.Schema, t.Name, _ = cutSchema(table)
-	columns, _ := n.Needs(t)
-	return slices.Contains(columns, key)
+	folds := f.Folds()
+	return len(folds) == 0 || slices.ContainsFunc(folds, t.Is)
 }
 
 // cutSchema cuts public.flights.
@@ -372,7 +409,8 @@ func evaluationText(r *evaluation, src *rerun, s *engine.Status) string {
 		t := &s.Tasks[i]
 		fmt.Fprintf(&b, "\ntask %s: %s\n", t.Name, t.Model)
 		c := t.Counts
-		fmt.Fprintf(&b, "  %s asked, %s answered, %s open, %s expired, %s learned\n", count(c.Asked), count(c.Answered), count(c.Open), count(c.Expired), count(c.Learned))
+		fmt.Fprintf(&b, "  %s asked, %s answered, %s open, %s expired, %s learned\n", count(c.Asked), count(c.Answered),
+			count(c.Open), count(c.Expired), count(c.Learned))
 		scored := false
 		for _, x := range t.Scores {
 			if x.Phase != tidemill.Stream.String() || x.Value == nil || again(x, t.Scores) {
@@ -409,6 +447,9 @@ func evaluationText(r *evaluation, src *rerun, s *engine.Status) string {
 // drop is a sink that keeps nothing.
 type drop struct{ mark tidemill.Mark }
 
+func (d *drop) Mark(context.Context, string) (tidemill.Mark, error) {
+	return tidemill.Mark{}, errors.ErrUnsupported
+}
 func (d *drop) Resume(_ context.Context, r tidemill.Resumption) error {
 	d.mark.Term = r.Term
 	return nil

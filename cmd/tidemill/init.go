@@ -15,10 +15,10 @@ import (
 	"github.com/tidemill/tidemill/draft"
 )
 
-// systems are the systems of the kinds of sources, which have words of their own.
-func (a *app) systems() draft.Systems {
+// systemsOf are the systems of the kinds of sources, which have words of their own.
+func systemsOf(kinds config.Kinds) draft.Systems {
 	all := draft.Systems{}
-	for name, kind := range a.kinds.Sources {
+	for name, kind := range kinds.Sources {
 		if s, ok := kind().(tidemill.System); ok {
 			all[name] = s
 		}
@@ -27,26 +27,27 @@ func (a *app) systems() draft.Systems {
 }
 
 // exampleOf is a place that could be typed: of the first system with URLs, or of the first with files.
-func (a *app) exampleOf(urls bool) string {
-	if words := a.systems().Words(urls); len(words) > 0 {
+func exampleOf(kinds config.Kinds, urls bool) string {
+	if words := systemsOf(kinds).Words(urls); len(words) > 0 {
 		return words[0].Example
 	}
 	return "rows.csv"
 }
 
 func (a *app) initCommand() *cobra.Command {
-	o := draft.Options{Systems: a.systems(), Schema: config.SchemaID}
+	o := draft.Options{Systems: systemsOf(a.kinds), Schema: config.SchemaID}
 	var places []string
 	for _, kind := range o.Systems.Kinds() {
 		places = append(places, o.Systems[kind].Words().Usage)
 	}
 	c := &cobra.Command{
 		Use: "init " + strings.Join(places, "|"), Short: "Look at a database and write a flow file for it", Args: args(1, 1),
-		Long: `Looks at a database's tables, or at a file's rows, picks a table, guesses which column is the answer and which ones can
+		Long: "Looks at a database's tables, or at a file's rows, picks a table, guesses which column is the answer and " +
+			`which ones can
 be features, and prints a commented flow file. Nothing is changed at the database. Read it
 before it is run: the guess is by names and values, and only people know what a column means.`,
-		Example: "  tidemill init " + a.exampleOf(true) + " > flow.yaml\n" +
-			"  tidemill init " + a.exampleOf(false) + " --table orders --label returned > flow.yaml",
+		Example: "  tidemill init " + exampleOf(a.kinds, true) + " > flow.yaml\n" +
+			"  tidemill init " + exampleOf(a.kinds, false) + " --table orders --label returned > flow.yaml",
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx, cancel := context.WithTimeout(c.Context(), time.Minute)
 			defer cancel()

@@ -59,34 +59,8 @@ func kinds() config.Kinds {
 			"standard":    config.Kind[tidemill.Encoder](encode.NewStandardConfig),
 			"target":      config.Kind[tidemill.Encoder](encode.NewTargetConfig),
 		},
-		Models: map[string]config.New[tidemill.Model]{
-			"gaussian_nb":    config.Kind[tidemill.Model](model.NewGaussianNBConfig),
-			"hoeffding_tree": config.Kind[tidemill.Model](model.NewHoeffdingTreeConfig),
-			"kmeans":         config.Kind[tidemill.Model](model.NewKMeansConfig),
-			"linear":         config.Kind[tidemill.Model](model.NewLinearConfig),
-			"logistic":       config.Kind[tidemill.Model](model.NewLogisticConfig),
-			"majority":       config.Kind[tidemill.Model](model.NewMajorityConfig),
-			"mean":           config.Kind[tidemill.Model](model.NewMeanConfig),
-			"mlp":            config.Kind[tidemill.Model](model.NewMLPConfig),
-			"no_change":      config.Kind[tidemill.Model](model.NewNoChangeConfig),
-			"softmax":        config.Kind[tidemill.Model](model.NewSoftmaxConfig),
-		},
-		Scores: map[string]config.New[tidemill.Score]{
-			"accuracy":          config.Kind[tidemill.Score](score.NewAccuracyConfig),
-			"auc":               config.Kind[tidemill.Score](score.NewAUCConfig),
-			"balanced_accuracy": config.Kind[tidemill.Score](score.NewBalancedAccuracyConfig),
-			"confusion":         config.Kind[tidemill.Score](score.NewConfusionConfig),
-			"f1":                config.Kind[tidemill.Score](score.NewF1Config),
-			"kappa":             config.Kind[tidemill.Score](score.NewKappaConfig),
-			"logloss":           config.Kind[tidemill.Score](score.NewLogLossConfig),
-			"mae":               config.Kind[tidemill.Score](score.NewMAEConfig),
-			"mse":               config.Kind[tidemill.Score](score.NewMSEConfig),
-			"precision":         config.Kind[tidemill.Score](score.NewPrecisionConfig),
-			"r2":                config.Kind[tidemill.Score](score.NewR2Config),
-			"recall":            config.Kind[tidemill.Score](score.NewRecallConfig),
-			"rmse":              config.Kind[tidemill.Score](score.NewRMSEConfig),
-			"silhouette":        config.Kind[tidemill.Score](score.NewSilhouetteConfig),
-		},
+		Models: models(),
+		Scores: scores(),
 		Sinks: map[string]config.New[tidemill.Sink]{
 			"file":     config.Transport(file.NewSinkConfig, "json", jsonPlain),
 			"postgres": config.Kind[tidemill.Sink](postgres.NewSinkConfig),
@@ -104,5 +78,39 @@ func kinds() config.Kinds {
 		Merge: feature.Merge,
 		Serve: func() any { return serve.NewConfig() },
 		Docs:  kindsDocs(),
+	}
+}
+
+func scores() map[string]config.New[tidemill.Score] {
+	return map[string]config.New[tidemill.Score]{
+		"accuracy":          config.Kind[tidemill.Score](score.NewAccuracyConfig),
+		"auc":               config.Kind[tidemill.Score](score.NewAUCConfig),
+		"balanced_accuracy": config.Kind[tidemill.Score](score.NewBalancedAccuracyConfig),
+		"confusion":         config.Kind[tidemill.Score](score.NewConfusionConfig),
+		"f1":                config.Kind[tidemill.Score](score.NewF1Config),
+		"kappa":             config.Kind[tidemill.Score](score.NewKappaConfig),
+		"logloss":           config.Kind[tidemill.Score](score.NewLogLossConfig),
+		"mae":               config.Kind[tidemill.Score](score.NewMAEConfig),
+		"mse":               config.Kind[tidemill.Score](score.NewMSEConfig),
+		"precision":         config.Kind[tidemill.Score](score.NewPrecisionConfig),
+		"r2":                config.Kind[tidemill.Score](score.NewR2Config),
+		"recall":            config.Kind[tidemill.Score](score.NewRecallConfig),
+		"rmse":              config.Kind[tidemill.Score](score.NewRMSEConfig),
+		"silhouette":        config.Kind[tidemill.Score](score.NewSilhouetteConfig),
+	}
+}
+
+func models() map[string]config.New[tidemill.Model] {
+	return map[string]config.New[tidemill.Model]{
+		"gaussian_nb":    config.Kind[tidemill.Model](model.NewGaussianNBConfig),
+		"hoeffding_tree": config.Kind[tidemill.Model](model.NewHoeffdingTreeConfig),
+		"kmeans":         config.Kind[tidemill.Model](model.NewKMeansConfig),
+		"linear":         config.Kind[tidemill.Model](model.NewLinearConfig),
+		"logistic":       config.Kind[tidemill.Model](model.NewLogisticConfig),
+		"majority":       config.Kind[tidemill.Model](model.NewMajorityConfig),
+		"mean":           config.Kind[tidemill.Model](model.NewMeanConfig),
+		"mlp":            config.Kind[tidemill.Model](model.NewMLPConfig),
+		"no_change":      config.Kind[tidemill.Model](model.NewNoChangeConfig),
+		"softmax":        config.Kind[tidemill.Model](model.NewSoftmaxConfig),
 	}
 }

@@ -15,7 +15,8 @@ import (
 func (a *app) kindsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "kinds [name]", Short: "List what a flow file can name, or explain one", Args: args(0, 1),
-		Example:           "  tidemill kinds\n  tidemill kinds logistic\n  tidemill kinds " + a.exampleKind() + "\n  tidemill kinds flow",
+		Example: "  tidemill kinds\n  tidemill kinds logistic\n  tidemill kinds " + exampleKind(a.kinds) +
+			"\n  tidemill kinds flow",
 		ValidArgsFunction: a.completeKind,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -27,8 +28,8 @@ func (a *app) kindsCommand() *cobra.Command {
 }
 
 // exampleKind is a kind that more than one room has.
-func (a *app) exampleKind() string {
-	for _, kind := range a.systems().Kinds() {
+func exampleKind(kinds config.Kinds) string {
+	for _, kind := range systemsOf(kinds).Kinds() {
 		return "source." + kind
 	}
 	return "flow"

@@ -20,7 +20,7 @@ import (
 )
 
 func main() {
-	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.LookupEnv, kinds: kinds()}
+	a := &app{console: console{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.LookupEnv}, kinds: kinds()}
 	ctx, stop := signals(a.err)
 	defer stop()
 	os.Exit(a.run(ctx, os.Args[1:]))
@@ -28,14 +28,8 @@ func main() {
 
 // app is what the commands share.
 type app struct {
-	in    io.Reader
-	out   io.Writer // results: what a program reads
-	err   io.Writer // logs, progress, errors: what people read
-	env   func(string) (string, bool)
+	console
 	kinds config.Kinds
-
-	color string // auto, always, never
-	log   string // text, json
 }
 
 // The exit codes, part of the interface.
@@ -82,7 +76,8 @@ that arrives and learns from the row that carries the truth.
 Exit codes: 0 done, or stopped on request; 1 the flow failed; 2 the flow file or the command
 line is wrong; 3 a database is down or refuses, or another process has the state; 130 ended by
 a second signal.`,
-		Example:       "  tidemill demo mnist\n  tidemill init " + a.exampleOf(true) + " > flow.yaml\n  tidemill check flow.yaml --connect\n  tidemill run flow.yaml",
+		Example: "  tidemill demo mnist\n  tidemill init " + exampleOf(a.kinds, true) +
+			" > flow.yaml\n  tidemill check flow.yaml --connect\n  tidemill run flow.yaml",
 		SilenceErrors: true, SilenceUsage: true, Args: cobra.ArbitraryArgs, RunE: unknownCommand,
 	}
 	root.PersistentFlags().StringVar(&a.color, "color", "auto", "colours: auto, always, never")
@@ -108,7 +103,8 @@ a second signal.`,
 	return root
 }
 
-// groupCommands puts the commands in the order of a day with them, and gives those that the library makes their examples.
+// groupCommands puts the commands in the order of a day with them, and gives those that the library makes their
+// examples.
 func groupCommands(root *cobra.Command) {
 	for _, g := range []struct{ id, title, commands string }{
 		{"begin", "From a database to a flow that runs:", " demo init check run "},
@@ -166,7 +162,8 @@ func unknownCommand(c *cobra.Command, args []string) error {
 // commands are all commands, in the order of a day with them.
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
-		a.demoCommand(), a.initCommand(), a.checkCommand(), a.runCommand(), a.stateCommand(), a.predictCommand(), a.evaluateCommand(), a.reportCommand(), a.sourceCommand(),
+		a.demoCommand(), a.initCommand(), a.checkCommand(), a.runCommand(), a.stateCommand(), a.predictCommand(),
+		a.evaluateCommand(), a.reportCommand(), a.sourceCommand(),
 		a.kindsCommand(), a.schemaCommand(), a.versionCommand(), a.manCommand(),
 	}
 }
@@ -223,17 +220,6 @@ func (a *app) report(err error) int {
 		return f.code
 	}
 	return a.codeOf(err)
-}
-
-// colour is true where w is a terminal that people look at.
-func (a *app) colour(w io.Writer) bool {
-	if a.color == "always" || a.color == "never" {
-		return a.color == "always"
-	}
-	if v, ok := a.env("NO_COLOR"); ok && v != "" {
-		return false
-	}
-	return isTerminal(w)
 }
 
 func isTerminal(w io.Writer) bool {

@@ -22,13 +22,16 @@ func (a *app) manCommand() *cobra.Command {
 
 func manPage(w io.Writer, root *cobra.Command) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, ".TH TIDEMILL 1 \"\" \"tidemill\" \"User Commands\"\n.SH NAME\ntidemill \\- %s\n", roff(lowerFirst(root.Short)))
-	b.WriteString(".SH SYNOPSIS\n.B tidemill\n.I command\n[\\fIflags\\fR]\n.SH DESCRIPTION\n" + roff(root.Long) + "\n.SH COMMANDS\n")
+	fmt.Fprintf(&b, ".TH TIDEMILL 1 \"\" \"tidemill\" \"User Commands\"\n.SH NAME\ntidemill \\- %s\n",
+		roff(lowerFirst(root.Short)))
+	b.WriteString(".SH SYNOPSIS\n.B tidemill\n.I command\n[\\fIflags\\fR]\n.SH DESCRIPTION\n" + roff(root.Long) +
+		"\n.SH COMMANDS\n")
 	manCommands(&b, root)
 	b.WriteString(".SH FLAGS OF ALL COMMANDS\n")
 	b.WriteString(verbatim(root.PersistentFlags().FlagUsages()))
 	b.WriteString(".SH EXIT STATUS\n")
-	for _, x := range []struct{ code, means string }{{"0", "done, or stopped on request"}, {"1", "the flow failed"}, {"2", "the flow file or the command line is wrong"},
+	for _, x := range []struct{ code, means string }{{"0", "done, or stopped on request"}, {"1", "the flow failed"},
+		{"2", "the flow file or the command line is wrong"},
 		{"3", "a database is down or refuses, or another process has the state"}, {"130", "ended by a second signal"}} {
 		fmt.Fprintf(&b, ".TP\n.B %s\n%s\n", x.code, roff(x.means))
 	}

@@ -18,11 +18,13 @@ type pictureColumn struct {
 	inverted      bool // the feature swaps black and white of the file
 }
 
-// pictureOf is the picture of the i-th task; nil where no feature reads one, or reads it from a path that the row gives.
+// pictureOf is the picture of the i-th task; nil where no feature reads one, or reads it from a path that the row
+// gives.
 func pictureOf(f *config.File, i int) *pictureColumn {
 	for _, x := range f.Flow.Tasks[i].Features {
 		if p := engine.PictureOf(x); p != nil && p.Holds != "path" {
-			return &pictureColumn{column: p.Column, width: p.Width, height: p.Height, encoded: p.Holds == "file", inverted: p.Inverted}
+			return &pictureColumn{column: p.Column, width: p.Width, height: p.Height, encoded: p.Holds == "file",
+				inverted: p.Inverted}
 		}
 	}
 	return nil

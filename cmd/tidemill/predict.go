@@ -31,7 +31,8 @@ type predictOptions struct {
 func (a *app) predictCommand() *cobra.Command {
 	var o predictOptions
 	c := &cobra.Command{
-		Use: "predict flow.yaml row.json|image.png|-", Short: "Predict for one row, or several, or a picture", Args: args(2, 2),
+		Use: "predict flow.yaml row.json|image.png|-", Short: "Predict for one row, or several, or a picture",
+		Args: args(2, 2),
 		Long: `Predicts with the flow's newest checkpoint, without a lock, also while it runs; or, with --url,
 by a running server. What is predicted is never held, scored or written.
 
@@ -39,7 +40,8 @@ A row is a JSON object by column names, rows an array of them. Where the task's 
 picture, an array of width x height numbers and a PNG or JPEG file do as well; --invert turns black
 and white of the file round, for a dark drawing where the model learned light ones. "-" reads
 standard input.`,
-		Example: "  tidemill predict flow.yaml row.json\n  echo '{\"carrier\": \"UA\", \"distance\": 1400}' | tidemill predict flow.yaml -\n" +
+		Example: "  tidemill predict flow.yaml row.json\n  echo '{\"carrier\": \"UA\", \"distance\": 1400}' | " +
+			"tidemill predict flow.yaml -\n" +
 			"  tidemill predict flow.yaml digit.png\n  tidemill predict flow.yaml row.json --url http://localhost:8080",
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.predict(c.Context(), args[0], args[1], o)
@@ -82,7 +84,7 @@ func (a *app) predict(ctx context.Context, path, rowPath string, o predictOption
 	} else {
 		r, err := engine.Open(ctx, f.Flow)
 		if err != nil {
-			return a.hint(path, a.placed(f, err))
+			return hint(path, a.placed(f, err))
 		}
 		l = r
 	}
@@ -114,7 +116,7 @@ func (a *app) predict(ctx context.Context, path, rowPath string, o predictOption
 }
 
 // printPredictions prints what the server would answer, an object or an array of them.
-func (a *app) printPredictions(l learner, task string, out []engine.Prediction, one bool) error {
+func (a *console) printPredictions(l learner, task string, out []engine.Prediction, one bool) error {
 	s := l.Status()
 	if s == nil {
 		return &failure{exitEnvironment, errors.New("the server tells nothing of its tasks")}
@@ -137,7 +139,8 @@ func (a *app) printPredictions(l learner, task string, out []engine.Prediction, 
 	return err
 }
 
-// rowFailure gives what is wrong with the row its exit code; a model that has learned nothing yet is not the row's fault.
+// rowFailure gives what is wrong with the row its exit code; a model that has learned nothing yet is not the row's
+// fault.
 func rowFailure(err error) error {
 	var known *failure
 	if errors.As(err, &known) || errors.Is(err, tidemill.ErrNotReady) {
@@ -284,10 +287,11 @@ func jsonPlace(data []byte, err error) error {
 		return err
 	}
 	before := data[:min(int(syntax.Offset), len(data))]
-	return fmt.Errorf("line %d, column %d: %w", 1+bytes.Count(before, []byte("\n")), len(before)-bytes.LastIndexByte(before, '\n')-1, err)
+	return fmt.Errorf("line %d, column %d: %w", 1+bytes.Count(before, []byte("\n")),
+		len(before)-bytes.LastIndexByte(before, '\n')-1, err)
 }
 
-func (a *app) printPrediction(p *engine.Prediction, grey []byte, pic *pictureColumn) {
+func (a *console) printPrediction(p *engine.Prediction, grey []byte, pic *pictureColumn) {
 	lines := predictionLines(p)
 	if grey != nil {
 		lines = terminal.Beside(terminal.Picture(grey, pic.width, pic.height, a.colour(a.out)), pic.width, lines)

@@ -23,7 +23,7 @@ func (a *app) reportCommand() *cobra.Command {
 		Use: "report [flow.yaml]", Short: "Write one HTML file about what a flow has learned", Args: args(0, 1),
 		Long: `Writes one HTML file that needs nothing else: learning curve, scores and confusion from the
 flow's newest checkpoint; ROC, precision and recall, calibration, label delay and examples of
-right and wrong from what a sink of the flow has kept (` + draft.Listed(a.keepers(), " or ") + `). It takes no
+right and wrong from what a sink of the flow has kept (` + draft.Listed(keepers(a.kinds), " or ") + `). It takes no
 lock: it works also while the flow runs.`,
 		Example: "  tidemill report flow.yaml\n  tidemill report flow.yaml -o monday.html",
 		RunE: func(c *cobra.Command, args []string) error {
@@ -45,11 +45,12 @@ func (a *app) writeReport(ctx context.Context, path, out string) error {
 	}
 	r, err := engine.Open(ctx, f.Flow)
 	if err != nil {
-		return a.hint(path, a.placed(f, err))
+		return hint(path, a.placed(f, err))
 	}
 	s := r.Status()
-	s.Events = slices.DeleteFunc(s.Events, func(e engine.EventStatus) bool { return e.Kind == "resume" }) // of this reader alone
-	gather := report.Gatherer{Flow: &f.Flow, Keep: draft.Listed(a.keepers(), " and "), Say: a.say}
+	// of this reader alone
+	s.Events = slices.DeleteFunc(s.Events, func(e engine.EventStatus) bool { return e.Kind == "resume" })
+	gather := report.Gatherer{Flow: &f.Flow, Keep: draft.Listed(keepers(a.kinds), " and "), Say: a.say}
 	var b bytes.Buffer
 	if err := report.Write(&b, s, gather.Answers(ctx, r, s)); err != nil {
 		return err
@@ -95,8 +96,8 @@ func bytesText(n int) string {
 }
 
 // keepers are the kinds of sinks that keep answers.
-func (a *app) keepers() (names []string) {
-	for name, kind := range a.kinds.Sinks {
+func keepers(kinds config.Kinds) (names []string) {
+	for name, kind := range kinds.Sinks {
 		if sink, err := config.ExampleOf(kind); err == nil {
 			if _, ok := sink.(tidemill.Recaller); ok {
 				names = append(names, name)

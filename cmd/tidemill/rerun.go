@@ -63,7 +63,8 @@ func (s *rerun) bind(t *tidemill.Table) (*rerunShape, error) {
 	at := func(name string) (int, error) {
 		i := t.Col(name)
 		if i < 0 && name == s.by {
-			return 0, usage("--delay takes a number of rows, a time such as 90m, or a column of the file, which has none that is called %q", name)
+			return 0, usage("--delay takes a number of rows, a time such as 90m, "+
+				"or a column of the file, which has none that is called %q", name)
 		}
 		if i < 0 {
 			return 0, usage("the file has no column %q, which the flow reads; rename it, or name columns that are there", name)
@@ -208,18 +209,7 @@ func (p *player) all(ctx context.Context) error {
 		}
 	}
 	if s.delay == 0 {
-		slices.SortStableFunc(open, func(a, b moment) int {
-			if a.at != b.at {
-				return cmp.Compare(a.at, b.at)
-			}
-			if a.answer != b.answer && a.row != b.row { // of one row the ask comes first
-				if a.answer {
-					return -1
-				}
-				return 1
-			}
-			return 0
-		})
+		slices.SortStableFunc(open, compareMoments)
 	}
 	for _, m := range open[next:] {
 		if p.left {
@@ -228,6 +218,20 @@ func (p *player) all(ctx context.Context) error {
 		p.play(m)
 	}
 	return nil
+}
+
+// compareMoments puts events in the order of their times, an ask after the answers of other rows that come at its time.
+func compareMoments(a, b moment) int {
+	if a.at != b.at {
+		return cmp.Compare(a.at, b.at)
+	}
+	if a.answer != b.answer && a.row != b.row { // of one row the ask comes first
+		if a.answer {
+			return -1
+		}
+		return 1
+	}
+	return 0
 }
 
 // play gives one event.
@@ -268,6 +272,7 @@ func (p *player) flush(last bool) {
 	if p.left {
 		return
 	}
-	p.left = !p.yield(tidemill.Batch{Changes: p.batch, Upto: tidemill.Position(strconv.FormatUint(p.order, 10)), Live: true, CaughtUp: last}, nil)
+	p.left = !p.yield(tidemill.Batch{Changes: p.batch, Upto: tidemill.Position(strconv.FormatUint(p.order, 10)),
+		Live: true, CaughtUp: last}, nil)
 	p.batch = nil
 }

@@ -33,7 +33,8 @@ SIGTERM stops it: what has arrived is finished and saved. A second one ends it a
 Exit code 1: the flow failed. 2: the flow file is wrong, or was changed in a part whose state
 it would invalidate. 3: a database is down or refuses or has lost what comes next, or another
 run has the state or wrote to a sink.`,
-		Example: "  tidemill run flow.yaml\n  tidemill run flow.yaml --once --json\n  tidemill run flow.yaml --fresh --listen localhost:8080",
+		Example: "  tidemill run flow.yaml\n  tidemill run flow.yaml --once --json\n" +
+			"  tidemill run flow.yaml --fresh --listen localhost:8080",
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.runFlow(c.Context(), args[0], o)
 		},
@@ -41,7 +42,8 @@ run has the state or wrote to a sink.`,
 	c.Flags().BoolVar(&o.once, "once", false, "end when everything has been read that is there now")
 	c.Flags().BoolVar(&o.fresh, "fresh", false, "set the old state aside and start with a new snapshot")
 	c.Flags().BoolVar(&o.adopt, "adopt", false, "take sinks over whatever another state folder wrote to them")
-	c.Flags().BoolVar(&o.reset, "reset", false, "remove from the sinks what they hold of the flow's tasks; with --fresh, or where no checkpoint is")
+	c.Flags().BoolVar(&o.reset, "reset", false,
+		"remove from the sinks what they hold of the flow's tasks; with --fresh, or where no checkpoint is")
 	c.Flags().BoolVar(&o.json, "json", false, "print one JSON object on the last line of standard output")
 	c.Flags().BoolVar(&o.quiet, "quiet", false, "no progress, no summary, and of the log warnings only")
 	c.Flags().StringVar(&o.listen, "listen", "", "serve on this address, whatever the flow file says")
@@ -59,18 +61,9 @@ func (a *app) runFlow(ctx context.Context, path string, o runOptions) error {
 		flow.Log = a.logs(slog.LevelWarn)
 	}
 	flow.Idle = debug.FreeOSMemory
-	var served *serve.Config
-	if c, ok := f.Serve.(*serve.Config); ok {
-		served = c
-	}
-	if o.listen != "" {
-		if served == nil {
-			served = serve.NewConfig()
-		}
-		served.Listen = o.listen
-		if err := served.Check(); err != nil {
-			return usage("--listen: %v", err)
-		}
+	served, err := servedBy(f, o.listen)
+	if err != nil {
+		return err
 	}
 	if err := a.reachable(ctx, flow); err != nil {
 		return err
@@ -82,20 +75,13 @@ func (a *app) runFlow(ctx context.Context, path string, o runOptions) error {
 	}
 	mill, err := engine.Start(ctx, flow)
 	if err != nil {
-		return a.diagnose(ctx, f, a.hint(path, a.placed(f, err)))
+		return a.diagnose(ctx, f, hint(path, a.placed(f, err)))
 	}
 	over, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServing()
-	wait := func() error { return nil }
-	if served != nil {
-		var addr string
-		if addr, wait, err = serve.Listen(over, mill, *served); err != nil {
-			return errors.Join(&failure{exitEnvironment, err}, mill.Stop())
-		}
-		a.say("serving on %s", addr)
-		if served.Open() {
-			a.say("warning: other machines can reach it and no token is set: give serve a token")
-		}
+	wait, err := a.serve(over, mill, served)
+	if err != nil {
+		return errors.Join(&failure{exitEnvironment, err}, mill.Stop())
 	}
 	p := a.newProgress(mill, o.quiet || o.json || a.log == "json")
 	err = mill.Wait()
@@ -112,7 +98,7 @@ func (a *app) runFlow(ctx context.Context, path string, o runOptions) error {
 		}
 	}
 	if err != nil {
-		return a.diagnose(ctx, f, a.hint(path, a.placed(f, err)))
+		return a.diagnose(ctx, f, hint(path, a.placed(f, err)))
 	}
 	if !o.quiet {
 		a.leftBehind(f, path)
@@ -120,8 +106,41 @@ func (a *app) runFlow(ctx context.Context, path string, o runOptions) error {
 	return nil
 }
 
-// reachable is an error where nothing has been learned yet and the database does not answer: then there is nothing to predict
-// with meanwhile, and what is wrong is more likely the address than the database. What else is wrong with it is told by the start.
+// servedBy is how a run is served: as the flow file says, on another address where one is given; nil is not at all.
+func servedBy(f *config.File, listen string) (*serve.Config, error) {
+	served, _ := f.Serve.(*serve.Config)
+	if listen == "" {
+		return served, nil
+	}
+	if served == nil {
+		served = serve.NewConfig()
+	}
+	served.Listen = listen
+	if err := served.Check(); err != nil {
+		return nil, usage("--listen: %v", err)
+	}
+	return served, nil
+}
+
+// serve serves a flow until ctx ends; wait returns when it has ended.
+func (a *app) serve(ctx context.Context, mill *engine.Mill, served *serve.Config) (wait func() error, err error) {
+	if served == nil {
+		return func() error { return nil }, nil
+	}
+	addr, wait, err := serve.Listen(ctx, mill, *served)
+	if err != nil {
+		return nil, err
+	}
+	a.say("serving on %s", addr)
+	if served.Open() {
+		a.say("warning: other machines can reach it and no token is set: give serve a token")
+	}
+	return wait, nil
+}
+
+// reachable is an error where nothing has been learned yet and the database does not answer: then there is nothing to
+// predict with meanwhile, and what is wrong is more likely the address than the database. What else is wrong with it is
+// told by the start.
 func (a *app) reachable(ctx context.Context, flow tidemill.Flow) error {
 	lister, ok := flow.Source.(tidemill.TableLister)
 	if !ok {
@@ -141,42 +160,24 @@ func (a *app) reachable(ctx context.Context, flow tidemill.Flow) error {
 	return nil
 }
 
-// say tells people something: a line, or a record where the logs are JSON.
-func (a *app) say(format string, v ...any) {
-	if a.log == "json" {
-		a.logger().Info(fmt.Sprintf(format, v...))
-		return
-	}
-	fmt.Fprintf(a.err, format+"\n", v...)
-}
-
-// logger logs to standard error, in text or JSON.
-func (a *app) logger() *slog.Logger { return a.logs(slog.LevelInfo) }
-
-// logs is the logger of what is at least so weighty.
-func (a *app) logs(least slog.Level) *slog.Logger {
-	o := &slog.HandlerOptions{Level: least}
-	if a.log == "json" {
-		return slog.New(slog.NewJSONHandler(a.err, o))
-	}
-	return slog.New(slog.NewTextHandler(a.err, o))
-}
-
 // hint adds the command that helps.
-func (a *app) hint(path string, err error) error {
+func hint(path string, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, tidemill.ErrGap), errors.Is(err, tidemill.ErrChanged):
 		if !strings.Contains(err.Error(), "--fresh") {
-			return fmt.Errorf("%w\n  start anew from a snapshot (the old state is kept beside it): tidemill run --fresh %s", err, path)
+			return fmt.Errorf("%w\n  start anew from a snapshot (the old state is kept beside it): tidemill run --fresh %s",
+				err, path)
 		}
 	case errors.Is(err, tidemill.ErrUnknownMark):
 		if !strings.Contains(err.Error(), "--adopt") {
-			return fmt.Errorf("%w\n  take the sink over, its rows stay until they are written again: tidemill run --adopt %s", err, path)
+			return fmt.Errorf("%w\n  take the sink over, its rows stay until they are written again: tidemill run --adopt %s",
+				err, path)
 		}
 	case errors.Is(err, tidemill.ErrLocked) && !strings.Contains(err.Error(), "stop that run"):
-		return fmt.Errorf("%w\n  stop the other process, or give this flow a state folder of its own: checkpoint: {dir: ...}", err)
+		return fmt.Errorf("%w\n  stop the other process, "+
+			"or give this flow a state folder of its own: checkpoint: {dir: ...}", err)
 	}
 	return err
 }
@@ -229,12 +230,13 @@ type phase struct {
 
 type taskResult struct {
 	engine.Counts
-	Version     string                         `json:"model_version"`
-	Coverage    float64                        `json:"coverage"`            // answered / asked
-	LabelDelay  *float64                       `json:"label_delay_seconds"` // median, on the flow's clock
-	Scores      map[string]*float64            `json:"scores"`              // of the stream; before it has answers of what was evaluated, else of the snapshot
-	Baselines   map[string]map[string]*float64 `json:"baselines"`           // of the same answers, by score and baseline
-	PhaseScores map[string]phaseScore          `json:"phase_scores"`        // by phase: snapshot, evaluate, stream
+	Version    string   `json:"model_version"`
+	Coverage   float64  `json:"coverage"`            // answered / asked
+	LabelDelay *float64 `json:"label_delay_seconds"` // median, on the flow's clock
+	// of the stream; before it has answers of what was evaluated, else of the snapshot
+	Scores      map[string]*float64            `json:"scores"`
+	Baselines   map[string]map[string]*float64 `json:"baselines"`    // of the same answers, by score and baseline
+	PhaseScores map[string]phaseScore          `json:"phase_scores"` // by phase: snapshot, evaluate, stream
 	Warnings    []string                       `json:"warnings,omitempty"`
 }
 
@@ -244,9 +246,11 @@ type phaseScore struct {
 }
 
 func taskResultOf(t *engine.TaskStatus) taskResult {
-	one := taskResult{Counts: t.Counts, Version: t.Version, Coverage: t.Coverage, LabelDelay: t.LabelDelay, Scores: map[string]*float64{},
+	one := taskResult{Counts: t.Counts, Version: t.Version, Coverage: t.Coverage, LabelDelay: t.LabelDelay,
+		Scores:    map[string]*float64{},
 		Baselines: map[string]map[string]*float64{}, PhaseScores: map[string]phaseScore{}, Warnings: t.Warnings}
-	for _, p := range []tidemill.Phase{tidemill.Snapshot, tidemill.Evaluated, tidemill.Stream} { // the last that has answers is shown
+	// the last that has answers is shown
+	for _, p := range []tidemill.Phase{tidemill.Snapshot, tidemill.Evaluated, tidemill.Stream} {
 		for _, x := range t.Scores {
 			if x.Phase != p.String() || x.N == 0 || again(x, t.Scores) {
 				continue
@@ -263,9 +267,11 @@ func taskResultOf(t *engine.TaskStatus) taskResult {
 }
 
 func resultOf(f *config.File, s *engine.Status) result {
-	r := result{Flow: s.Flow, Source: strings.TrimPrefix(sourceKind(f), "source "), State: s.State, Error: s.Error, Scores: map[string]*float64{},
-		Phases: map[string]phase{"snapshot": {s.Snapshot.Rows, s.Snapshot.Seconds}, "stream": {s.Stream.Rows, s.Stream.Seconds}},
-		Tasks:  map[string]taskResult{}, Rejected: s.Rejected, Position: s.Position, PeakRSS: peakRSS()}
+	r := result{Flow: s.Flow, Source: strings.TrimPrefix(sourceKind(f), "source "), State: s.State, Error: s.Error,
+		Scores: map[string]*float64{},
+		Phases: map[string]phase{"snapshot": {s.Snapshot.Rows, s.Snapshot.Seconds},
+			"stream": {s.Stream.Rows, s.Stream.Seconds}},
+		Tasks: map[string]taskResult{}, Rejected: s.Rejected, Position: s.Position, PeakRSS: peakRSS()}
 	for i, t := range s.Tasks {
 		one := taskResultOf(&t)
 		if i == 0 {
@@ -278,21 +284,6 @@ func resultOf(f *config.File, s *engine.Status) result {
 	return r
 }
 
-// summary is what a person wants to know at the end.
-func (a *app) summary(s *engine.Status) {
-	a.say("%s: %s rows of the snapshot, %s of the stream, at %s", s.Flow, count(s.Snapshot.Rows), count(s.Stream.Rows), positionText(s.Position))
-	if s.Rejected > 0 {
-		a.say("rows that could not be used: %s", count(s.Rejected))
-	}
-	for _, t := range s.Tasks {
-		a.say("task %s: %s asked, %s answered, %s learned%s", t.Name, count(t.Counts.Asked), count(t.Counts.Answered),
-			count(t.Counts.Learned), scoresText(t.Scores))
-		for _, w := range t.Warnings {
-			a.say("warning: %s", w)
-		}
-	}
-}
-
 func positionText(p tidemill.Position) string {
 	if p == "" {
 		return "the beginning"
@@ -302,7 +293,8 @@ func positionText(p tidemill.Position) string {
 
 // again is true for the confusion beside the accuracy: as a number it is the same.
 func again(x engine.ScoreStatus, scores []engine.ScoreStatus) bool {
-	return x.Name == "confusion" && slices.ContainsFunc(scores, func(s engine.ScoreStatus) bool { return s.Name == "accuracy" && s.Phase == x.Phase })
+	return x.Name == "confusion" && slices.ContainsFunc(scores,
+		func(s engine.ScoreStatus) bool { return s.Name == "accuracy" && s.Phase == x.Phase })
 }
 
 func scoresText(scores []engine.ScoreStatus) string {

@@ -30,7 +30,8 @@ completes and explains a flow whose first line names the file:
 			if err := os.WriteFile(args[0], data, 0o644); err != nil {
 				return &failure{exitEnvironment, err}
 			}
-			_, err = fmt.Fprintf(a.err, "wrote %s; put this first in a flow file:\n# yaml-language-server: $schema=%s\n", args[0], args[0])
+			_, err = fmt.Fprintf(a.err, "wrote %s; put this first in a flow file:\n# yaml-language-server: $schema=%s\n",
+				args[0], args[0])
 			return err
 		},
 	}

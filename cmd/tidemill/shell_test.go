@@ -14,7 +14,7 @@ import (
 )
 
 func testApp() *app {
-	return &app{in: strings.NewReader(""), out: io.Discard, err: io.Discard, env: os.LookupEnv, kinds: kinds()}
+	return &app{console: console{in: strings.NewReader(""), out: io.Discard, err: io.Discard, env: os.LookupEnv}, kinds: kinds()}
 }
 
 // TestEveryCommandShowsAnExample walks all commands: each says what it does, shows an example that begins with its own name,

@@ -12,10 +12,12 @@ import (
 )
 
 func (a *app) sourceCommand() *cobra.Command {
-	c := &cobra.Command{Use: "source", Short: "What a flow keeps at its database", Example: "  tidemill source drop flow.yaml",
-		Args: cobra.ArbitraryArgs, RunE: unknownCommand}
+	c := &cobra.Command{Use: "source", Short: "What a flow keeps at its database",
+		Example: "  tidemill source drop flow.yaml",
+		Args:    cobra.ArbitraryArgs, RunE: unknownCommand}
 	drop := &cobra.Command{
-		Use: "drop flow.yaml", Short: "Remove what the flow's source made at the database (slot, publication, triggers)", Args: args(1, 1),
+		Use: "drop flow.yaml", Short: "Remove what the flow's source made at the database (slot, publication, triggers)",
+		Args: args(1, 1),
 		Long: `Removes what the flow's source made at the database: its replication slot and publication,
 or its triggers and their log. The flow can then only start anew: tidemill run --fresh.`,
 		Example: "  tidemill source drop flow.yaml",

@@ -96,51 +96,19 @@ func taskText(b *strings.Builder, t *engine.TaskStatus) {
 	fmt.Fprintf(b, "task %s\n", t.Name)
 	line("model", "%s (%s)", t.Model, t.Kind)
 	line("version", "%s", t.Version)
+	countsText(line, &t.Counts)
 	c := t.Counts
-	line("rows", "%s asked, %s open, %s answered, %s learned", count(c.Asked), count(c.Open), count(c.Answered), count(c.Learned))
-	line("", "%s corrected, %s unasked, %s expired, %s late, %s rejected", count(c.Corrected), count(c.Unasked), count(c.Expired), count(c.Late), count(c.Rejected))
-	var more []string
-	for _, x := range []struct {
-		n    uint64
-		word string
-	}{{c.Replaced, "replaced"}, {c.Dropped, "dropped"}, {c.Evaluated, "evaluated"}, {c.Deleted, "learned rows deleted since"}} {
-		if x.n > 0 {
-			more = append(more, count(x.n)+" "+x.word)
-		}
-	}
-	if len(more) > 0 {
-		line("", "%s", strings.Join(more, ", "))
-	}
 	if c.Asked > 0 && (c.Answered > 0 || t.Kind != "cluster" && t.Kind != "anomaly") { // those wait for no answers
 		line("coverage", "%.4g of the questions answered", t.Coverage)
 	}
 	if t.LabelDelay != nil {
-		line("delay", "%s until the answer, in the middle", time.Duration(*t.LabelDelay*float64(time.Second)).Round(time.Second))
+		line("delay", "%s until the answer, in the middle",
+			time.Duration(*t.LabelDelay*float64(time.Second)).Round(time.Second))
 	}
 	if len(t.Classes) > 0 {
 		line("classes", "%s", strings.Join(t.Classes, ", "))
 	}
-	wide := 10
-	for _, x := range t.Scores {
-		wide = max(wide, len(x.Name))
-	}
-	for _, x := range t.Scores {
-		if again(x, t.Scores) || x.N == 0 || x.Value == nil {
-			continue
-		}
-		text := fmt.Sprintf("%s over %s (%s)", number(*x.Value), count(x.N), x.Phase)
-		var names []string
-		for name := range x.Baselines {
-			names = append(names, name)
-		}
-		sort.Strings(names)
-		for _, name := range names {
-			if v := x.Baselines[name]; v != nil {
-				text += fmt.Sprintf(", %s %s", strings.ReplaceAll(name, "_", "-"), number(*v))
-			}
-		}
-		fmt.Fprintf(b, "  %-*s %s\n", wide, x.Name, text)
-	}
+	scoreLines(b, t)
 	for i, w := range t.Weights {
 		if i == 10 {
 			break
@@ -164,6 +132,53 @@ func taskText(b *strings.Builder, t *engine.TaskStatus) {
 	}
 	for _, w := range t.Warnings {
 		line("warning", "%s", w)
+	}
+}
+
+// liner writes a line with a name before it.
+type liner func(name, format string, a ...any)
+
+func countsText(line liner, c *engine.Counts) {
+	line("rows", "%s asked, %s open, %s answered, %s learned", count(c.Asked), count(c.Open), count(c.Answered),
+		count(c.Learned))
+	line("", "%s corrected, %s unasked, %s expired, %s late, %s rejected", count(c.Corrected), count(c.Unasked),
+		count(c.Expired), count(c.Late), count(c.Rejected))
+	var more []string
+	for _, x := range []struct {
+		n    uint64
+		word string
+	}{{c.Replaced, "replaced"}, {c.Dropped, "dropped"}, {c.Evaluated, "evaluated"},
+		{c.Deleted, "learned rows deleted since"}} {
+		if x.n > 0 {
+			more = append(more, count(x.n)+" "+x.word)
+		}
+	}
+	if len(more) > 0 {
+		line("", "%s", strings.Join(more, ", "))
+	}
+}
+
+func scoreLines(b *strings.Builder, t *engine.TaskStatus) {
+	wide := 10
+	for _, x := range t.Scores {
+		wide = max(wide, len(x.Name))
+	}
+	for _, x := range t.Scores {
+		if again(x, t.Scores) || x.N == 0 || x.Value == nil {
+			continue
+		}
+		text := fmt.Sprintf("%s over %s (%s)", number(*x.Value), count(x.N), x.Phase)
+		var names []string
+		for name := range x.Baselines {
+			names = append(names, name)
+		}
+		sort.Strings(names)
+		for _, name := range names {
+			if v := x.Baselines[name]; v != nil {
+				text += fmt.Sprintf(", %s %s", strings.ReplaceAll(name, "_", "-"), number(*v))
+			}
+		}
+		fmt.Fprintf(b, "  %-*s %s\n", wide, x.Name, text)
 	}
 }
 

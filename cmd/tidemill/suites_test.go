@@ -8,9 +8,11 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,8 +49,7 @@ func TestModelSuite(t *testing.T) {
 
 // takesTerms reports whether a model binds where sparse terms may come.
 func takesTerms(m tidemill.Model) bool {
-	b, ok := m.(tidemill.Binder)
-	return ok && b.Bind(tidemill.Input{Columns: tidemilltest.ModelColumns(), Classes: 3, Terms: true}) == nil
+	return m.Bind(tidemill.Input{Columns: tidemilltest.ModelColumns(), Classes: 3, Terms: true}) == nil
 }
 
 // TestScoreSuite holds every score of the list of kinds to the laws of scores.
@@ -71,14 +72,24 @@ func TestEncoderSuite(t *testing.T) {
 	}
 }
 
+// TestFormatSuite holds every format of the list of kinds to the laws of formats.
+func TestFormatSuite(t *testing.T) {
+	for name, kind := range kinds().Formats {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tidemilltest.Format(t, example(t, kind))
+		})
+	}
+}
+
 // TestFeatureSuite holds every feature of the list of kinds to the laws of features, over the table of the examples.
 func TestFeatureSuite(t *testing.T) {
 	for name, kind := range kinds().Features {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			made := example(t, kind)
-			_, plain := made().(tidemill.Memoryless)
-			tidemilltest.FeatureWith(t, tidemilltest.FeatureCase{New: made, Changes: orders(t), Folds: !plain, Defined: true})
+			folds := len(made().Folds()) > 0
+			tidemilltest.FeatureWith(t, tidemilltest.FeatureCase{New: made, Changes: orders(t), Folds: folds, Defined: true})
 		})
 	}
 }
@@ -245,6 +256,27 @@ func TestSystemsHaveTheirSuites(t *testing.T) {
 		}
 		if !found {
 			t.Errorf("%s: no test in %s calls %s", name, folder, suite)
+		}
+	}
+}
+
+// TestUnsuitedScores: a score that has no figure for a model is refused with the names of all that have.
+func TestUnsuitedScores(t *testing.T) {
+	k := kinds()
+	of := map[tidemill.ModelKind][]string{}
+	for _, name := range slices.Sorted(maps.Keys(k.Scores)) {
+		for _, kind := range []tidemill.ModelKind{tidemill.Classify, tidemill.Regress} {
+			if example(t, k.Scores[name])().Suits(kind) {
+				of[kind] = append(of[kind], name)
+			}
+		}
+	}
+	for kind, model := range map[tidemill.ModelKind]string{tidemill.Classify: "gaussian_nb", tidemill.Regress: "linear"} {
+		flow := "name: a\nsource: {sqlite: {path: a.db, tables: [t]}}\ntasks:\n  - {name: b, learn: {table: t, label: y}, " +
+			"features: [numeric: [x]], model: " + model + ", scores: [silhouette]}\n"
+		_, err := config.Parse("flow.yaml", []byte(flow), k, func(string) (string, bool) { return "", false })
+		if want := "scores for it: " + strings.Join(of[kind], ", "); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", model, err, want)
 		}
 	}
 }

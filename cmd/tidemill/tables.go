@@ -38,8 +38,8 @@ func wantsKey(f *config.File, tables []*tidemill.Table) (found []tidemill.Findin
 	return found
 }
 
-// wantsBefore finds features that need the rows of a table as they were before an UPDATE, where the source brings their key
-// alone. Where a task waits for updates of the table the flow would stop at once, elsewhere at the first one.
+// wantsBefore finds features that need the rows of a table as they were before an UPDATE, where the source brings their
+// key alone. Where a task waits for updates of the table the flow would stop at once, elsewhere at the first one.
 func wantsBefore(f *config.File, tables []*tidemill.Table) (found []tidemill.Finding) {
 	for i := range f.Flow.Tasks {
 		t := &f.Flow.Tasks[i]
@@ -57,18 +57,10 @@ func wantsBefore(f *config.File, tables []*tidemill.Table) (found []tidemill.Fin
 				mend = statement + setting
 			}
 			for _, feature := range t.Features {
-				n, ok := feature.(tidemill.Needer)
-				if !ok {
-					continue
-				}
-				if _, before := n.Needs(table); before {
-					what := "a feature"
-					if d, ok := feature.(tidemill.Describer); ok {
-						what = d.Describe()
-					}
+				if _, before := feature.Needs(table, tidemill.Folds); before {
 					found = append(found, tidemill.Finding{Path: "source", Level: level, Mend: mend,
 						Text: fmt.Sprintf("task %s: %s needs the rows of %s as they were before an UPDATE, which brings their key alone",
-							t.Name, what, table)})
+							t.Name, feature.Describe(), table)})
 					break
 				}
 			}

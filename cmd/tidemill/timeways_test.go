@@ -203,7 +203,7 @@ func timesOfFeature(t *testing.T, texts []tidemilltest.TimeText) map[int]string 
 	out := map[int]string{}
 	for n, x := range texts {
 		var v tidemill.Vector
-		if f.Append(&v, &tidemill.Change{Op: tidemill.Insert, Table: table, After: []tidemill.Value{tidemill.Text(x.Text)}}) != nil {
+		if f.Append(&v, &tidemill.Change{Op: tidemill.Insert, Table: table, After: []tidemill.Value{tidemill.Text(x.Text)}}, 0) != nil {
 			continue
 		}
 		at, ok := expr.ParseTime(x.UTC)

@@ -112,6 +112,42 @@ func (w *Writer) own(o owner) error {
 	return errors.Join(w.side.Truncate(int64(len(b))), w.syncFile(w.side))
 }
 
+// Mark is the term in the sidecar, and the place of the file's end if it has bytes: how many outputs those are is not known.
+func (w *Writer) Mark(ctx context.Context, flow string) (m tidemill.Mark, err error) {
+	look := &Writer{path: w.path} // this one may be writing
+	if look.side, err = os.Open(w.path + ".tidemill"); err == nil {
+		defer look.side.Close()
+		o, owned, err := look.lock(ctx)
+		if err != nil {
+			return m, err
+		}
+		look.unlock()
+		if owned && o.Flow != flow {
+			return m, w.foreign(o, flow)
+		}
+		m.Term = o.Term
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return m, tidemill.Fatalf("file: %w; name a file that can be read and written", err)
+	}
+	info, err := os.Stat(w.path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && (info.Size() == 0 || !info.Mode().IsRegular()) {
+		return m, nil
+	}
+	f, err := os.Open(w.path)
+	if err != nil {
+		return m, tidemill.Fatalf("file: %w; name a file that can be read and written", err)
+	}
+	defer f.Close()
+	last, err := tail(f, info.Size())
+	m.Place = placeOf(info.Size(), last)
+	return m, err
+}
+
+// foreign refuses a file that belongs to another flow.
+func (w *Writer) foreign(o owner, flow string) error {
+	return tidemill.Fatalf("file: %s belongs to the flow %q, this one is %q: give each flow a file of its own", w.path, o.Flow, flow)
+}
+
 // Resume cuts the file off at the mark. Without a mark the file has to be empty, unless it is adopted: then its lines
 // stay, and the next ones come after them.
 func (w *Writer) Resume(ctx context.Context, r tidemill.Resumption) error {
@@ -140,15 +176,9 @@ func (w *Writer) Resume(ctx context.Context, r tidemill.Resumption) error {
 			"give it a file of its own", w.path, was.Flow, r.Flow)
 	case r.Adopt:
 	case owned && was.Flow != r.Flow:
-		return tidemill.Fatalf("file: %s belongs to the flow %q, this one is %q: give each flow a file of its own",
-			w.path, was.Flow, r.Flow)
+		return w.foreign(was, r.Flow)
 	case owned && was.Term > r.Term:
-		if r.After == (tidemill.Mark{}) {
-			return w.unknown("it was written by term %d, and this state folder is new", was.Term)
-		}
-		return fmt.Errorf("file: sink %s: term %d, the file has seen term %d: stop the other run; if there is none, "+
-			"and its state folder was lost, --adopt goes on at the file's end, --reset removes what the flow wrote: %w",
-			w.path, r.Term, was.Term, tidemill.ErrFenced)
+		return fmt.Errorf("file: sink %s: term %d, the file has seen term %d: %w", w.path, r.Term, was.Term, tidemill.ErrFenced)
 	}
 	f, err := os.OpenFile(w.path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
@@ -283,8 +313,11 @@ func (w *Writer) remember() (err error) {
 }
 
 func (w *Writer) setMark() {
-	w.mark = tidemill.Mark{Term: w.owner.Term, Seq: w.seq, Place: fmt.Sprintf("%d:%s", w.size, hash(w.last))}
+	w.mark = tidemill.Mark{Term: w.owner.Term, Seq: w.seq, Place: placeOf(w.size, w.last)}
 }
+
+// placeOf is the note of a file's length: the length, and a hash of the bytes before it.
+func placeOf(size int64, last []byte) string { return fmt.Sprintf("%d:%s", size, hash(last)) }
 
 // Write appends a line per message. Outputs that are in the file already are passed over, so the same Write may come
 // again.

@@ -2,6 +2,7 @@ package file
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -31,6 +32,11 @@ var (
 
 // Describe is "stdout", with the format where it is not the usual one.
 func (p *Printer) Describe() string { return "stdout" + p.lines.describe() }
+
+// Mark gives errors.ErrUnsupported: what is printed is out of our hands.
+func (p *Printer) Mark(context.Context, string) (tidemill.Mark, error) {
+	return tidemill.Mark{}, errors.ErrUnsupported
+}
 
 // Resume takes the term; standard output knows of no mark.
 func (p *Printer) Resume(_ context.Context, r tidemill.Resumption) error {

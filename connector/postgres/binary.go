@@ -36,7 +36,7 @@ func (u *run) wantsBinary(ctx context.Context, s *session) (bool, error) {
 	}
 	names := make([]string, len(u.tables))
 	for i, t := range u.tables {
-		names[i] = "to_regclass(" + literal(t.sql()) + ")"
+		names[i] = "to_regclass(" + quoting.Text(t.sql()) + ")"
 	}
 	rows, err := s.ask(ctx, "SELECT DISTINCT atttypid FROM pg_attribute WHERE attrelid IN ("+strings.Join(names, ", ")+") AND attnum > 0 AND NOT attisdropped")
 	if err != nil {

@@ -47,7 +47,7 @@ func number(b []byte) uint32 {
 // info looks a table up; nil if there is none.
 func (c *catalog) info(ctx context.Context, name tableName) (*tableInfo, error) {
 	rows, err := c.s.ask(ctx, `SELECT c.oid::int8, c.relkind, c.relreplident FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE n.nspname = `+literal(name.schema)+` AND c.relname = `+literal(name.name))
+		WHERE n.nspname = `+quoting.Text(name.schema)+` AND c.relname = `+quoting.Text(name.name))
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}

@@ -120,7 +120,7 @@ func freeSlots(ctx context.Context, s *session, have string) (string, error) {
 	}
 	mend := fmt.Sprintf("ALTER SYSTEM SET max_replication_slots = %d; then restart the server", number([]byte(have))+10)
 	for _, r := range rows {
-		mend += fmt.Sprintf("\nor, if nobody needs slot %s, which holds %s of WAL: SELECT pg_drop_replication_slot(%s)", r[0], r[1], literal(string(r[0])))
+		mend += fmt.Sprintf("\nor, if nobody needs slot %s, which holds %s of WAL: SELECT pg_drop_replication_slot(%s)", r[0], r[1], quoting.Text(string(r[0])))
 	}
 	return mend, nil
 }
@@ -177,12 +177,12 @@ func (r *Capture) checkTables(ctx context.Context, s *session, c *checker) error
 			c.add("error", "name the tables under it", "%s is not a table", name)
 			continue
 		}
-		rows, err := s.ask(ctx, "SELECT has_table_privilege("+fmt.Sprint(info.oid)+"::oid, 'SELECT') AND has_schema_privilege("+literal(name.schema)+", 'USAGE'), quote_ident(current_user)")
+		rows, err := s.ask(ctx, "SELECT has_table_privilege("+fmt.Sprint(info.oid)+"::oid, 'SELECT') AND has_schema_privilege("+quoting.Text(name.schema)+", 'USAGE'), quote_ident(current_user)")
 		if err != nil {
 			return err
 		}
 		if string(rows[0][0]) != "t" {
-			c.add("error", fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT ON %s TO %[2]s", ident(name.schema), rows[0][1], name.sql()), "the role may not read %s", name)
+			c.add("error", fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT ON %s TO %[2]s", quoting.Name(name.schema), rows[0][1], name.sql()), "the role may not read %s", name)
 		}
 		switch {
 		case len(info.key) == 0 && info.identity == 'f':
@@ -205,7 +205,7 @@ func (r *Capture) checkTables(ctx context.Context, s *session, c *checker) error
 // nearTables names tables of the same name in other letters or another schema.
 func nearTables(ctx context.Context, s *session, name tableName) (string, error) {
 	rows, err := s.ask(ctx, `SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE c.relkind IN ('r', 'p') AND lower(c.relname) = lower(`+literal(name.name)+`) ORDER BY 1 LIMIT 1`)
+		WHERE c.relkind IN ('r', 'p') AND lower(c.relname) = lower(`+quoting.Text(name.name)+`) ORDER BY 1 LIMIT 1`)
 	if err != nil || len(rows) == 0 {
 		return "", err
 	}
@@ -249,7 +249,7 @@ func (r *Capture) checkPublished(ctx context.Context, s *session, c *checker) er
 			c.add("error", p.addSQL(r.publication, t, infos), "publication %s does not publish %s", r.publication, t)
 		}
 		if !p.insert || !p.update || !p.delete || !p.trunc {
-			c.add("warning", "ALTER PUBLICATION "+ident(r.publication)+" SET (publish = 'insert, update, delete, truncate')",
+			c.add("warning", "ALTER PUBLICATION "+quoting.Name(r.publication)+" SET (publish = 'insert, update, delete, truncate')",
 				"publication %s publishes not all kinds of changes (insert %t, update %t, delete %t, truncate %t)", r.publication, p.insert, p.update, p.delete, p.trunc)
 		}
 		if len(missing) == 0 {
@@ -264,7 +264,7 @@ func (r *Capture) checkSlot(ctx context.Context, s *session, c *checker) error {
 	if err != nil {
 		return err
 	}
-	drop := "SELECT pg_drop_replication_slot(" + literal(r.slot) + ")"
+	drop := "SELECT pg_drop_replication_slot(" + quoting.Text(r.slot) + ")"
 	switch {
 	case st == nil:
 		c.add("ok", "", "slot %s is not there; a fresh start makes it", r.slot)
@@ -300,11 +300,12 @@ func size(n int64) string {
 // Check looks whether the database can be reached and the tables are there or can be made. It changes nothing.
 func (w *Predictions) Check(ctx context.Context) []tidemill.Finding {
 	c := &checker{path: "sink.postgres"}
-	if w.problem != nil {
-		c.failed(w.problem, "")
+	t := w.table
+	if t.problem != nil {
+		c.failed(t.problem, "")
 		return c.findings
 	}
-	s, err := connect(ctx, w.url, false)
+	s, err := connect(ctx, t.url, false)
 	if err != nil {
 		c.failed(err, connectMend(err))
 		return c.findings
@@ -317,14 +318,14 @@ func (w *Predictions) Check(ctx context.Context) []tidemill.Finding {
 	}
 	role := string(rows[0][0])
 	cat := newCatalog(s)
-	for _, name := range []tableName{w.table, w.marks()} {
+	for _, name := range []tableName{t.name, t.marks()} {
 		info, err := cat.info(ctx, name)
 		if err != nil {
 			c.failed(err, "")
 			return c.findings
 		}
-		sql, mend := "SELECT coalesce((SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = "+literal(name.schema)+"), false)",
-			"CREATE SCHEMA IF NOT EXISTS "+ident(name.schema)+"; GRANT CREATE, USAGE ON SCHEMA "+ident(name.schema)+" TO "+role
+		sql, mend := "SELECT coalesce((SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = "+quoting.Text(name.schema)+"), false)",
+			"CREATE SCHEMA IF NOT EXISTS "+quoting.Name(name.schema)+"; GRANT CREATE, USAGE ON SCHEMA "+quoting.Name(name.schema)+" TO "+role
 		what := "may be made"
 		if info != nil {
 			sql = fmt.Sprintf("SELECT bool_and(has_table_privilege(%d::oid, p)) FROM unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) p", info.oid)
@@ -337,9 +338,9 @@ func (w *Predictions) Check(ctx context.Context) []tidemill.Finding {
 			c.failed(err, "")
 		case string(rows[0][0]) != "t":
 			c.add("error", mend, "table %s: not allowed for this role", name)
-		case info != nil && name == w.table && w.misfit(ctx, s, info) != "":
-			c.add("error", "name another table: table: …\nor ALTER TABLE "+name.sql()+" RENAME TO "+ident(name.name+"_before"),
-				"table %s is not one of predictions: %s", name, w.misfit(ctx, s, info))
+		case info != nil && name == t.name && t.misfit(ctx, s, info) != "":
+			c.add("error", "name another table: table: …\nor ALTER TABLE "+name.sql()+" RENAME TO "+quoting.Name(name.name+"_before"),
+				"table %s is not one of predictions: %s", name, t.misfit(ctx, s, info))
 		default:
 			c.add("ok", "", "table %s %s", name, what)
 		}
@@ -348,7 +349,7 @@ func (w *Predictions) Check(ctx context.Context) []tidemill.Finding {
 }
 
 // misfit says what keeps predictions from being written into a table that is there; "" if nothing does.
-func (w *Predictions) misfit(ctx context.Context, s *session, info *tableInfo) string {
+func (t *table) misfit(ctx context.Context, s *session, info *tableInfo) string {
 	if info.kind != 'r' && info.kind != 'p' {
 		return "it is no table"
 	}
@@ -356,7 +357,7 @@ func (w *Predictions) misfit(ctx context.Context, s *session, info *tableInfo) s
 	if !slices.Equal(key, []string{"id", "task"}) {
 		return "its primary key is not (task, id)"
 	}
-	for _, sql := range []string{w.upsertSQL(), w.truthSQL()} {
+	for _, sql := range []string{t.upsertSQL(), t.truthSQL(), t.moveSQL()} {
 		if _, err := s.Prepare(ctx, "", sql, nil); err != nil {
 			return strings.TrimPrefix(err.Error(), "ERROR: ")
 		}

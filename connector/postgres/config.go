@@ -37,8 +37,8 @@ func NewSinkConfig() *SinkConfig { return &SinkConfig{Table: "predictions", Trut
 // Build makes the sink of the flow named flow.
 func (c *SinkConfig) Build(flow string) (tidemill.Sink, error) {
 	w := c.writer()
-	if w.problem != nil {
-		return nil, w.problem
+	if w.table.problem != nil {
+		return nil, w.table.problem
 	}
 	return w, nil
 }

@@ -26,3 +26,9 @@ func (r *Capture) TextOnly() bool { return r.text.Load() }
 
 // Look sets how often the stream looks at what is published.
 func (r *Capture) Look(every time.Duration) { r.lookEvery = every }
+
+// Type is a column's type as the sink makes it.
+func Type(column string) string {
+	d := dialect()
+	return d.Type(column)
+}

@@ -8,7 +8,11 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/tidemill/tidemill/connector/sqltable"
 )
+
+// quoting is PostgreSQL's.
+const quoting = sqltable.Escapes
 
 // tableName is a table as the catalog names it.
 type tableName struct{ schema, name string }
@@ -16,7 +20,7 @@ type tableName struct{ schema, name string }
 func (t tableName) String() string { return t.schema + "." + t.name }
 
 // sql is the table in SQL.
-func (t tableName) sql() string { return ident(t.schema) + "." + ident(t.name) }
+func (t tableName) sql() string { return quoting.Name(t.schema, t.name) }
 
 // parseTable reads a flow's word: flights, public.flights, or "odd.schema"."odd.name". Names are taken as they are
 // written; without a schema it is public.
@@ -63,18 +67,6 @@ func parseTable(word string) (tableName, error) {
 		return tableName{parts[0], parts[1]}, nil
 	}
 	return tableName{}, fmt.Errorf("postgres: table %s: more than schema and name", word)
-}
-
-// ident quotes a name for SQL.
-func ident(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
-
-// literal quotes a text for SQL.
-func literal(text string) string {
-	q := "'" + strings.ReplaceAll(text, "'", "''") + "'"
-	if strings.Contains(text, `\`) {
-		return "E" + strings.ReplaceAll(q, `\`, `\\`)
-	}
-	return q
 }
 
 // slotName is tidemill_<flow> in the letters that a slot's name can have.

@@ -32,7 +32,7 @@ type member struct {
 // lookPublication reads a publication; nil if there is none.
 func lookPublication(ctx context.Context, s *session, name string) (*publicationState, error) {
 	rows, err := s.ask(ctx, `SELECT coalesce(obj_description(oid, 'pg_publication'), ''), pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot
-		FROM pg_publication WHERE pubname = `+literal(name))
+		FROM pg_publication WHERE pubname = `+quoting.Text(name))
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
@@ -43,9 +43,9 @@ func lookPublication(ctx context.Context, s *session, name string) (*publication
 	if err != nil {
 		return nil, err
 	}
-	sql := "SELECT schemaname, tablename FROM pg_publication_tables WHERE pubname = " + literal(name)
+	sql := "SELECT schemaname, tablename FROM pg_publication_tables WHERE pubname = " + quoting.Text(name)
 	if is(rows[0][0]) {
-		sql = `SELECT schemaname, tablename, rowfilter, array_to_string(attnames, E'\x01') FROM pg_publication_tables WHERE pubname = ` + literal(name)
+		sql = `SELECT schemaname, tablename, rowfilter, array_to_string(attnames, E'\x01') FROM pg_publication_tables WHERE pubname = ` + quoting.Text(name)
 	}
 	rows, err = s.ask(ctx, sql)
 	if err != nil {
@@ -77,10 +77,10 @@ func (p *publicationState) missing(tables []tableName) (missing []tableName) {
 func (p *publicationState) addSQL(publication string, t tableName, infos []*tableInfo) string {
 	for _, i := range infos {
 		if i.name == t && i.kind == 'p' && !p.root {
-			return "ALTER PUBLICATION " + ident(publication) + " SET (publish_via_partition_root = true), and if it lacks the table, ADD TABLE " + t.sql()
+			return "ALTER PUBLICATION " + quoting.Name(publication) + " SET (publish_via_partition_root = true), and if it lacks the table, ADD TABLE " + t.sql()
 		}
 	}
-	return "ALTER PUBLICATION " + ident(publication) + " ADD TABLE " + t.sql()
+	return "ALTER PUBLICATION " + quoting.Name(publication) + " ADD TABLE " + t.sql()
 }
 
 // createSQL is the statement that makes the publication.
@@ -90,7 +90,7 @@ func (r *Capture) createSQL(infos []*tableInfo) string {
 	if root {
 		with = " WITH (publish_via_partition_root = true)"
 	}
-	return "CREATE PUBLICATION " + ident(r.publication) + " FOR TABLE " + list + with
+	return "CREATE PUBLICATION " + quoting.Name(r.publication) + " FOR TABLE " + list + with
 }
 
 // tableList names the tables for a publication. Children by inheritance are tables of their own.
@@ -134,7 +134,7 @@ func (u *run) ensurePublication(ctx context.Context, s *session, infos []*tableI
 		sql = u.createSQL(infos)
 	case p.ours && (len(p.members) != len(infos) || len(p.missing(u.tables)) > 0):
 		list, root := tableList(infos)
-		sql = fmt.Sprintf("ALTER PUBLICATION %s SET TABLE %s; ALTER PUBLICATION %[1]s SET (publish_via_partition_root = %[3]t)", ident(u.publication), list, root)
+		sql = fmt.Sprintf("ALTER PUBLICATION %s SET TABLE %s; ALTER PUBLICATION %[1]s SET (publish_via_partition_root = %[3]t)", quoting.Name(u.publication), list, root)
 	case len(p.missing(u.tables)) > 0:
 		m := p.missing(u.tables)[0]
 		return nil, tidemill.Fatalf("postgres: publication %q does not publish %s; run %s", u.publication, m, p.addSQL(u.publication, m, infos))
@@ -152,7 +152,7 @@ func (u *run) ensurePublication(ctx context.Context, s *session, infos []*tableI
 				t.name, t.name.sql(), strings.TrimSuffix(u.createSQL(infos), " WITH (publish_via_partition_root = true)"))
 		}
 	}
-	_, err = s.ask(ctx, "BEGIN; "+sql+"; COMMENT ON PUBLICATION "+ident(u.publication)+" IS "+literal(ours)+"; COMMIT")
+	_, err = s.ask(ctx, "BEGIN; "+sql+"; COMMENT ON PUBLICATION "+quoting.Name(u.publication)+" IS "+quoting.Text(ours)+"; COMMIT")
 	if code(err) == "42501" {
 		return nil, tidemill.Fatalf("%w; have an owner of the tables run: %s", err, sql)
 	}
@@ -189,7 +189,7 @@ func (r *Capture) Drop(ctx context.Context) (done []string, err error) {
 	}
 	p, err2 := lookPublication(ctx, s, r.publication)
 	if err2 == nil && p != nil && p.ours {
-		if _, err2 = s.ask(ctx, "DROP PUBLICATION "+ident(r.publication)); err2 == nil {
+		if _, err2 = s.ask(ctx, "DROP PUBLICATION "+quoting.Name(r.publication)); err2 == nil {
 			done = append(done, "publication "+r.publication)
 		}
 	}

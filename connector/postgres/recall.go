@@ -3,9 +3,7 @@ package postgres
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -13,48 +11,15 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-var (
-	_ tidemill.Recaller = (*Predictions)(nil)
-	_ tidemill.Finder   = (*Capture)(nil)
-)
+var _ tidemill.Finder = (*Capture)(nil)
 
-// Recall implements tidemill.Recaller. A table that holds no truth gives nothing.
-func (w *Predictions) Recall(ctx context.Context, task string, limit int) ([]tidemill.Recalled, error) {
-	if w.problem != nil || !w.truth {
-		return nil, w.problem
-	}
-	s, err := connect(ctx, w.url, false)
-	if err != nil {
-		return nil, err
-	}
-	defer s.shut()
-	var out []tidemill.Recalled
-	micros := func(column string) string {
-		return "CASE WHEN isfinite(" + column + ") THEN (extract(epoch FROM " + column + ") * 1000000)::int8 END"
-	}
-	r := s.ExecParams(ctx, `SELECT id, coalesce(prediction, ''), truth, score, probabilities, `+micros("asked_at")+`, `+micros("answered_at")+`
-		FROM `+w.table.sql()+` WHERE task = $1 AND truth IS NOT NULL ORDER BY answered_at DESC NULLS LAST LIMIT `+strconv.Itoa(limit), [][]byte{text(task)}, nil, nil, nil)
-	for r.NextRow() {
-		v := r.Values()
-		x := tidemill.Recalled{ID: string(v[0]), Label: string(v[1]), Truth: string(v[2]), Score: math.NaN(), Asked: microsOf(v[5]), Answered: microsOf(v[6])}
-		if f, err := strconv.ParseFloat(string(v[3]), 64); err == nil {
-			x.Score = f
-		}
-		if len(v[4]) > 0 && v[4][0] == '{' {
-			if err := json.Unmarshal(v[4], &x.Probabilities); err != nil {
-				return nil, fmt.Errorf("postgres: table %s, row %s: probabilities: %w", w.table, x.ID, err)
-			}
-		}
-		out = append(out, x)
-	}
-	if _, err := r.Close(); err != nil {
-		return nil, fmt.Errorf("postgres: table %s: %w", w.table, err)
-	}
-	return out, nil
+// readTime gives a time in microseconds since 1970, and nothing for infinity.
+func readTime(column string) string {
+	return "CASE WHEN isfinite(" + column + ") THEN (extract(epoch FROM " + column + ") * 1000000)::int8 END"
 }
 
-func microsOf(b []byte) time.Time {
-	n, err := strconv.ParseInt(string(b), 10, 64)
+func parseTime(text string) time.Time {
+	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
 		return time.Time{}
 	}
@@ -88,9 +53,9 @@ func (r *Capture) Find(ctx context.Context, table, column string, ids []string) 
 	}
 	list := make([]string, len(ids))
 	for i, id := range ids {
-		list[i] = literal(id)
+		list[i] = quoting.Text(id)
 	}
-	rows, err := s.ask(ctx, `SELECT `+ident(info.key[0])+`::text, `+ident(column)+` FROM `+name.sql()+` WHERE `+ident(info.key[0])+`::text IN (`+strings.Join(list, ", ")+`)`)
+	rows, err := s.ask(ctx, `SELECT `+quoting.Name(info.key[0])+`::text, `+quoting.Name(column)+` FROM `+name.sql()+` WHERE `+quoting.Name(info.key[0])+`::text IN (`+strings.Join(list, ", ")+`)`)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ const (
 // options are pgoutput's. A server that does not send open transactions writes large ones to its disk, and reads them
 // again when they commit.
 func (u *run) options(binary bool) string {
-	names := ", publication_names " + literal(ident(u.publication))
+	names := ", publication_names " + quoting.Text(quoting.Name(u.publication))
 	if binary {
 		names += ", binary 'true'"
 	}

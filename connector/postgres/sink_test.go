@@ -11,6 +11,7 @@ import (
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/connector/postgres"
+	"github.com/tidemill/tidemill/engine"
 	"github.com/tidemill/tidemill/tidemilltest/postgrestest"
 )
 
@@ -133,7 +134,7 @@ func TestSinkMarks(t *testing.T) {
 		{tidemill.Resumption{Flow: "f", Term: 5, Adopt: true}, nil},
 	} {
 		v := postgres.Sink(url, "predictions")
-		if err := v.Resume(ctx, c.r); !errors.Is(err, c.want) {
+		if err := engine.ResumeSink(ctx, v, c.r); !errors.Is(err, c.want) {
 			t.Errorf("Resume(%+v) is %v, want %v", c.r, err, c.want)
 		}
 		v.Close()

@@ -5,64 +5,52 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
-	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/connector/sqltable"
 )
 
 const (
 	// copyMin is how many predictions are worth a COPY.
 	copyMin = 64
-	// copyPatience is for how many writes COPY is left alone after it has met a row that was there; each time twice as many.
-	copyPatience    = 16
-	copyPatienceMax = 4096
+	// copyPause is for how many writes COPY is left alone after it has met a row that was there; each time twice as
+	// many.
+	copyPause    = 16
+	copyPauseMax = 4096
 )
 
-// stmtCopy is the statement that takes new predictions.
-const stmtCopy = "tidemill_copy"
-
-func (w *Predictions) copySQL() string {
-	return "COPY " + w.table.sql() + " (task, id, prediction, score, probabilities, model_version, asked_at, position, truth, answered_at) FROM STDIN (FORMAT binary)"
-}
-
-// copyable reports whether the group is worth a try: many predictions, none of which the table is known to hold.
-func (w *Predictions) copyable(out []tidemill.Output, groups []*group) bool {
-	if w.rest > 0 {
-		w.rest--
+// copyable reports whether the steps are worth a try: many predictions, and no moves.
+func (t *table) copyable(steps []sqltable.Step) bool {
+	if t.pause > 0 {
+		t.pause--
 		return false
 	}
-	return len(groups) == 1 && groups[0].from == "" && len(groups[0].rows) >= copyMin && out[0].Seq > w.there
+	moves := func(s sqltable.Step) bool { return s.Move != nil }
+	return predictions(steps) >= copyMin && !slices.ContainsFunc(steps, moves)
 }
 
-// tryCopy writes the group in one transaction with COPY, which costs the server half of what an upsert does. COPY refuses
-// a key that is there already (a replay, a second question about a row): the transaction is then undone, done is false,
-// and the caller writes the same outputs by upsert. So it does after every other refusal, to hear it again there.
-func (w *Predictions) tryCopy(ctx context.Context, g *group, last uint64, wait string) (done bool, err error) {
-	asked := 0
-	for i := range g.rows {
-		if g.rows[i].prediction != nil {
-			asked++
-		}
-	}
-	if asked < copyMin {
-		return false, nil
-	}
-	fe := w.conn.Frontend()
-	conn := w.conn.Conn() // drop forgets w.conn
+// tryCopy writes the steps in one transaction with COPY, which costs the server half of what an upsert does. COPY
+// refuses a key that is there already (a replay, a second question about a row): the transaction is then undone,
+// done is false, and the caller writes the same outputs by upsert. So it does after every other refusal, to hear it
+// again there.
+func (t *table) tryCopy(ctx context.Context, steps []sqltable.Step, b *sqltable.Batch) (done bool, err error) {
+	fe := t.conn.Frontend()
+	conn := t.conn.Conn() // drop forgets t.conn
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	fe.SendBind(&pgproto3.Bind{PreparedStatement: stmtMark, Parameters: w.markParams(last, wait)})
+	fe.SendBind(&pgproto3.Bind{PreparedStatement: stmtMark, Parameters: t.markParams(b)})
 	fe.SendExecute(&pgproto3.Execute{})
 	fe.SendBind(&pgproto3.Bind{PreparedStatement: stmtCopy})
 	fe.SendExecute(&pgproto3.Execute{})
 	err = fe.Flush()
 	if err == nil {
 		// The rows go in the same round trip: after an error the server skips them up to the Sync.
-		w.copied, err = sendCopy(conn, w.copied[:0], g.rows)
+		t.copied, err = sendCopy(conn, t.copied[:0], steps)
 	}
 	if err == nil {
-		if params := toldRows(g.rows); params != nil {
+		if params := truthParams(steps); params != nil {
 			fe.SendBind(&pgproto3.Bind{PreparedStatement: stmtTruth, Parameters: params, ParameterFormatCodes: []int16{1}})
 			fe.SendExecute(&pgproto3.Execute{})
 		}
@@ -72,7 +60,7 @@ func (w *Predictions) tryCopy(ctx context.Context, g *group, last uint64, wait s
 	refused := false
 	for err == nil {
 		var m pgproto3.BackendMessage
-		if m, err = w.conn.ReceiveMessage(ctx); err != nil {
+		if m, err = t.conn.ReceiveMessage(ctx); err != nil {
 			break
 		}
 		switch m := m.(type) {
@@ -83,26 +71,25 @@ func (w *Predictions) tryCopy(ctx context.Context, g *group, last uint64, wait s
 			}
 		case *pgproto3.ReadyForQuery:
 			if refused {
-				w.patience = min(max(2*w.patience, copyPatience), copyPatienceMax)
-				w.rest = w.patience
+				t.pauses = min(max(2*t.pauses, copyPause), copyPauseMax)
+				t.pause = t.pauses
 				return false, nil
 			}
 			return true, nil
 		}
 	}
-	w.unsure = true
-	w.drop()
-	return false, fmt.Errorf("postgres: sink %s: %w", w.table, lost(ctx, err))
+	t.drop()
+	return false, fmt.Errorf("%s: %w", t.where(), lost(ctx, err))
 }
 
-// sendCopy writes the rows' predictions as messages of the COPY protocol, in binary format (PostgreSQL documentation,
-// "COPY", "Binary Format"), and the message that ends them, in pieces: the server takes one while the next is made. b is
-// scratch, and comes back.
-func sendCopy(to io.Writer, b []byte, rows []outRow) ([]byte, error) {
+// sendCopy writes the steps' predictions as messages of the COPY protocol, in binary format (PostgreSQL
+// documentation, "COPY", "Binary Format"), and the message that ends them, in pieces: the server takes one while
+// the next is made. b is scratch, and comes back.
+func sendCopy(to io.Writer, b []byte, steps []sqltable.Step) ([]byte, error) {
 	const piece = 64 << 10
 	a := array{b: append(b, "d\x00\x00\x00\x00PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"...)}
-	for i := range rows {
-		o := rows[i].prediction
+	for i := range steps {
+		o := steps[i].Prediction
 		if o == nil {
 			continue
 		}
@@ -115,9 +102,9 @@ func sendCopy(to io.Writer, b []byte, rows []outRow) ([]byte, error) {
 		a.text(o.Version.String())
 		a.time(o.Asked)
 		a.text(o.Position)
-		if r := rows[i].answer; r != nil {
-			a.text(r.Truth)
-			a.time(r.Answered)
+		if truth := steps[i].Truth; truth != nil {
+			a.text(truth.Truth)
+			a.time(truth.Answered)
 		} else {
 			a.null()
 			a.null()

@@ -56,7 +56,7 @@ func TestSinkStopsAtARowThatIsRefused(t *testing.T) {
 				return
 			}
 			s.Exec(t, url, c.mend)
-			if err := w.Resume(context.Background(), tidemill.Resumption{Flow: "f", Term: 2, After: tidemill.Mark{Term: 1, Seq: 100}, Again: true}); err != nil {
+			if err := w.Resume(context.Background(), tidemill.Resumption{Flow: "f", Term: 2, After: tidemill.Mark{Term: 1, Seq: 100}, Replay: true}); err != nil {
 				t.Fatal(err)
 			}
 			write(t, w, out[100:]...)

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"encoding/binary"
 	"math"
 	"strconv"
@@ -10,129 +11,205 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/connector/sqltable"
 	"github.com/tidemill/tidemill/jsontext"
 )
 
-// group is rows to write at once, then perhaps one row's move to another key.
-type group struct {
-	at   map[key]int
-	rows []outRow
-	task string
-	from string // "" if nothing moves
-	to   string
-}
+// The prepared statements of a connection.
+const (
+	stmtMark   = "tidemill_mark"
+	stmtUpsert = "tidemill_upsert"
+	stmtTruth  = "tidemill_truth"
+	stmtMove   = "tidemill_move"
+	stmtCopy   = "tidemill_copy"
+)
 
-type key struct{ task, id string }
-
-// outRow is what the outputs say about one key: a prediction, a truth, or both.
-type outRow struct {
-	key
-	prediction *tidemill.Output // nil: the truth alone
-	answer     *tidemill.Output
-}
-
-func (g *group) row(o *tidemill.Output) *outRow {
-	if g.at == nil {
-		g.at = make(map[key]int, 16)
+// Prepare implements sqltable.System.
+func (t *table) Prepare(ctx context.Context) error {
+	for _, s := range []struct{ name, sql string }{
+		{stmtMark, t.markSQL()}, {stmtUpsert, t.upsertSQL()}, {stmtTruth, t.truthSQL()}, {stmtCopy, t.copySQL()},
+		{stmtMove, t.moveSQL()},
+	} {
+		if _, err := t.conn.Prepare(ctx, s.name, s.sql, nil); err != nil {
+			return t.explain(ctx, err)
+		}
 	}
-	k := key{o.Task, o.ID}
-	i, ok := g.at[k]
-	if !ok {
-		i = len(g.rows)
-		g.at[k] = i
-		g.rows = append(g.rows, outRow{key: k})
+	return nil
+}
+
+// columns are all columns, in the order in which rows are sent.
+func columns() string { return strings.Join(sqltable.ColumnNames(true), ", ") }
+
+// onConflict has a row replace the one with its key.
+func onConflict() string {
+	return sqltable.OnConflict(sqltable.Key(), sqltable.ColumnNames(true)[len(sqltable.Key()):])
+}
+
+// markSQL writes the mark, and says whether the transaction's commit waits for the server's disk.
+func (t *table) markSQL() string {
+	return `WITH m AS (UPDATE ` + t.marks().sql() + ` SET term = $3, seq = $4
+			WHERE flow = $1 AND sink = $2 AND term <= $3 RETURNING 1)
+		SELECT 1 / count(*), set_config('synchronous_commit', $5, true) FROM m`
+}
+
+func (t *table) markParams(b *sqltable.Batch) [][]byte {
+	wait := "off"
+	if b.Wait {
+		wait = t.safe
 	}
-	return &g.rows[i]
+	term, seq := strconv.AppendUint(nil, b.Mark.Term, 10), strconv.AppendUint(nil, b.Mark.Seq, 10)
+	return [][]byte{text(b.Flow), text(b.Table), term, seq, []byte(wait)}
 }
 
-// predict replaces what was there: a new question has no answer yet.
-func (g *group) predict(o *tidemill.Output) {
-	r := g.row(o)
-	r.prediction, r.answer = o, nil
+// upsertSQL takes one array per column; a row replaces what the key had, with the truth still open unless it is
+// known.
+func (t *table) upsertSQL() string {
+	return `INSERT INTO ` + t.name.sql() + ` (` + columns() + `) SELECT ` + columns() + `
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::json[], $6::text[], $7::timestamptz[], $8::text[],
+			$9::text[], $10::timestamptz[])
+		u(` + columns() + `) ` + onConflict()
 }
 
-func (g *group) answer(o *tidemill.Output) { g.row(o).answer = o }
+func (t *table) truthSQL() string {
+	return `UPDATE ` + t.name.sql() + ` p SET truth = u.truth, answered_at = u.answered_at
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) u(task, id, truth, answered_at)
+		WHERE p.task = u.task AND p.id = u.id`
+}
+
+// moveSQL takes the row at the new key away only if there is one to come: a replay must not lose a row that has
+// moved. Every column is named: the table's own order is its maker's.
+func (t *table) moveSQL() string {
+	moved := strings.Replace(columns(), "id", "$3", 1)
+	return `WITH moved AS (DELETE FROM ` + t.name.sql() + ` WHERE task = $1 AND id = $2 RETURNING ` + columns() + `)
+		INSERT INTO ` + t.name.sql() + ` (` + columns() + `) SELECT ` + moved + ` FROM moved ` + onConflict()
+}
+
+func (t *table) copySQL() string {
+	return "COPY " + t.name.sql() + " (" + columns() + ") FROM STDIN (FORMAT binary)"
+}
+
+// Write implements sqltable.System, in one round trip.
+func (t *table) Write(ctx context.Context, b *sqltable.Batch) (durable bool, err error) {
+	steps := b.Merged()
+	if b.Fresh && t.copyable(steps) {
+		if done, err := t.tryCopy(ctx, steps, b); done || err != nil {
+			return b.Wait, err
+		}
+	}
+	return b.Wait, t.send(ctx, steps, b)
+}
+
+// send sends the rows and the mark in one round trip.
+func (t *table) send(ctx context.Context, steps []sqltable.Step, b *sqltable.Batch) error {
+	p := t.conn.StartPipeline(ctx)
+	// Everything up to the Sync is one transaction; the mark comes first, and its statement fails for a fenced writer.
+	p.SendQueryPrepared(stmtMark, t.markParams(b), nil, nil)
+	first := 0
+	for i := range steps {
+		if m := steps[i].Move; m != nil {
+			sendRows(p, steps[first:i])
+			p.SendQueryPrepared(stmtMove, [][]byte{text(m.Task), text(m.ID), text(m.NewID)}, nil, nil)
+			first = i + 1
+		}
+	}
+	sendRows(p, steps[first:])
+	err := p.Sync()
+	for err == nil {
+		var r any
+		if r, err = p.GetResults(); err != nil {
+			break
+		}
+		if reader, ok := r.(*pgconn.ResultReader); ok {
+			_, err = reader.Close()
+		} else {
+			break // *pgconn.PipelineSync
+		}
+	}
+	if err2 := p.Close(); err == nil {
+		err = err2
+	}
+	switch c := code(err); {
+	case err == nil:
+		return nil
+	case c == divisionByZero:
+		return sqltable.ErrMarkTaken
+	case refuses(c):
+		return &sqltable.Refusal{Err: err}
+	}
+	return t.explain(ctx, err)
+}
 
 // maxRows is how many rows one statement takes.
 const maxRows = 4096
 
-// send queues the group's statements and says how many.
-func (g *group) send(p *pgconn.Pipeline) (sent int) {
-	for rest := g.rows; len(rest) > 0; {
-		n := min(len(rest), maxRows)
-		sent += sendRows(p, rest[:n])
-		rest = rest[n:]
+// sendRows queues the statements for steps without a move.
+func sendRows(p *pgconn.Pipeline, steps []sqltable.Step) {
+	for len(steps) > 0 {
+		n := min(len(steps), maxRows)
+		if params := upsertParams(steps[:n]); params != nil {
+			p.SendQueryPrepared(stmtUpsert, params, []int16{1}, nil)
+		}
+		if params := truthParams(steps[:n]); params != nil {
+			p.SendQueryPrepared(stmtTruth, params, []int16{1}, nil)
+		}
+		steps = steps[n:]
 	}
-	if g.from != "" {
-		p.SendQueryPrepared(stmtMove, [][]byte{text(g.task), text(g.from), text(g.to)}, nil, nil)
-		sent++
-	}
-	return sent
 }
 
-func sendRows(p *pgconn.Pipeline, rows []outRow) (sent int) {
-	asked, told := 0, 0
-	for i := range rows {
-		if rows[i].prediction != nil {
-			asked++
-		} else if rows[i].answer != nil {
-			told++
+// predictions is how many of the steps write a row.
+func predictions(steps []sqltable.Step) (n int) {
+	for i := range steps {
+		if steps[i].Prediction != nil {
+			n++
 		}
 	}
-	if asked > 0 {
-		var c [10]array
-		for i := range c {
-			switch i {
-			case 3:
-				c[i].begin(oidFloat8, asked)
-			case 4:
-				c[i].begin(oidJSON, asked)
-			case 6, 9:
-				c[i].begin(oidTimestamptz, asked)
-			default:
-				c[i].begin(oidText, asked)
-			}
-		}
-		for i := range rows {
-			o := rows[i].prediction
-			if o == nil {
-				continue
-			}
-			c[0].text(o.Task)
-			c[1].text(o.ID)
-			c[2].text(o.Label)
-			c[3].float(o.Score)
-			c[4].probabilities(o)
-			c[5].text(o.Version.String())
-			c[6].time(o.Asked)
-			c[7].text(o.Position)
-			if a := rows[i].answer; a != nil {
-				c[8].text(a.Truth)
-				c[9].time(a.Answered)
-			} else {
-				c[8].null()
-				c[9].null()
-			}
-		}
-		params := make([][]byte, len(c))
-		for i := range c {
-			params[i] = c[i].b
-		}
-		p.SendQueryPrepared(stmtUpsert, params, []int16{1}, nil)
-		sent++
-	}
-	if told > 0 {
-		p.SendQueryPrepared(stmtTruth, toldRows(rows), []int16{1}, nil)
-		sent++
-	}
-	return sent
+	return n
 }
 
-// toldRows is the parameters of stmtTruth for the rows that hold a truth alone; nil if there is none.
-func toldRows(rows []outRow) [][]byte {
+// upsertParams is the parameters of stmtUpsert for the steps that write a row; nil if there is none.
+func upsertParams(steps []sqltable.Step) [][]byte {
+	n := predictions(steps)
+	if n == 0 {
+		return nil
+	}
+	var c [10]array
+	for i, oid := range []uint32{oidText, oidText, oidText, oidFloat8, oidJSON, oidText, oidTimestamptz, oidText,
+		oidText, oidTimestamptz} {
+		c[i].begin(oid, n)
+	}
+	for i := range steps {
+		o := steps[i].Prediction
+		if o == nil {
+			continue
+		}
+		c[0].text(o.Task)
+		c[1].text(o.ID)
+		c[2].text(o.Label)
+		c[3].float(o.Score)
+		c[4].probabilities(o)
+		c[5].text(o.Version.String())
+		c[6].time(o.Asked)
+		c[7].text(o.Position)
+		if a := steps[i].Truth; a != nil {
+			c[8].text(a.Truth)
+			c[9].time(a.Answered)
+		} else {
+			c[8].null()
+			c[9].null()
+		}
+	}
+	params := make([][]byte, len(c))
+	for i := range c {
+		params[i] = c[i].b
+	}
+	return params
+}
+
+// truthParams is the parameters of stmtTruth for the steps that hold a truth alone; nil if there is none.
+func truthParams(steps []sqltable.Step) [][]byte {
 	told := 0
-	for i := range rows {
-		if rows[i].answer != nil && rows[i].prediction == nil {
+	for i := range steps {
+		if steps[i].Truth != nil && steps[i].Prediction == nil {
 			told++
 		}
 	}
@@ -143,8 +220,8 @@ func toldRows(rows []outRow) [][]byte {
 	for i, oid := range []uint32{oidText, oidText, oidText, oidTimestamptz} {
 		c[i].begin(oid, told)
 	}
-	for i := range rows {
-		if a := rows[i].answer; a != nil && rows[i].prediction == nil {
+	for i := range steps {
+		if a := steps[i].Truth; a != nil && steps[i].Prediction == nil {
 			c[0].text(a.Task)
 			c[1].text(a.ID)
 			c[2].text(a.Truth)
@@ -192,11 +269,12 @@ func (a *array) float(x float64) {
 	a.b = binary.BigEndian.AppendUint64(a.b, math.Float64bits(x))
 }
 
-// firstMicros is PostgreSQL's first timestamp, 4714-11-24 BC, in microseconds since 1970. Its last one is beyond int64's.
+// firstMicros is PostgreSQL's first timestamp, 4714-11-24 BC, in microseconds since 1970. Its last one is beyond
+// int64's.
 const firstMicros = -210_866_803_200_000_000
 
-// time is NULL for the zero time, and -infinity for one before PostgreSQL's calendar: the server would refuse the whole
-// write, each time that it is tried.
+// time is NULL for the zero time, and -infinity for one before PostgreSQL's calendar: the server would refuse the
+// whole write, each time that it is tried.
 func (a *array) time(t time.Time) {
 	if t.IsZero() {
 		a.null()
@@ -230,5 +308,3 @@ func clean(s string) string {
 }
 
 func text(s string) []byte { return []byte(clean(s)) }
-
-func decimal(n uint64) []byte { return strconv.AppendUint(nil, n, 10) }

@@ -127,8 +127,9 @@ func (p *site) Setup(t *tidemill.Table, id string) tidemill.Setup {
 		}
 	} else {
 		s.KeyNotes = []string{
-			"The table has no primary key: rows are told apart by " + id + ", which has no value twice. Its updates are in the log with",
-			alter + " ADD PRIMARY KEY (" + ident(id) + ");",
+			"The table has no primary key: rows are told apart by " + id +
+				", which has no value twice. Its updates are in the log with",
+			alter + " ADD PRIMARY KEY (" + quoting.Name(id) + ");",
 		}
 	}
 	return s

@@ -27,7 +27,7 @@ type slotState struct {
 func lookSlot(ctx context.Context, s *session, name string) (*slotState, error) {
 	rows, err := s.ask(ctx, `SELECT slot_type, plugin, database, active_pid, confirmed_flush_lsn, wal_status, database = current_database(),
 		pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, restart_lsn)::int8
-		FROM pg_replication_slots WHERE slot_name = `+literal(name))
+		FROM pg_replication_slots WHERE slot_name = `+quoting.Text(name))
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
@@ -133,7 +133,7 @@ func dropSlot(ctx context.Context, s *session, name string) (done bool, err erro
 		if err != nil || st == nil {
 			return false, err
 		}
-		_, err = s.ask(ctx, "SELECT pg_drop_replication_slot("+literal(name)+")")
+		_, err = s.ask(ctx, "SELECT pg_drop_replication_slot("+quoting.Text(name)+")")
 		switch code(err) {
 		case "":
 			return err == nil, err
@@ -170,9 +170,9 @@ func pause(ctx context.Context, d time.Duration) error {
 // createSlot makes the slot and returns its consistent point and the name of the snapshot that belongs to it; the
 // snapshot lives until the session's next command.
 func (u *run) createSlot(ctx context.Context, s *session) (at lsn, snapshot string, err error) {
-	sql := "CREATE_REPLICATION_SLOT " + ident(u.slot) + " LOGICAL pgoutput EXPORT_SNAPSHOT"
+	sql := "CREATE_REPLICATION_SLOT " + quoting.Name(u.slot) + " LOGICAL pgoutput EXPORT_SNAPSHOT"
 	if u.failover {
-		sql = "CREATE_REPLICATION_SLOT " + ident(u.slot) + " LOGICAL pgoutput (SNAPSHOT 'export', FAILOVER true)"
+		sql = "CREATE_REPLICATION_SLOT " + quoting.Name(u.slot) + " LOGICAL pgoutput (SNAPSHOT 'export', FAILOVER true)"
 	}
 	rows, err := s.ask(ctx, sql)
 	switch code(err) {

@@ -48,7 +48,7 @@ func (u *run) begin(ctx context.Context, s *session, begun bool) error {
 		return err
 	}
 	u.place.lsn = at
-	if _, err := reader.ask(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT "+literal(snapshot)); err != nil {
+	if _, err := reader.ask(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT "+quoting.Text(snapshot)); err != nil {
 		return err
 	}
 	s.shut()
@@ -141,7 +141,7 @@ type snapshotRows struct {
 func copySQL(t *tableInfo, where string) string {
 	names := make([]string, len(t.columns))
 	for i, col := range t.columns {
-		names[i] = ident(col.name)
+		names[i] = quoting.Name(col.name)
 	}
 	list := strings.Join(names, ", ")
 	switch {

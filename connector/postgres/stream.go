@@ -86,7 +86,7 @@ func (u *run) stream(ctx context.Context, s *session) error {
 		return err
 	}
 	if u.version >= streams {
-		if _, err := s.ask(ctx, "SET logical_decoding_work_mem = "+literal(u.openBytes)); err != nil {
+		if _, err := s.ask(ctx, "SET logical_decoding_work_mem = "+quoting.Text(u.openBytes)); err != nil {
 			return err
 		}
 	}
@@ -141,7 +141,7 @@ func (u *run) start(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	sql := "START_REPLICATION SLOT " + ident(u.slot) + " LOGICAL " + u.place.lsn.String() +
+	sql := "START_REPLICATION SLOT " + quoting.Name(u.slot) + " LOGICAL " + u.place.lsn.String() +
 		" (" + u.options(binary) + ")"
 	deadline := time.Now().Add(patience)
 	for {

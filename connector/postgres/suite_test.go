@@ -1,9 +1,7 @@
 package postgres_test
 
 import (
-	"encoding/json"
-	"math"
-	"strconv"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -37,49 +35,34 @@ func TestSource(t *testing.T) {
 	}
 }
 
-// TestSink holds the sink to the laws of sinks.
+// TestSink holds the sink to the laws of sinks and of tables.
 func TestSink(t *testing.T) {
-	tidemilltest.Sink(t, tidemilltest.SinkHarness{New: func(t *testing.T) tidemilltest.SinkTarget {
+	tidemilltest.SQLSink(t, tidemilltest.SQLHarness{Type: postgres.Type, New: func(t *testing.T) tidemilltest.SQLDatabase {
 		s := postgrestest.Start(t)
 		url := s.CreateDB(t)
-		return tidemilltest.SinkTarget{
-			Open: func(t *testing.T) tidemill.Sink { return postgres.Sink(url, "predictions") },
-			Rows: func(t *testing.T) map[string]tidemilltest.SinkRow { return readBack(t, s, url) },
+		query := func(t *testing.T, sql string) (rows [][]any) {
+			for _, r := range s.Query(t, url, "SET timezone = 'UTC'; "+sql) {
+				row := make([]any, len(r))
+				for i, v := range r {
+					if v != "NULL" {
+						row[i] = v
+					}
+				}
+				rows = append(rows, row)
+			}
+			return rows
+		}
+		return tidemilltest.SQLDatabase{
+			Open:  func(t *testing.T, table string) tidemill.Sink { return postgres.Sink(url, table) },
+			Exec:  func(t *testing.T, sql string) { s.Exec(t, url, sql) },
+			Query: query,
+			Tables: func(t *testing.T) (names []string) {
+				for _, r := range query(t, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'") {
+					names = append(names, fmt.Sprint(r...))
+				}
+				return names
+			},
+			Time: func(text string) (time.Time, error) { return time.Parse("2006-01-02 15:04:05.999999-07", text) },
 		}
 	}})
-}
-
-func readBack(t *testing.T, s *postgrestest.Server, url string) map[string]tidemilltest.SinkRow {
-	t.Helper()
-	rows := map[string]tidemilltest.SinkRow{}
-	if s.Query(t, url, "SELECT to_regclass('predictions')")[0][0] == "NULL" {
-		return rows
-	}
-	when := func(text string) time.Time {
-		us, err := strconv.ParseInt(text, 10, 64)
-		if err != nil {
-			return time.Time{}
-		}
-		return time.UnixMicro(us).UTC()
-	}
-	null := func(text string) string {
-		if text == "NULL" {
-			return ""
-		}
-		return text
-	}
-	for _, r := range s.Query(t, url, `SELECT task, id, prediction, score, probabilities, model_version, (extract(epoch FROM asked_at) * 1000000)::int8, position, truth,
-		(extract(epoch FROM answered_at) * 1000000)::int8 FROM predictions`) {
-		row := tidemilltest.SinkRow{Prediction: null(r[2]), Score: math.NaN(), Version: null(r[5]), Asked: when(r[6]), Position: null(r[7]), Truth: null(r[8]), Answered: when(r[9])}
-		if x, err := strconv.ParseFloat(r[3], 64); err == nil {
-			row.Score = x
-		}
-		if r[4] != "NULL" {
-			if err := json.Unmarshal([]byte(r[4]), &row.Probabilities); err != nil {
-				t.Fatal(err)
-			}
-		}
-		rows[r[0]+"/"+r[1]] = row
-	}
-	return rows
 }

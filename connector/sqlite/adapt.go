@@ -146,11 +146,11 @@ func (st *stream) renew(n need) error {
 		return err
 	}
 	for _, name := range drop {
-		if err := d.exec("DROP TRIGGER main." + quote(name)); err != nil {
+		if err := d.exec("DROP TRIGGER main." + quoting.Name(name)); err != nil {
 			return err
 		}
 	}
-	last, err := d.one("SELECT max(shape) FROM main." + quote(shapesTable(st.meta.log)))
+	last, err := d.one("SELECT max(shape) FROM main." + quoting.Name(shapesTable(st.meta.log)))
 	if err != nil {
 		return err
 	}
@@ -186,12 +186,12 @@ func (st *stream) refresh(n need, shape int64) error {
 		keys = append(keys, fmt.Sprintf("quote(c%d)", k))
 	}
 	code := n.sh.id << opBits
-	from := fmt.Sprintf("main.%s WHERE seq>%d AND code IN (%d, %d, %d) GROUP BY %s ORDER BY min(seq)", quote(st.meta.log), st.safe,
+	from := fmt.Sprintf("main.%s WHERE seq>%d AND code IN (%d, %d, %d) GROUP BY %s ORDER BY min(seq)", quoting.Name(st.meta.log), st.safe,
 		code+opRefresh, code+opInsert, code+opUpdate, strings.Join(keys, ", "))
 	if keys == nil {
-		from = "main." + quote(n.now.Name)
+		from = "main." + quoting.Name(n.now.Name)
 		for _, k := range n.now.Key {
-			keys = append(keys, "quote("+quote(n.now.Columns[k].Name)+")")
+			keys = append(keys, "quote("+quoting.Name(n.now.Columns[k].Name)+")")
 		}
 	}
 	var values [][]string
@@ -210,9 +210,9 @@ func (st *stream) refresh(n need, shape int64) error {
 	for _, key := range values {
 		eq := make([]string, len(key))
 		for i, k := range n.now.Key {
-			eq[i] = quote(n.now.Columns[k].Name) + " IS " + key[i]
+			eq[i] = quoting.Name(n.now.Columns[k].Name) + " IS " + key[i]
 		}
-		if err := d.exec(st.meta.inserts(shape<<opBits+opRefresh, n.now.exprs("", nil), " FROM "+quote(n.now.Name)+" WHERE "+strings.Join(eq, " AND "))); err != nil {
+		if err := d.exec(st.meta.inserts(shape<<opBits+opRefresh, n.now.exprs("", nil), " FROM "+quoting.Name(n.now.Name)+" WHERE "+strings.Join(eq, " AND "))); err != nil {
 			return err
 		}
 	}

@@ -84,11 +84,11 @@ func (c *Capture) look(d *db, f *findings) error {
 	case m != nil && m.Flow != "" && c.flow != "" && m.Flow != c.flow:
 		f.add("error", "log: NAME", "the change log %s belongs to the flow %q", c.log, m.Flow)
 	case m != nil:
-		first, err := d.one("SELECT seq FROM main." + quote(c.log) + " ORDER BY seq LIMIT 1")
+		first, err := d.one("SELECT seq FROM main." + quoting.Name(c.log) + " ORDER BY seq LIMIT 1")
 		if err != nil {
 			return err
 		}
-		last, err := d.one("SELECT seq FROM main." + quote(c.log) + " ORDER BY seq DESC LIMIT 1")
+		last, err := d.one("SELECT seq FROM main." + quoting.Name(c.log) + " ORDER BY seq DESC LIMIT 1")
 		if err != nil {
 			return err
 		}
@@ -122,30 +122,31 @@ func (c *Capture) lookTable(l *layout, f *findings) {
 // Check looks at the file, the journal mode and a table that is there, and changes nothing.
 func (p *Predictions) Check(ctx context.Context) []tidemill.Finding {
 	f := &findings{path: "sinks.sqlite"}
-	if err := p.settings(); err != nil {
+	t := p.table
+	if err := t.settings(); err != nil {
 		return f.failed(err)
 	}
-	if err := writable(p.path); err != nil {
-		f.add("error", "make the folder, or give this user write access to it and to the file", "%s cannot be written: %v", p.path, err)
+	if err := writable(t.path); err != nil {
+		f.add("error", "make the folder, or give this user write access to it and to the file", "%s cannot be written: %v", t.path, err)
 		return f.list
 	}
-	if _, err := os.Stat(p.path); errors.Is(err, os.ErrNotExist) {
-		f.add("ok", "", "%s and table %s will be made", p.path, p.name)
+	if _, err := os.Stat(t.path); errors.Is(err, os.ErrNotExist) {
+		f.add("ok", "", "%s and table %s will be made", t.path, t.name)
 		return f.list
 	}
-	d, err := look(p.path)
+	d, err := look(t.path)
 	if err != nil {
 		return f.failed(err)
 	}
 	defer d.close()
 	d.watch(ctx)
-	if err := d.retry(ctx, func() error { f.list = nil; return p.look(d, f) }); err != nil {
-		return f.failed(explain(p.path, err))
+	if err := d.retry(ctx, func() error { f.list = nil; return t.look(d, f) }); err != nil {
+		return f.failed(explain(t.path, err))
 	}
 	return f.list
 }
 
-func (p *Predictions) look(d *db, f *findings) error {
+func (t *table) look(d *db, f *findings) error {
 	mode, err := d.text("PRAGMA main.journal_mode")
 	if err != nil {
 		return err
@@ -153,16 +154,16 @@ func (p *Predictions) look(d *db, f *findings) error {
 	if mode != "wal" {
 		f.add("warning", "PRAGMA journal_mode=WAL", "journal_mode is %s: every batch of predictions waits for the disk, and readers and writers wait for each other", mode)
 	}
-	missing, have, err := p.missing(d)
+	missing, have, err := t.missing(d)
 	switch {
 	case err != nil:
 		return err
 	case !have:
-		f.add("ok", "", "table %s will be made", p.name)
+		f.add("ok", "", "table %s will be made", t.name)
 	case len(missing) > 0:
-		f.add("ok", "", "table %s gets the columns %s", p.name, strings.Join(missing, ", "))
+		f.add("ok", "", "table %s gets the columns %s", t.name, strings.Join(missing, ", "))
 	default:
-		f.add("ok", "", "table %s is there", p.name)
+		f.add("ok", "", "table %s is there", t.name)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/tidemill/tidemill"
@@ -69,14 +70,14 @@ func NewSinkConfig() *SinkConfig { return &SinkConfig{Table: "predictions", Trut
 
 // Build makes the sink of the flow.
 func (c *SinkConfig) Build(flow string) (tidemill.Sink, error) {
-	p := &Predictions{path: c.Path, name: c.Table, truth: c.Truth}
-	if p.name == "" {
-		p.name = "predictions"
+	p := Sink(c.Path, cmp.Or(c.Table, "predictions"))
+	if !c.Truth {
+		p.WithoutTruth()
 	}
 	if c.Path == "" {
 		return nil, tidemill.Fatalf("sqlite: path is missing: name the database file")
 	}
-	if err := p.settings(); err != nil {
+	if err := p.table.settings(); err != nil {
 		return nil, err
 	}
 	return p, nil

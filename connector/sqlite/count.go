@@ -23,7 +23,7 @@ func (c *Capture) Count(ctx context.Context) (snapshot, stream uint64, err error
 	err = d.retry(ctx, func() error {
 		snapshot = 0
 		for _, t := range tables {
-			n, err := d.one("SELECT count(*) FROM main." + quote(t.Name))
+			n, err := d.one("SELECT count(*) FROM main." + quoting.Name(t.Name))
 			if err != nil {
 				return err
 			}

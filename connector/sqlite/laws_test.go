@@ -1,8 +1,7 @@
 package sqlite
 
 import (
-	"encoding/json"
-	"math"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -32,49 +31,42 @@ func TestSourceLaws(t *testing.T) {
 }
 
 func TestSinkLaws(t *testing.T) {
-	tidemilltest.Sink(t, tidemilltest.SinkHarness{New: func(t *testing.T) tidemilltest.SinkTarget {
+	d := dialect()
+	tidemilltest.SQLSink(t, tidemilltest.SQLHarness{Type: d.Type, New: func(t *testing.T) tidemilltest.SQLDatabase {
 		path := filepath.Join(t.TempDir(), "p.db")
-		return tidemilltest.SinkTarget{
-			Open: func(t *testing.T) tidemill.Sink { return Sink(path, "predictions") },
-			Rows: func(t *testing.T) map[string]tidemilltest.SinkRow { return readBack(t, path) },
+		query := func(t *testing.T, sql string) (rows [][]any) {
+			t.Helper()
+			d, err := open(path, readWriteCreate)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer d.close()
+			err = d.query(sql, func(s *stmt) error {
+				row := make([]any, s.columns())
+				for i := range row {
+					if s.kind(i) != sqliteNull {
+						row[i] = s.text(i)
+					}
+				}
+				rows = append(rows, row)
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return rows
+		}
+		return tidemilltest.SQLDatabase{
+			Open:  func(t *testing.T, table string) tidemill.Sink { return Sink(path, table) },
+			Exec:  func(t *testing.T, sql string) { query(t, sql) },
+			Query: query,
+			Tables: func(t *testing.T) (names []string) {
+				for _, r := range query(t, "SELECT name FROM sqlite_schema WHERE type='table'") {
+					names = append(names, fmt.Sprint(r...))
+				}
+				return names
+			},
+			Time: func(text string) (time.Time, error) { return time.Parse("2006-01-02T15:04:05.000000Z", text) },
 		}
 	}})
-}
-
-func readBack(t *testing.T, path string) map[string]tidemilltest.SinkRow {
-	t.Helper()
-	rows := map[string]tidemilltest.SinkRow{}
-	d, err := open(path, readWriteCreate)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.close()
-	if n, err := d.one("SELECT count(*) FROM sqlite_schema WHERE name='predictions'"); err != nil || n == 0 {
-		return rows
-	}
-	at := func(s string) (when time.Time) {
-		if s != "" {
-			if when, err = time.Parse("2006-01-02T15:04:05.000000Z", s); err != nil {
-				t.Fatal(err)
-			}
-		}
-		return when
-	}
-	err = d.query("SELECT task, id, prediction, score, probabilities, model_version, asked_at, position, truth, answered_at FROM predictions", func(s *stmt) error {
-		r := tidemilltest.SinkRow{Prediction: s.text(2), Score: math.NaN(), Version: s.text(5), Asked: at(s.text(6)), Position: s.text(7), Truth: s.text(8), Answered: at(s.text(9))}
-		if s.kind(3) != sqliteNull {
-			r.Score = s.float(3)
-		}
-		if p := s.text(4); p != "" {
-			if err := json.Unmarshal([]byte(p), &r.Probabilities); err != nil {
-				t.Fatal(err)
-			}
-		}
-		rows[s.text(0)+"/"+s.text(1)] = r
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return rows
 }

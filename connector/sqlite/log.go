@@ -43,7 +43,7 @@ func (d *db) meta(log string) (*meta, error) {
 	if err != nil || n < 2 {
 		return nil, err
 	}
-	body, err := d.text(fmt.Sprintf("SELECT body FROM main.%s WHERE shape=0", quote(shapesTable(log))))
+	body, err := d.text(fmt.Sprintf("SELECT body FROM main.%s WHERE shape=0", quoting.Name(shapesTable(log))))
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (d *db) install(log, flow string, layouts []*layout) error {
 		CREATE TABLE main.%s(shape INTEGER PRIMARY KEY, body TEXT NOT NULL);
 		CREATE TABLE main.%s(shape%s);
 		INSERT INTO main.%s(code, at) VALUES(%d, julianday('now'))`,
-		quote(log), cols.String(), quote(shapesTable(log)), quote(goneTable(log)), keys, quote(log), codeMark))
+		quoting.Name(log), cols.String(), quoting.Name(shapesTable(log)), quoting.Name(goneTable(log)), keys, quoting.Name(log), codeMark))
 	if err != nil {
 		return err
 	}
@@ -110,12 +110,12 @@ func (d *db) addShape(m *meta, shape int64, body any) error {
 	if err != nil {
 		return err
 	}
-	return d.query(fmt.Sprintf("INSERT INTO main.%s(shape, body) VALUES(?, ?)", quote(shapesTable(m.log))), nil, shape, string(b))
+	return d.query(fmt.Sprintf("INSERT INTO main.%s(shape, body) VALUES(?, ?)", quoting.Name(shapesTable(m.log))), nil, shape, string(b))
 }
 
 func (d *db) addTriggers(m *meta, l *layout, shape int64) error {
 	for _, t := range l.triggers(m, shape) {
-		if err := d.exec("DROP TRIGGER IF EXISTS main." + quote(t.name)); err != nil {
+		if err := d.exec("DROP TRIGGER IF EXISTS main." + quoting.Name(t.name)); err != nil {
 			return err
 		}
 		if err := d.exec(t.sql); err != nil {
@@ -134,7 +134,7 @@ func (d *db) remove(log string) (done []string, err error) {
 		return nil, err
 	}
 	for _, n := range names {
-		if err := d.exec("DROP TRIGGER main." + quote(n)); err != nil {
+		if err := d.exec("DROP TRIGGER main." + quoting.Name(n)); err != nil {
 			return nil, err
 		}
 		done = append(done, "trigger "+n)
@@ -147,7 +147,7 @@ func (d *db) remove(log string) (done []string, err error) {
 		if have == 0 {
 			continue
 		}
-		if err := d.exec("DROP TABLE main." + quote(n)); err != nil {
+		if err := d.exec("DROP TABLE main." + quoting.Name(n)); err != nil {
 			return nil, err
 		}
 		done = append(done, "table "+n)

@@ -2,61 +2,13 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"math"
 	"strings"
-	"time"
 
 	"github.com/tidemill/tidemill"
-	"github.com/tidemill/tidemill/expr"
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
-var (
-	_ tidemill.Recaller = (*Predictions)(nil)
-	_ tidemill.Finder   = (*Capture)(nil)
-)
-
-// Recall implements tidemill.Recaller. A table that holds no truth gives nothing.
-func (p *Predictions) Recall(ctx context.Context, task string, limit int) ([]tidemill.Recalled, error) {
-	if !p.truth {
-		return nil, nil
-	}
-	d, err := look(p.path)
-	if err != nil {
-		return nil, err
-	}
-	defer d.close()
-	d.watch(ctx)
-	var out []tidemill.Recalled
-	err = d.retry(ctx, func() error {
-		out = nil
-		return d.query(fmt.Sprintf(`SELECT id, prediction, truth, score, probabilities, asked_at, answered_at FROM main.%s
-			WHERE task=? AND truth IS NOT NULL ORDER BY answered_at DESC LIMIT ?`, quote(p.name)), func(s *stmt) error {
-			r := tidemill.Recalled{ID: s.text(0), Label: s.text(1), Truth: s.text(2), Score: math.NaN(), Asked: timeOf(s.text(5)), Answered: timeOf(s.text(6))}
-			if s.kind(3) != sqlite3.SQLITE_NULL {
-				r.Score = s.float(3)
-			}
-			if b := s.raw(4); len(b) > 0 && b[0] == '{' {
-				if err := json.Unmarshal(b, &r.Probabilities); err != nil {
-					return fmt.Errorf("sqlite: %s: table %s, row %s: probabilities: %w", p.path, p.name, r.ID, err)
-				}
-			}
-			out = append(out, r)
-			return nil
-		}, task, limit)
-	})
-	return out, explain(p.path, err)
-}
-
-func timeOf(text string) time.Time {
-	micros, ok := expr.ParseTime(text)
-	if !ok {
-		return time.Time{}
-	}
-	return time.UnixMicro(micros).UTC()
-}
+var _ tidemill.Finder = (*Capture)(nil)
 
 // Find implements tidemill.Finder.
 func (c *Capture) Find(ctx context.Context, table, column string, ids []string) (map[string]tidemill.Value, error) {
@@ -76,10 +28,10 @@ func (c *Capture) Find(ctx context.Context, table, column string, ids []string) 
 		if len(t.Key) != 1 || t.Col(column) < 0 {
 			return nil
 		}
-		key := quote(t.Columns[t.Key[0]].Name)
+		key := quoting.Name(t.Columns[t.Key[0]].Name)
 		for _, id := range ids {
 			// The key's affinity turns the text into what the column holds.
-			if err := d.query(fmt.Sprintf("SELECT %s FROM main.%s WHERE %s=?", quote(column), quote(t.Name), key), func(s *stmt) error {
+			if err := d.query(fmt.Sprintf("SELECT %s FROM main.%s WHERE %s=?", quoting.Name(column), quoting.Name(t.Name), key), func(s *stmt) error {
 				found[id] = s.value(0, &slab{}).Clone()
 				return nil
 			}, id); err != nil {

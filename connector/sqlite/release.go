@@ -62,7 +62,7 @@ func (d *db) relaxed(ctx context.Context) error {
 // prune deletes about most rows of the log before upto; done when none are left. It gives way when another writer is busy.
 func (d *db) prune(ctx context.Context, log string, upto, most int64) (done bool, err error) {
 	var low int64
-	table := "main." + quote(log)
+	table := "main." + quoting.Name(log)
 	err = d.retry(ctx, func() (err error) {
 		low, err = d.one("SELECT seq FROM " + table + " ORDER BY seq LIMIT 1")
 		return err

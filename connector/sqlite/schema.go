@@ -268,11 +268,11 @@ func (l *layout) selectRows() string {
 	if l.NoRowid {
 		var keys []string
 		for _, k := range l.Key {
-			keys = append(keys, quote(l.Columns[k].Name))
+			keys = append(keys, quoting.Name(l.Columns[k].Name))
 		}
 		order = strings.Join(keys, ", ")
 	}
-	return fmt.Sprintf("SELECT %s FROM main.%s ORDER BY %s", l.list("", nil), quote(l.Name), order)
+	return fmt.Sprintf("SELECT %s FROM main.%s ORDER BY %s", l.list("", nil), quoting.Name(l.Name), order)
 }
 
 // list joins the columns (all, or those in only), each with the prefix ("new." or "old.").
@@ -283,7 +283,7 @@ func (l *layout) list(prefix string, only []int) string {
 			b.WriteString(", ")
 		}
 		b.WriteString(prefix)
-		b.WriteString(quote(l.Columns[i].Name))
+		b.WriteString(quoting.Name(l.Columns[i].Name))
 	}
 	if only != nil {
 		for _, i := range only {

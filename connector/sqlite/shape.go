@@ -33,7 +33,7 @@ func newShape(id int64, l *layout, before *shape) *shape {
 func (d *db) shapes(m *meta, known map[int64]*shape) (map[int64]*shape, error) {
 	all := map[int64]*shape{}
 	latest := map[string]*shape{}
-	err := d.query(fmt.Sprintf("SELECT shape, body FROM main.%s WHERE shape>0 ORDER BY shape", quote(shapesTable(m.log))), func(s *stmt) error {
+	err := d.query(fmt.Sprintf("SELECT shape, body FROM main.%s WHERE shape>0 ORDER BY shape", quoting.Name(shapesTable(m.log))), func(s *stmt) error {
 		id := s.int(0)
 		if k := known[id]; k != nil {
 			all[id], latest[k.Name] = k, k

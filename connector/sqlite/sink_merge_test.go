@@ -95,8 +95,8 @@ func TestMergedRows(t *testing.T) {
 		if err := sinks[1].Write(ctx, []tidemill.Output{predicted(seq+1, "x", "no"), predicted(seq+2, "x", "yes")}); err != nil {
 			t.Fatal(err)
 		}
-		if got := rowsOf(t, steps, "SELECT prediction FROM predictions WHERE id='x'"); got != "yes\n" || sinks[1].watched {
-			t.Errorf("after the triggers are gone: %q, watched %t", got, sinks[1].watched)
+		if got := rowsOf(t, steps, "SELECT prediction FROM predictions WHERE id='x'"); got != "yes\n" || sinks[1].table.watched {
+			t.Errorf("after the triggers are gone: %q, watched %t", got, sinks[1].table.watched)
 		}
 	}
 }

@@ -32,7 +32,7 @@ func TestSinkStopsAtARowThatIsRefused(t *testing.T) {
 			out := []tidemill.Output{predicted(1, "1", "no"), predicted(2, c.bad, "no"), predicted(3, "3", "yes")}
 			err := s.Write(ctx, out)
 			if err == nil || !tidemill.IsFatal(err) || !strings.Contains(err.Error(), c.says) ||
-				!strings.Contains(err.Error(), "table predictions does not take the row of task late, id "+c.bad) {
+				!strings.Contains(err.Error(), "table predictions: the table does not take the row of task late, id "+c.bad) {
 				t.Fatalf("got %v", err)
 			}
 			if c.mend == "" {

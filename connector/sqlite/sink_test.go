@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/engine"
 )
 
 var asked = time.Date(2026, 3, 4, 5, 6, 7, 89_000_000, time.UTC)
@@ -125,7 +126,7 @@ func TestSinkMarks(t *testing.T) {
 		{"then as usual", tidemill.Resumption{Flow: "f", Term: 2}, nil},
 	} {
 		s := Sink(path, "predictions")
-		if err := s.Resume(ctx, c.r); !errors.Is(err, c.want) {
+		if err := engine.ResumeSink(ctx, s, c.r); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
 		}
 		s.Close()

@@ -47,7 +47,7 @@ func (st *stream) beginRead() error {
 	v, err := d.one("PRAGMA main.schema_version")
 	if err == nil {
 		st.schema = v
-		err = d.query(fmt.Sprintf("SELECT seq, at FROM main.%s ORDER BY seq DESC LIMIT 1", quote(st.meta.log)), func(s *stmt) error {
+		err = d.query(fmt.Sprintf("SELECT seq, at FROM main.%s ORDER BY seq DESC LIMIT 1", quoting.Name(st.meta.log)), func(s *stmt) error {
 			st.seq, st.at = s.int(0), unixMilli(s.float(1))
 			return nil
 		})

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"fmt"
-	"strings"
 	"unsafe"
 
 	"modernc.org/libc"
@@ -201,12 +200,6 @@ func (sl *slab) copy(b []byte) []byte {
 	sl.free = sl.free[n:]
 	return to
 }
-
-// quote makes an SQL identifier.
-func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
-
-// literal makes an SQL text literal.
-func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
 const sqliteNull = sqlite3.SQLITE_NULL
 

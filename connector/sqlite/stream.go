@@ -73,7 +73,7 @@ func (st *stream) open() (err error) {
 		for i := range st.meta.Width {
 			fmt.Fprintf(&cols, ", c%d", i)
 		}
-		st.rows, err = d.prepare(fmt.Sprintf("SELECT seq, code, at%s FROM main.%s WHERE seq>? ORDER BY seq", cols.String(), quote(st.meta.log)))
+		st.rows, err = d.prepare(fmt.Sprintf("SELECT seq, code, at%s FROM main.%s WHERE seq>? ORDER BY seq", cols.String(), quoting.Name(st.meta.log)))
 		if err != nil {
 			return err
 		}
@@ -123,7 +123,7 @@ func (st *stream) verify(at place) error {
 	if m.ID != at.log {
 		return gap("the change log %s is another one (%s) than the checkpoint's (%s): the file was replaced or the log made anew", st.c.log, m.ID, at.log)
 	}
-	log := quote(st.c.log)
+	log := quoting.Name(st.c.log)
 	low, err := st.d.one("SELECT seq FROM main." + log + " ORDER BY seq LIMIT 1")
 	if err != nil {
 		return err
@@ -166,7 +166,7 @@ func (st *stream) run(ctx context.Context, yield func(tidemill.Batch, error) boo
 	target := int64(0)
 	if behind {
 		if err := st.d.retry(ctx, func() (err error) {
-			target, err = st.d.one("SELECT seq FROM main." + quote(st.meta.log) + " ORDER BY seq DESC LIMIT 1")
+			target, err = st.d.one("SELECT seq FROM main." + quoting.Name(st.meta.log) + " ORDER BY seq DESC LIMIT 1")
 			return err
 		}); err != nil {
 			return err

@@ -30,7 +30,7 @@ func (l *layout) triggers(m *meta, shape int64) []trigger {
 	add := func(name, event, body string) {
 		name = triggerName(m.log, l.Name, name)
 		// Without "main.": SQLite keeps the text, and it is compared later.
-		ts = append(ts, trigger{name, fmt.Sprintf("CREATE TRIGGER %s %s ON %s BEGIN %sEND", quote(name), event, quote(l.Name), body)})
+		ts = append(ts, trigger{name, fmt.Sprintf("CREATE TRIGGER %s %s ON %s BEGIN %sEND", quoting.Name(name), event, quoting.Name(l.Name), body)})
 	}
 	code := shape << opBits
 	after := l.exprs("new.", nil)
@@ -45,7 +45,7 @@ func (l *layout) triggers(m *meta, shape int64) []trigger {
 		add("before insert", "BEFORE INSERT", l.stand(m, shape, ""))
 		add("before update", "BEFORE UPDATE OF "+cols, l.stand(m, shape, " AND NOT ("+l.sameKey("", "old.", nil)+")"))
 		insert = l.gone(m, shape) + insert
-		remove += fmt.Sprintf("DELETE FROM %s WHERE shape=%d AND %s; ", quote(goneTable(m.log)), shape, l.sameKey("", "old.", goneKeys))
+		remove += fmt.Sprintf("DELETE FROM %s WHERE shape=%d AND %s; ", quoting.Name(goneTable(m.log)), shape, l.sameKey("", "old.", goneKeys))
 		add("after update", "AFTER UPDATE OF "+cols, l.gone(m, shape))
 	}
 	add("insert", "AFTER INSERT", insert)
@@ -57,12 +57,12 @@ func (l *layout) triggers(m *meta, shape int64) []trigger {
 func (l *layout) exprs(prefix string, only []int) (s []string) {
 	if only != nil {
 		for _, i := range only {
-			s = append(s, prefix+quote(l.Columns[i].Name))
+			s = append(s, prefix+quoting.Name(l.Columns[i].Name))
 		}
 		return s
 	}
 	for i := range l.Columns {
-		s = append(s, prefix+quote(l.Columns[i].Name))
+		s = append(s, prefix+quoting.Name(l.Columns[i].Name))
 	}
 	return s
 }
@@ -77,7 +77,7 @@ func (l *layout) before() []string {
 	s := l.exprs("old.", nil)
 	for i := range l.Columns {
 		if l.Columns[i].wide() {
-			o, n := s[i], "new."+quote(l.Columns[i].Name)
+			o, n := s[i], "new."+quoting.Name(l.Columns[i].Name)
 			// IS takes 1 for 1.0, and the column's collation may take 'a' for 'A'.
 			s[i] = fmt.Sprintf("CASE WHEN %s IS NOT %s COLLATE BINARY OR typeof(%s)<>typeof(%s) THEN coalesce(%s,%s) END", o, n, o, n, o, n)
 		}
@@ -95,7 +95,7 @@ func (m *meta) inserts(code int64, values []string, from string) string {
 	}
 	for first := true; first || len(values) > 0; first = false {
 		n := min(len(values), m.Width)
-		fmt.Fprintf(&b, "INSERT INTO %s(code, at", quote(m.log))
+		fmt.Fprintf(&b, "INSERT INTO %s(code, at", quoting.Name(m.log))
 		for i := range n {
 			fmt.Fprintf(&b, ", c%d", i)
 		}

@@ -57,7 +57,7 @@ func TestSinkOnAFullDisk(t *testing.T) {
 	if err := s.Resume(ctx, tidemill.Resumption{Flow: "f", Term: 1}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.d.one("PRAGMA max_page_count=10"); err != nil { // SQLite's own way to a full disk
+	if _, err := s.table.d.one("PRAGMA max_page_count=10"); err != nil { // SQLite's own way to a full disk
 		t.Fatal(err)
 	}
 	big := predicted(1, strings.Repeat("long", 20_000), "x")
@@ -68,7 +68,7 @@ func TestSinkOnAFullDisk(t *testing.T) {
 	if got := rowsOf(t, path, "SELECT count(*) FROM predictions"); got != "0\n" {
 		t.Errorf("a half of the batch is there: %s", got)
 	}
-	if _, err := s.d.one("PRAGMA max_page_count=100000"); err != nil {
+	if _, err := s.table.d.one("PRAGMA max_page_count=100000"); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Write(ctx, []tidemill.Output{predicted(1, "a", "x"), big}); err != nil {

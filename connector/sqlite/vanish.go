@@ -26,7 +26,7 @@ func (l *layout) uniqueColumns() string {
 		for _, x := range index {
 			if !seen[x.Column] {
 				seen[x.Column] = true
-				cols = append(cols, quote(l.Columns[x.Column].Name))
+				cols = append(cols, quoting.Name(l.Columns[x.Column].Name))
 			}
 		}
 	}
@@ -39,22 +39,22 @@ func (l *layout) stand(m *meta, shape int64, but string) string {
 	for _, index := range l.Unique {
 		var all []string
 		for _, x := range index {
-			name := quote(l.Columns[x.Column].Name)
+			name := quoting.Name(l.Columns[x.Column].Name)
 			eq := fmt.Sprintf("%s=new.%s", name, name)
 			if x.Collate != "" {
-				eq += " COLLATE " + quote(x.Collate)
+				eq += " COLLATE " + quoting.Name(x.Collate)
 			}
 			all = append(all, eq)
 		}
 		any = append(any, "("+strings.Join(all, " AND ")+")")
 	}
-	gone := quote(goneTable(m.log))
+	gone := quoting.Name(goneTable(m.log))
 	var to []string
 	for i := range l.Key {
 		to = append(to, goneKeys(i))
 	}
 	return fmt.Sprintf("DELETE FROM %s WHERE shape=%d; INSERT INTO %s(shape, %s) SELECT %d, %s FROM %s WHERE (%s)%s; ",
-		gone, shape, gone, strings.Join(to, ", "), shape, l.list("", l.Key), quote(l.Name), strings.Join(any, " OR "), but)
+		gone, shape, gone, strings.Join(to, ", "), shape, l.list("", l.Key), quoting.Name(l.Name), strings.Join(any, " OR "), but)
 }
 
 // gone logs the noted rows that are not there any more.
@@ -63,9 +63,9 @@ func (l *layout) gone(m *meta, shape int64) string {
 	for i := range l.Key {
 		values[i] = goneKeys(i)
 	}
-	table := quote(goneTable(m.log))
+	table := quoting.Name(goneTable(m.log))
 	return m.inserts(shape<<opBits+opGone, values, fmt.Sprintf(" FROM %s WHERE shape=%d AND NOT EXISTS (SELECT 1 FROM %s AS t WHERE %s)",
-		table, shape, quote(l.Name), l.sameKey("t.", "", goneKeys)))
+		table, shape, quoting.Name(l.Name), l.sameKey("t.", "", goneKeys)))
 }
 
 func goneKeys(i int) string { return fmt.Sprintf("k%d", i) }
@@ -75,7 +75,7 @@ func goneKeys(i int) string { return fmt.Sprintf("k%d", i) }
 func (l *layout) sameKey(left, right string, named func(i int) string) string {
 	eq := make([]string, len(l.Key))
 	for i, k := range l.Key {
-		a, b := left+quote(l.Columns[k].Name), right+quote(l.Columns[k].Name)
+		a, b := left+quoting.Name(l.Columns[k].Name), right+quoting.Name(l.Columns[k].Name)
 		if named != nil && left == "" {
 			a = named(i)
 		}

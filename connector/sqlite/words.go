@@ -75,7 +75,7 @@ func (p *site) Setup(t *tidemill.Table, _ string) tidemill.Setup {
 
 // Sample has SQLite count.
 func (p *site) Sample(ctx context.Context, t *tidemill.Table, rows int) (*tidemill.Sample, error) {
-	s := sqltable.NewSampler(p.db, t, quote(t.Name), rows)
+	s := sqltable.NewSampler(p.db, t, quoting.Name(t.Name), rows)
 	s.Loose = true
 	for i := range t.Columns {
 		native := strings.ToLower(t.Columns[i].Native)
@@ -97,8 +97,8 @@ func (p *site) Sample(ctx context.Context, t *tidemill.Table, rows int) (*tidemi
 	return s.Sample, err
 }
 
-// kinds tells what a column holds, which may be anything whatever its type says: a column without a type gets that of its
-// values, and one whose values a flow would stop at is no feature.
+// kinds tells what a column holds, which may be anything whatever its type says: a column without a type gets that of
+// its values, and one whose values a flow would stop at is no feature.
 func (p *site) kinds(ctx context.Context, s *sqltable.Sampler, i int) error {
 	c := &s.Sample.Columns[i]
 	switch c.Kind {
@@ -108,7 +108,8 @@ func (p *site) kinds(ctx context.Context, s *sqltable.Sampler, i int) error {
 	}
 	var of []string
 	for _, what := range []string{
-		"typeof(%s) = 'integer'", "typeof(%s) = 'real'", "typeof(%s) = 'text'", "typeof(%s) = 'blob'", "%s IN (9e999, -9e999)",
+		"typeof(%s) = 'integer'", "typeof(%s) = 'real'", "typeof(%s) = 'text'", "typeof(%s) = 'blob'",
+		"%s IN (9e999, -9e999)",
 	} {
 		of = append(of, "coalesce(sum("+fmt.Sprintf(what, s.Name(i))+"), 0)")
 	}

@@ -1,4 +1,3 @@
-// Package sqltable is what SQL systems share.
 package sqltable
 
 import (
@@ -40,9 +39,7 @@ func NewSampler(db *sql.DB, t *tidemill.Table, from string, limit int) *Sampler 
 }
 
 // Name is a column in SQL.
-func (s *Sampler) Name(i int) string { return quoted(s.Table.Columns[i].Name) }
-
-func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+func (s *Sampler) Name(i int) string { return Standard.Name(s.Table.Columns[i].Name) }
 
 func (s *Sampler) native(i int) string { return strings.ToLower(s.Table.Columns[i].Native) }
 
@@ -82,7 +79,8 @@ func (s *Sampler) Ints(ctx context.Context, of []string) ([]int, error) {
 	for i := range counts {
 		into[i] = &counts[i]
 	}
-	query := fmt.Sprintf("SELECT %s FROM (SELECT * FROM %s LIMIT %d) AS some_rows", strings.Join(of, ", "), s.From, s.Limit)
+	query := fmt.Sprintf("SELECT %s FROM (SELECT * FROM %s LIMIT %d) AS some_rows", strings.Join(of, ", "), s.From,
+		s.Limit)
 	return counts, s.DB.QueryRowContext(ctx, query).Scan(into...)
 }
 
@@ -93,7 +91,8 @@ var unixNames = regexp.MustCompile(`(?i)(_at|_ts|_time|_on|date|timestamp|^at|^t
 func (s *Sampler) Times(ctx context.Context) error {
 	for i := range s.Sample.Columns {
 		c, native := &s.Sample.Columns[i], s.native(i)
-		plain := strings.HasPrefix(native, "text") || strings.HasPrefix(native, "char") || strings.HasPrefix(native, "varchar")
+		plain := strings.HasPrefix(native, "text") || strings.HasPrefix(native, "char") ||
+			strings.HasPrefix(native, "varchar")
 		text := c.Kind == tidemill.KindText && (s.Loose || plain)
 		maybe := text || c.Kind == tidemill.KindInt && unixNames.MatchString(s.Table.Columns[i].Name)
 		sure := c.Kind == tidemill.KindTime && s.Loose
@@ -118,7 +117,8 @@ func (s *Sampler) time(ctx context.Context, i int, text, maybe bool) error {
 	default:
 		kind, other = "integer", "integer"
 	}
-	query := fmt.Sprintf("SELECT min(x), max(x)%[1]s FROM (SELECT %[2]s AS x FROM %[3]s WHERE %[2]s IS NOT NULL LIMIT %[4]d) AS some_rows",
+	query := fmt.Sprintf("SELECT min(x), max(x)%[1]s FROM (SELECT %[2]s AS x FROM %[3]s WHERE %[2]s IS NOT NULL "+
+		"LIMIT %[4]d) AS some_rows",
 		types, s.Name(i), s.From, s.Limit)
 	if err := s.DB.QueryRowContext(ctx, query).Scan(into...); err != nil {
 		return err

@@ -176,6 +176,11 @@ func (p *Poster) Check(ctx context.Context) []tidemill.Finding {
 	return []tidemill.Finding{{Path: path, Level: "ok", Text: p.url.Host + " takes connections"}}
 }
 
+// Mark gives errors.ErrUnsupported: the server keeps none for us.
+func (p *Poster) Mark(context.Context, string) (tidemill.Mark, error) {
+	return tidemill.Mark{}, errors.ErrUnsupported
+}
+
 // Resume takes the term. The server keeps no mark and no fence for us.
 func (p *Poster) Resume(_ context.Context, r tidemill.Resumption) error {
 	if err := p.prepare(); err != nil {
