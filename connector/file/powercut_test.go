@@ -130,3 +130,32 @@ func TestPowerCutKeepsWhatIsOwned(t *testing.T) {
 		t.Error("it does not sync")
 	}
 }
+
+// TestHalfAWrite: of a write that the disk takes in part nothing is left, so the next one begins a line of its own.
+func TestHalfAWrite(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out.jsonl")
+	w := resumed(t, path, 1, tidemill.Mark{})
+	must(t, w.Write(t.Context(), outputs(1, 2)))
+	before, err := os.ReadFile(path)
+	must(t, err)
+	full := errors.New("the disk is full")
+	w.writeAt = func(f *os.File, b []byte, at int64) (int, error) {
+		n, err := f.WriteAt(b[:len(b)/2], at)
+		return n, errors.Join(err, full)
+	}
+	if err := w.Write(t.Context(), outputs(3, 2)); !errors.Is(err, full) || tidemill.IsFatal(err) {
+		t.Errorf("half a write: %v", err)
+	}
+	if b, err := os.ReadFile(path); err != nil || string(b) != string(before) {
+		t.Errorf("half a line is left: %d bytes of %d, %v", len(b), len(before), err)
+	}
+	w.writeAt = (*os.File).WriteAt
+	must(t, w.Write(t.Context(), outputs(3, 2)))
+	var want []byte
+	for _, o := range outputs(1, 4) {
+		want = lineOf(want, &o)
+	}
+	if b, err := os.ReadFile(path); err != nil || string(b) != string(want) {
+		t.Errorf("%d bytes, want %d, %v", len(b), len(want), err)
+	}
+}

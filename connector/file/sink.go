@@ -34,13 +34,15 @@ type Writer struct {
 	dead  error
 	buf   []byte
 
+	writeAt    func(f *os.File, b []byte, at int64) (int, error)
 	syncFile   func(*os.File) error // fsync, and that of a folder: where a test cuts the power
 	syncFolder func(dir string) error
 }
 
 // Sink appends outputs to the file at path, each message of the format as a line. Beside it lies path.tidemill.
 func Sink(path string, f tidemill.Format) *Writer {
-	return &Writer{path: path, lines: lineWriter{format: f}, syncFile: (*os.File).Sync, syncFolder: durable.SyncFolder}
+	return &Writer{path: path, lines: lineWriter{format: f}, writeAt: (*os.File).WriteAt,
+		syncFile: (*os.File).Sync, syncFolder: durable.SyncFolder}
 }
 
 var (
@@ -356,7 +358,7 @@ func (w *Writer) Write(ctx context.Context, out []tidemill.Output) error {
 		return tidemill.Fatalf("file: sink %s has %d bytes where this flow left %d: somebody else writes to it "+
 			"or cut it; give the flow a file of its own", w.path, info.Size(), w.size)
 	}
-	if _, err := w.file.WriteAt(w.buf, w.size); err != nil {
+	if _, err := w.writeAt(w.file, w.buf, w.size); err != nil {
 		// What came through is cut off, so that a reader does not see half a line for long.
 		return fmt.Errorf("file: sink %s: %w", w.path, errors.Join(err, w.file.Truncate(w.size)))
 	}
