@@ -39,17 +39,17 @@ func (m *Mill) finish(cause error) error {
 		}
 		return cause
 	}
-	m.watchModels() // a run that was short has not looked yet
+	m.figures.watchModels(m.tasks) // a run that was short has not looked yet
 	m.figures.setState("stopping")
-	ctx, cancel := context.WithTimeout(context.Background(), m.flow.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), m.flow.StopTimeout)
 	defer cancel()
 	if err := m.send(ctx); err != nil {
-		return unfinished(err, m.flow.Patience)
+		return unfinished(err, m.flow.StopTimeout)
 	}
 	if m.flow.Store == nil {
-		return m.out.drain(m.flow.Patience)
+		return m.out.drain(m.flow.StopTimeout)
 	}
-	if err := m.ckpt.await(m.flow.Patience); err != nil {
+	if err := m.ckpt.await(m.flow.StopTimeout); err != nil {
 		return err
 	}
 	if !m.clean {
@@ -59,9 +59,9 @@ func (m *Mill) finish(cause error) error {
 		return nil
 	}
 	if err := m.checkpoint(ctx); err != nil {
-		return unfinished(err, m.flow.Patience)
+		return unfinished(err, m.flow.StopTimeout)
 	}
-	return m.ckpt.await(m.flow.Patience)
+	return m.ckpt.await(m.flow.StopTimeout)
 }
 
 // unfinished explains a stop that a sink held up.
@@ -88,7 +88,7 @@ func (m *Mill) capture() (*captured, error) {
 	add("flow", "flow", describe(m.flow.Source), m.appendFlow(nil))
 	add("outputs", "outputs", m.decides(), nil)
 	if len(m.flow.Transforms) > 0 {
-		add(transformsSection, transformsSection, m.describeTransforms(), nil)
+		add(transformsSection, transformsSection, m.chain.describe(), nil)
 	}
 	if m.snapshot.journal != nil && m.live {
 		add("journal", "journal", "", m.snapshot.journal.appendTo(nil))
@@ -135,7 +135,7 @@ func (m *Mill) appendFlow(b []byte) []byte {
 	b = statebytes.AppendFloat(b, m.figures.snapshot.Seconds)
 	b = statebytes.AppendUvarint(b, m.figures.stream.Rows)
 	m.figures.mu.Unlock()
-	b = statebytes.AppendBool(b, m.history.begun)
+	b = statebytes.AppendBool(b, m.history.snapshotBegun)
 	return b
 }
 

@@ -82,9 +82,11 @@ func (t *task) tick(c *tidemill.Change, at int64, i int) error {
 		if err := t.flush(); err != nil {
 			return err
 		}
-		if err := t.freeze(); err != nil {
+		frozen, err := t.learner.frozen()
+		if err != nil {
 			return err
 		}
+		t.board.frozen = frozen
 	}
 	return t.expire(c, i)
 }
@@ -108,7 +110,7 @@ func (t *task) expire(c *tidemill.Change, i int) error {
 		return nil
 	}
 	limit := t.clock.now - t.spec.Wait.Microseconds()
-	if limit <= t.ledger.questions.first && limit <= t.run.first {
+	if limit <= t.ledger.questions.first && limit <= t.batch.first {
 		return nil
 	}
 	if err := t.flush(); err != nil {
@@ -119,9 +121,9 @@ func (t *task) expire(c *tidemill.Change, i int) error {
 		return err
 	}
 	if t.phase == tidemill.Snapshot { // of a replay, only what stays open is told
-		mute := t.out.mute
-		t.out.mute = true
-		defer func() { t.out.mute = mute }()
+		mute := t.out.silent
+		t.out.silent = true
+		defer func() { t.out.silent = mute }()
 	}
 	for _, q := range due {
 		t.counts.Expired++
@@ -137,12 +139,6 @@ func (t *task) expire(c *tidemill.Change, i int) error {
 		}
 	}
 	return nil
-}
-
-// freeze makes the baseline that has stopped learning.
-func (t *task) freeze() (err error) {
-	t.board.frozen, err = t.learner.frozen()
-	return err
 }
 
 // clockTime is the wall form of the flow's clock.

@@ -16,7 +16,7 @@ type display struct {
 const latestMax = 24
 
 // remember keeps a prediction for the dashboard, with its picture.
-func (d *display) remember(o *tidemill.Output, row *runRow, features []tidemill.Feature) {
+func (d *display) remember(o *tidemill.Output, row *batchRow, features []tidemill.Feature) {
 	l := LatestStatus{ID: o.ID, Label: o.Label, Score: figure(o.Score), Truth: row.truth, Version: o.Version.String(), Asked: o.Asked}
 	if len(d.latest) == latestMax {
 		copy(d.latest, d.latest[1:])

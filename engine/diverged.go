@@ -52,11 +52,11 @@ func (s *scoreboard) divergence() string {
 }
 
 // watchModels raises an alarm when a model has diverged, once until it has recovered. The engine's goroutine.
-func (m *Mill) watchModels() {
-	for _, t := range m.tasks {
+func (f *figures) watchModels(tasks []*task) {
+	for _, t := range tasks {
 		text := t.board.divergence()
 		if text != "" && !t.diverged {
-			m.figures.alarm("model", "task "+t.spec.Name+": "+text)
+			f.alarm("model", "task "+t.spec.Name+": "+text)
 		}
 		t.diverged = text != ""
 	}

@@ -116,10 +116,6 @@ func (t *task) step(c *tidemill.Change, tt *boundTable, i int) error {
 	return nil
 }
 
-// scoresGroups reports whether rows without an answer are scored: how well each lies in its cluster is known at once, when
-// it is asked about or, as with answers, before it is learned.
-func (t *task) scoresGroups() bool { return t.kind == tidemill.Cluster && len(t.spec.Scores) > 0 }
-
 // fold lets the features remember the change, as of its time.
 func (t *task) fold(c *tidemill.Change, at int64) {
 	for _, f := range t.spec.Features {
@@ -146,17 +142,9 @@ func (t *task) teach(x *tidemill.Vector, y float64, has bool, weight float64) {
 	if has {
 		ys = append(ys, y)
 	}
-	t.learner.teach(x, ys, weight*t.rarity(y, has), &t.run.enc)
+	t.learner.teach(x, ys, weight*t.board.rarity(y, has, t.spec), &t.batch.enc)
 	if has {
 		t.board.base.learn(y)
 	}
 	t.counts.Learned++
-}
-
-// rarity is what a row's weight is multiplied by where classes are balanced.
-func (t *task) rarity(y float64, has bool) float64 {
-	if !has || !t.spec.Balanced || t.kind != tidemill.Classify {
-		return 1
-	}
-	return t.board.base.rarity(y)
 }

@@ -114,9 +114,9 @@ func (t *task) askRead(c *tidemill.Change, tt *boundTable, i int) error {
 		}
 		y, text, err := t.truth(lab)
 		if err == nil {
-			t.out.mute = true
+			t.out.silent = true
 			err = t.ask(&row{c: c, table: tt, i: i, at: at}, id, scoreNow, y, text)
-			t.out.mute = false
+			t.out.silent = false
 		}
 		return err
 	}

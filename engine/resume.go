@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,21 +67,21 @@ func (m *Mill) open(ctx context.Context) error {
 	}
 	for i, b := range m.out.boxes {
 		r := tidemill.Resumption{Flow: m.flow.Name, Term: m.term, After: marks[i], Adopt: m.flow.Adopt || m.flow.Fresh || m.flow.Reset, Reset: m.flow.Reset,
-			Tasks: m.taskNames()}
+			Tasks: taskNames(m.tasks)}
 		r.Replay = replay && !r.Adopt
 		if err := ResumeSink(ctx, b.sink, r); err != nil {
 			return fmt.Errorf("sink %s: %w", b.name, err)
 		}
 		b.written.Store(m.out.seq)
 	}
-	if m.live || m.history.begun {
+	if m.live || m.history.snapshotBegun {
 		return m.saveNewSinks(ctx, marks)
 	}
-	m.history.first = !m.flow.Fresh
+	m.history.firstAsk = !m.flow.Fresh
 	if m.flow.Store == nil {
 		return nil
 	}
-	m.history.begun = true
+	m.history.snapshotBegun = true
 	return m.saveBegun(ctx)
 }
 
@@ -151,8 +152,8 @@ func (m *Mill) from() tidemill.Position {
 	switch {
 	case m.upto != "":
 		return m.upto
-	case m.history.first:
-		m.history.first, m.history.asFirst = false, true
+	case m.history.firstAsk:
+		m.history.firstAsk, m.history.askedFirst = false, true
 		return ""
 	}
 	return tidemill.Begun
@@ -160,10 +161,10 @@ func (m *Mill) from() tidemill.Position {
 
 // refused takes back that the history has begun, when the source would not begin it.
 func (m *Mill) refused() {
-	if m.flow.Store == nil || m.history.fed || m.live || m.upto != "" || m.flow.Fresh || !m.history.asFirst {
+	if m.flow.Store == nil || m.history.yielded || m.live || m.upto != "" || m.flow.Fresh || !m.history.askedFirst {
 		return
 	}
-	m.history.begun = false
+	m.history.snapshotBegun = false
 	if err := m.saveBegun(context.Background()); err != nil {
 		m.log.Warn("take back the first checkpoint", "error", err)
 	}
@@ -245,7 +246,7 @@ func (m *Mill) restore(c *tidemill.Checkpoint) ([]tidemill.Mark, error) {
 	m.figures.rejected = d.Uvarint()
 	m.figures.snapshot.Rows, m.figures.snapshot.Seconds = d.Uvarint(), d.Float()
 	m.figures.stream.Rows = d.Uvarint()
-	m.history.begun = d.Bool()
+	m.history.snapshotBegun = d.Bool()
 	if err := d.End(); err != nil {
 		return nil, tidemill.Fatalf("checkpoint %v, flow: %w", c.ID, err)
 	}
@@ -263,7 +264,7 @@ func (m *Mill) restore(c *tidemill.Checkpoint) ([]tidemill.Mark, error) {
 		}
 	}
 	if m.live { // before, nothing is learned that an edited flow could spoil
-		if err := m.sameTransforms(c); err != nil {
+		if err := m.chain.same(c); err != nil {
 			return nil, err
 		}
 		if err := m.restoreTasks(c); err != nil {
@@ -279,18 +280,19 @@ func (m *Mill) restore(c *tidemill.Checkpoint) ([]tidemill.Mark, error) {
 	} else {
 		m.upto = ""
 	}
+	m.figures.event("resume", fmt.Sprintf("resumed from checkpoint %d.%d at %s", c.ID.Term, c.ID.Seq, cmp.Or(string(c.Position), "the beginning")))
+	return m.marksOf(c, names), nil
+}
+
+// marksOf matches a checkpoint's marks with the flow's sinks by their descriptions; a new sink has none.
+func (m *Mill) marksOf(c *tidemill.Checkpoint, names []string) []tidemill.Mark {
 	marks := make([]tidemill.Mark, len(m.out.boxes))
 	for i, b := range m.out.boxes {
-		for k, n := range names {
-			if n == b.name && k < len(c.Marks) {
-				marks[i] = c.Marks[k]
-				names[k] = ""
-				break
-			}
+		if k := slices.Index(names, b.name); k >= 0 && k < len(c.Marks) {
+			marks[i], names[k] = c.Marks[k], ""
 		}
 	}
-	m.figures.event("resume", fmt.Sprintf("resumed from checkpoint %d.%d at %s", c.ID.Term, c.ID.Seq, cmp.Or(string(c.Position), "the beginning")))
-	return marks, nil
+	return marks
 }
 
 // restoreTasks puts the tasks' states back. The checkpoint's tasks must be the flow's.
@@ -313,14 +315,14 @@ func (m *Mill) restoreTasks(c *tidemill.Checkpoint) error {
 		}
 	}
 	if seen != len(m.tasks) || len(kept) != len(m.tasks) {
-		return changed("tasks", fmt.Sprint(keysOf(c)), fmt.Sprint(m.taskNames()))
+		return changed("tasks", fmt.Sprint(keysOf(c)), fmt.Sprint(taskNames(m.tasks)))
 	}
 	return nil
 }
 
-func (m *Mill) taskNames() []string {
+func taskNames(tasks []*task) []string {
 	var out []string
-	for _, t := range m.tasks {
+	for _, t := range tasks {
 		out = append(out, t.spec.Name)
 	}
 	return out

@@ -45,3 +45,17 @@ func (s *scoreboard) update(phase tidemill.Phase, l *learner, pred []float64, cl
 	}
 	tally.update(a, o)
 }
+
+// scoresGroups reports whether rows without an answer are scored: how well each lies in its cluster is known at once, when
+// it is asked about or, as with answers, before it is learned.
+func (s *scoreboard) scoresGroups() bool {
+	return s.kind == tidemill.Cluster && len(s.tallies[tidemill.Stream].scores) > 0
+}
+
+// rarity is what a row's weight is multiplied by where classes are balanced.
+func (s *scoreboard) rarity(y float64, has bool, spec *tidemill.Task) float64 {
+	if !has || !spec.Balanced || s.kind != tidemill.Classify {
+		return 1
+	}
+	return s.base.rarity(y)
+}

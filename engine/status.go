@@ -30,11 +30,16 @@ type Status struct {
 	Stream     PhaseStatus       `json:"stream"`
 	Rejected   uint64            `json:"rejected"`
 	Rejects    []RejectStatus    `json:"rejects"` // the newest, newest first
-	Outputs    uint64            `json:"outputs"` // ordinal of the last output
-	Written    uint64            `json:"written"` // ordinal of the last output that every sink has
-	Checkpoint CheckpointStatus  `json:"checkpoint"`
-	Tasks      []TaskStatus      `json:"tasks"`
-	Events     []EventStatus     `json:"events"` // what happened to the flow, newest first (start, reconnect, checkpoint failure, drift)
+	OutputStatus
+	Checkpoint CheckpointStatus `json:"checkpoint"`
+	Tasks      []TaskStatus     `json:"tasks"`
+	Events     []EventStatus    `json:"events"` // what happened to the flow, newest first (start, reconnect, checkpoint failure, drift)
+}
+
+// OutputStatus says how far the sinks are.
+type OutputStatus struct {
+	Outputs uint64 `json:"outputs"` // ordinal of the last output
+	Written uint64 `json:"written"` // ordinal of the last output that every sink has
 }
 
 // PhaseStatus counts one phase.

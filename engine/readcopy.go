@@ -8,23 +8,23 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// shown lets predictions go on while the engine holds its lock: a copy of what they read, made between two slices while
+// readCopies lets predictions go on while the engine holds its lock: a copy of what they read, made between two slices while
 // somebody asks. A copy is used only where the lock is taken, so a flow at rest always answers with its newest model; one
 // that learns at full speed answers with a model that is some hundredths of a second old, and says its version.
-type shown struct {
-	copy   atomic.Pointer[shownCopy]
+type readCopies struct {
+	copy   atomic.Pointer[readCopy]
 	wanted atomic.Bool
 	// The engine's alone:
 	next  time.Time // no copy is made before
 	never bool      // the task cannot be copied, or is too large
 	slow  int       // copies in a row that took too long
 	state []byte    // scratch
-	spare *shownCopy
+	spare *readCopy
 }
 
-// shownCopy is a task as predictions see it. Once another has taken its place and its last reader is gone, its memory is used
+// readCopy is a task as predictions see it. Once another has taken its place and its last reader is gone, its memory is used
 // again.
-type shownCopy struct {
+type readCopy struct {
 	predictor
 	through tidemill.Position
 	at      time.Time
@@ -32,16 +32,16 @@ type shownCopy struct {
 }
 
 const (
-	shownEvery = 10 * time.Millisecond  // a copy this often at most
-	shownShare = 50                     // of the engine's time, one part in so many goes into copies
-	shownAge   = 500 * time.Millisecond // an older copy is not used
-	shownSlow  = 50 * time.Millisecond  // a model that takes longer to copy is not copied: questions wait for the lock
-	shownMost  = 16 << 20               // nor are features of more bytes
+	copyEvery    = 10 * time.Millisecond  // a copy this often at most
+	copyShare    = 50                     // of the engine's time, one part in so many goes into copies
+	copyMaxAge   = 500 * time.Millisecond // an older copy is not used
+	copySlow     = 50 * time.Millisecond  // a model that takes longer to copy is not copied: questions wait for the lock
+	copyMaxBytes = 16 << 20               // nor are features of more bytes
 )
 
 // look is the copy, if there is a young one; the caller says done when it has read it. It tells the engine that one is
 // wanted.
-func (s *shown) look() *shownCopy {
+func (s *readCopies) look() *readCopy {
 	if !s.wanted.Load() {
 		s.wanted.Store(true)
 	}
@@ -52,7 +52,7 @@ func (s *shown) look() *shownCopy {
 		}
 		c.readers.Add(1)
 		if s.copy.Load() == c { // from here on it is not written over
-			if time.Since(c.at) < shownAge {
+			if time.Since(c.at) < copyMaxAge {
 				return c
 			}
 			c.done()
@@ -63,45 +63,45 @@ func (s *shown) look() *shownCopy {
 }
 
 // done gives a copy back.
-func (c *shownCopy) done() { c.readers.Add(-1) }
+func (c *readCopy) done() { c.readers.Add(-1) }
 
 // reset forgets the copies: the task begins anew.
-func (s *shown) reset() {
+func (s *readCopies) reset() {
 	s.copy.Store(nil)
 	s.spare = nil
 }
 
-// show makes the copies that are wanted. The engine's goroutine calls it between slices, without the lock: nobody else
+// publishCopies makes the copies that are wanted. The engine's goroutine calls it between slices, without the lock: nobody else
 // writes what is copied.
-func (m *Mill) show() {
-	for _, t := range m.tasks {
-		if !t.shown.wanted.Load() || t.shown.never {
+func publishCopies(tasks []*task, through tidemill.Position) {
+	for _, t := range tasks {
+		if !t.copies.wanted.Load() || t.copies.never {
 			continue
 		}
 		now := time.Now()
-		if now.Before(t.shown.next) {
+		if now.Before(t.copies.next) {
 			continue
 		}
-		t.shown.wanted.Store(false)
-		c := t.shown.spare
+		t.copies.wanted.Store(false)
+		c := t.copies.spare
 		if c == nil || c.readers.Load() > 0 {
-			c = &shownCopy{}
+			c = &readCopy{}
 		}
-		t.shown.spare = nil
+		t.copies.spare = nil
 		if err := t.copyTo(c); err != nil {
-			t.shown.never = true
+			t.copies.never = true
 			continue
 		}
 		done := time.Now()
-		c.through, c.at = m.figures.through(), done
-		t.shown.spare = t.shown.copy.Swap(c)
+		c.through, c.at = through, done
+		t.copies.spare = t.copies.copy.Swap(c)
 		took := done.Sub(now)
 		// The next one comes before this one is too old, even where its making was interrupted.
-		t.shown.next = done.Add(min(max(shownEvery, shownShare*took), shownAge*3/5))
-		if t.shown.slow++; took < shownSlow {
-			t.shown.slow = 0
+		t.copies.next = done.Add(min(max(copyEvery, copyShare*took), copyMaxAge*3/5))
+		if t.copies.slow++; took < copySlow {
+			t.copies.slow = 0
 		}
-		t.shown.never = t.shown.slow == 3
+		t.copies.never = t.copies.slow == 3
 	}
 }
 
@@ -109,10 +109,10 @@ func (m *Mill) show() {
 var errNotCopied = errors.New("a feature's memory is not copied")
 
 // copyTo makes c the task as predictions see it, in the memory of the copy that c was.
-func (t *task) copyTo(c *shownCopy) error {
+func (t *task) copyTo(c *readCopy) error {
 	old := c.predictor
 	features := make([]tidemill.Feature, len(t.spec.Features))
-	room := shownMost
+	room := copyMaxBytes
 	for i, f := range t.spec.Features {
 		if len(f.Folds()) == 0 {
 			features[i] = f
@@ -137,7 +137,7 @@ func (t *task) copyTo(c *shownCopy) error {
 	} else if l, err = newLearner(t.spec, t.raw, known); err != nil {
 		return err
 	}
-	if t.shown.state, err = t.learner.copyTo(l, t.shown.state); err != nil {
+	if t.copies.state, err = t.learner.copyTo(l, t.copies.state); err != nil {
 		return err
 	}
 	at := t.clock

@@ -63,7 +63,7 @@ func (t *task) learnUnlabelled(r *row) error {
 	}
 	err := t.learnRow(r, math.NaN(), false)
 	if err == nil && asked {
-		t.run.rows[len(t.run.rows)-1].scored = true
+		t.batch.rows[len(t.batch.rows)-1].scored = true
 	}
 	return err
 }
