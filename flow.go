@@ -20,9 +20,12 @@ type Flow struct {
 	Once        bool          // end when caught up
 	Fresh       bool          // set the old state aside and start with a new snapshot
 	Adopt       bool          // take sinks over whatever mark they hold
-	Reset       bool          // and remove what they hold of the flow's tasks first: only where the flow starts from nothing
-	Idle        func()        // called once nothing has come for some seconds after much work, in a goroutine of its own: a program that holds nothing else gives memory back then (debug.FreeOSMemory); nil: nothing
-	Log         *slog.Logger  // nil: silent
+	// and remove what they hold of the flow's tasks first: only where the flow starts from nothing
+	Reset bool
+	// called once nothing has come for some seconds after much work, in a goroutine of its own: a program that holds
+	// nothing else gives memory back then (debug.FreeOSMemory); nil: nothing
+	Idle func()
+	Log  *slog.Logger // nil: silent
 }
 
 // On says which changes a task looks at, and where the answer is.

@@ -86,7 +86,8 @@ func (t *task) ask(r *row, id string, how askHow, y float64, truth string) error
 		return err
 	}
 	t.batch.learn, t.batch.first = false, min(t.batch.first, r.at)
-	t.batch.rows = append(t.batch.rows, batchRow{c: r.c, table: r.table, i: r.i, id: id, at: r.at, how: how, y: y, truth: truth, weight: w, silent: t.out.silent})
+	t.batch.rows = append(t.batch.rows, batchRow{c: r.c, table: r.table, i: r.i, id: id, at: r.at, how: how, y: y,
+		truth: truth, weight: w, silent: t.out.silent})
 	if how == learnNow {
 		return t.flush()
 	}
@@ -136,7 +137,7 @@ func (t *task) flushAsks() error {
 	owned := append([]float64(nil), r.preds...) // outputs keep it past the run
 	r.base = t.board.base.predict(r.base[:0])
 	last := t.board.base.last
-	mute := t.out.silent
+	silent := t.out.silent
 	for n := range r.rows {
 		row := &r.rows[n]
 		t.out.silent = row.silent
@@ -148,40 +149,36 @@ func (t *task) flushAsks() error {
 		}
 		if t.phase == tidemill.Stream {
 			t.nulls.add(tidemill.Stream, &r.xs[n])
-		} else if t.spec.Snapshot == tidemill.SnapshotReplay && row.silent { // it will be learned with what is known of it by now
+		} else if t.spec.Snapshot == tidemill.SnapshotReplay && row.silent {
+			// it will be learned with what is known of it by now
 			t.nulls.add(tidemill.Snapshot, &r.xs[n])
 		}
-		t.display.names.note(&r.xs[n], row.c)
-		t.display.example.note(row.c)
 		t.counts.Asked++
-		label, score := t.learner.labelOf(pred, class)
-		o := tidemill.Output{Kind: tidemill.Predicted, Change: row.c, Task: t.spec.Name, ID: row.id, Model: t.kind, Label: label, Score: score,
-			Prediction: pred, Version: t.version(), Asked: clockTime(row.at), Position: t.out.locate(row.c)}
-		if t.kind == tidemill.Classify {
-			o.Labels = t.learner.classes.labels
-		}
+		o := t.predicted(row, &r.xs[n], pred, class)
 		if t.phase == tidemill.Stream && len(r.rows)-n <= latestMax {
 			t.display.remember(&o, row, t.spec.Features)
 		}
 		switch row.how {
 		case holdQuestion:
 			t.out.emit(row.i, o)
-			err := t.ledger.hold(&question{id: row.id, table: row.table.name, asked: row.at, weight: row.weight, class: class, pred: pred,
-				base: r.base, last: last, frozen: frozen, x: r.xs[n]})
+			err := t.ledger.hold(&question{id: row.id, table: row.table.name, asked: row.at, weight: row.weight,
+				class: class, pred: pred, base: r.base, last: last, frozen: frozen, x: r.xs[n]})
 			if err != nil {
 				return err
 			}
 		case predictOnly:
 			t.out.emit(row.i, o)
 			if t.board.scoresGroups() {
-				t.board.update(t.phase, t.learner, pred, class, math.NaN(), row.weight, &r.xs[n], &others{nil, math.NaN(), nil}, true)
+				t.board.update(t.phase, t.learner, pred, class, math.NaN(), row.weight, &r.xs[n],
+					&others{nil, math.NaN(), nil}, true)
 			}
 		case scoreNow, evaluateNow, learnNow:
 			o.Truth, o.Answered = row.truth, o.Asked
 			t.out.emit(row.i, o)
 			t.counts.Answered++
 			t.board.delays.add(0)
-			t.board.update(t.phase, t.learner, pred, class, row.y, row.weight, &r.xs[n], &others{r.base, last, frozen}, row.how == learnNow)
+			t.board.update(t.phase, t.learner, pred, class, row.y, row.weight, &r.xs[n],
+				&others{r.base, last, frozen}, row.how == learnNow)
 			if row.how != scoreNow {
 				t.ledger.answered.set(row.id, noteOf(row.table.name, row.truth))
 			}
@@ -192,11 +189,26 @@ func (t *task) flushAsks() error {
 			}
 		}
 	}
-	t.out.silent = mute
+	t.out.silent = silent
 	return nil
 }
 
-// flushLearns teaches rows as they are. In the snapshot, and in tasks that never ask, each is first predicted and scored.
+// predicted is what is said of a row that was asked about.
+func (t *task) predicted(row *batchRow, x *tidemill.Vector, pred []float64, class int) tidemill.Output {
+	t.display.names.note(x, row.c)
+	t.display.example.note(row.c)
+	label, score := t.learner.labelOf(pred, class)
+	o := tidemill.Output{Kind: tidemill.Predicted, Change: row.c, Task: t.spec.Name, ID: row.id, Model: t.kind,
+		Label: label, Score: score, Prediction: pred, Version: t.version(), Asked: clockTime(row.at),
+		Position: t.out.locate(row.c)}
+	if t.kind == tidemill.Classify {
+		o.Labels = t.learner.classes.labels
+	}
+	return o
+}
+
+// flushLearns teaches rows as they are. In the snapshot, and in tasks that never ask, each
+// is first predicted and scored.
 func (t *task) flushLearns() {
 	r := &t.batch
 	score := (r.rows[0].has || t.board.scoresGroups()) && (t.phase == tidemill.Snapshot || !t.triggers.asks())
@@ -238,7 +250,8 @@ func (t *task) scoreLearned(pred []float64, row *batchRow, x *tidemill.Vector) {
 	if t.board.frozen != nil {
 		frozen = t.board.frozen.predict(nil, x, &r.enc)
 	}
-	t.board.update(t.phase, t.learner, pred, t.learner.decide(pred), row.y, row.weight, x, &others{r.base, t.board.base.last, frozen}, true)
+	t.board.update(t.phase, t.learner, pred, t.learner.decide(pred), row.y, row.weight, x,
+		&others{r.base, t.board.base.last, frozen}, true)
 }
 
 // relearn teaches the batch again in a later epoch: encoders only apply, nothing is counted or scored.

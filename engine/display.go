@@ -17,7 +17,8 @@ const latestMax = 24
 
 // remember keeps a prediction for the dashboard, with its picture.
 func (d *display) remember(o *tidemill.Output, row *batchRow, features []tidemill.Feature) {
-	l := LatestStatus{ID: o.ID, Label: o.Label, Score: figure(o.Score), Truth: row.truth, Version: o.Version.String(), Asked: o.Asked}
+	l := LatestStatus{ID: o.ID, Label: o.Label, Score: figure(o.Score), Truth: row.truth,
+		Version: o.Version.String(), Asked: o.Asked}
 	if len(d.latest) == latestMax {
 		copy(d.latest, d.latest[1:])
 		d.latest = d.latest[:latestMax-1]

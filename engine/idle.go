@@ -9,10 +9,10 @@ const (
 	idleWork = 10_000
 )
 
-// releaseIdle lets go, once it has become quiet after much work (what a flow begins with, a snapshot or a checkpoint, is much),
-// of memory that only work needs: scratch that is sized by the largest batch, the last batch that it still points to, the
-// copies of models that nobody asked for lately. Then the program is told, which knows whether the heap is its own to
-// shrink. The engine calls it now and then, between batches.
+// releaseIdle lets go, once it has become quiet after much work (what a flow begins with, a snapshot or a checkpoint,
+// is much), of memory that only work needs: scratch that is sized by the largest batch, the last batch that it still
+// points to, the copies of models that nobody asked for lately. Then the program is told, which knows whether the heap
+// is its own to shrink. The engine calls it now and then, between batches.
 func (m *Mill) releaseIdle(now time.Time) {
 	if m.work < idleWork || m.ckpt.inSave || m.ckpt.dirty && m.flow.Store != nil || now.Sub(m.busyAt) < idleAfter {
 		return

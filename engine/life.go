@@ -7,8 +7,9 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// apply takes one slice of changes: answer, ask, fold in, for each in turn; of the snapshot's rows those that have their
-// answer are learned. Asks and learns that follow one another are computed together; the result is that of one at a time.
+// apply takes one slice of changes: answer, ask, fold in, for each in turn; of the snapshot's rows those that have
+// their answer are learned. Asks and learns that follow one another are computed together; the
+// result is that of one at a time.
 func (t *task) apply(cs []tidemill.Change) error {
 	for i := range cs {
 		c := &cs[i]
@@ -53,9 +54,11 @@ func (t *task) reject(err error, c *tidemill.Change, tt *boundTable, i int) erro
 		}
 	}
 	if t.halt {
-		return tidemill.Fatalf("task %s, at %s: %w: mend the row, or name a sink under `rejects:` that keeps such rows apart", t.spec.Name, t.out.locate(c), err)
+		return tidemill.Fatalf("task %s, at %s: %w: mend the row, or name a sink under `rejects:` that keeps such rows apart",
+			t.spec.Name, t.out.locate(c), err)
 	}
-	t.out.emit(i, tidemill.Output{Kind: tidemill.RowRejected, Change: c, Task: t.spec.Name, ID: re.ID, Reason: re.Error(), Position: t.out.locate(c)})
+	t.out.emit(i, tidemill.Output{Kind: tidemill.RowRejected, Change: c, Task: t.spec.Name, ID: re.ID, Reason: re.Error(),
+		Position: t.out.locate(c)})
 	return nil
 }
 
@@ -75,7 +78,8 @@ func (t *task) step(c *tidemill.Change, tt *boundTable, i int) error {
 	case tidemill.LogicalMessage:
 		return nil // it is about no row
 	default:
-		return tidemill.Fatalf("task %s, at %s: the operation %s has no meaning for a task", t.spec.Name, t.out.locate(c), c.Op)
+		return tidemill.Fatalf("task %s, at %s: the operation %s has no meaning for a task",
+			t.spec.Name, t.out.locate(c), c.Op)
 	}
 	if c.Op == tidemill.Update && c.Before != nil {
 		if err := t.ledger.keyChanged(c, tt, i); err != nil {

@@ -84,7 +84,8 @@ func Start(ctx context.Context, f tidemill.Flow) (*Mill, error) {
 	return m, nil
 }
 
-// Wait returns when the flow has ended: nil once it was cancelled (or, with Once, caught up) and its checkpoint is saved.
+// Wait returns when the flow has ended: nil once it was cancelled (or, with Once, caught up)
+// and its checkpoint is saved.
 func (m *Mill) Wait() error {
 	<-m.done
 	m.figures.mu.Lock()

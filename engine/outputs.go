@@ -21,7 +21,8 @@ type outputs struct {
 	figures *figures
 }
 
-// add makes the outbox of a sink; rejects is true for the one that takes the rows which cannot be used, and nothing else.
+// add makes the outbox of a sink; rejects is true for the one that takes the rows which
+// cannot be used, and nothing else.
 func (o *outputs) add(s tidemill.Sink, rejects bool) {
 	o.boxes = append(o.boxes, newOutbox(s, rejects, o.figures, o.failed))
 }
@@ -124,7 +125,8 @@ func (o *outputs) pass(cs []tidemill.Change, locate func(*tidemill.Change) strin
 	o.pending = slices.Grow(o.pending, len(cs))
 	for i := range cs {
 		o.seq++
-		o.pending = append(o.pending, tidemill.Output{Kind: tidemill.RowPassed, Seq: o.seq, Change: &cs[i], Position: locate(&cs[i])})
+		o.pending = append(o.pending, tidemill.Output{Kind: tidemill.RowPassed, Seq: o.seq, Change: &cs[i],
+			Position: locate(&cs[i])})
 	}
 	o.made.Store(o.seq)
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// runPasses reads the journal as often as the tasks ask for, from where it stands; it may be cut off and resumed anywhere.
+// runPasses reads the journal as often as the tasks ask for, from where it stands; it may be
+// cut off and resumed anywhere.
 func (s *snapshot) run(ctx context.Context) error {
 	m := s.mill
 	began := time.Now()

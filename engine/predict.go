@@ -20,8 +20,8 @@ func (m *Mill) Predict(task string, row tidemill.Row) (Prediction, error) {
 	return out[0], nil
 }
 
-// PredictBatch is Predict of several rows. The lock is held for 64 of them at a time: while the flow learns, rows that are
-// further apart may be answered by different versions of the model, and each says by which.
+// PredictBatch is Predict of several rows. The lock is held for 64 of them at a time: while the flow learns, rows that
+// are further apart may be answered by different versions of the model, and each says by which.
 func (m *Mill) PredictBatch(task string, rows []tidemill.Row) ([]Prediction, error) {
 	t, err := m.task(task)
 	if err != nil {

@@ -8,9 +8,10 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// readCopies lets predictions go on while the engine holds its lock: a copy of what they read, made between two slices while
-// somebody asks. A copy is used only where the lock is taken, so a flow at rest always answers with its newest model; one
-// that learns at full speed answers with a model that is some hundredths of a second old, and says its version.
+// readCopies lets predictions go on while the engine holds its lock: a copy of what they read, made between two slices
+// while somebody asks. A copy is used only where the lock is taken, so a flow at rest always answers with its newest
+// model; one that learns at full speed answers with a model that is some hundredths of a
+// second old, and says its version.
 type readCopies struct {
 	copy   atomic.Pointer[readCopy]
 	wanted atomic.Bool
@@ -22,8 +23,8 @@ type readCopies struct {
 	spare *readCopy
 }
 
-// readCopy is a task as predictions see it. Once another has taken its place and its last reader is gone, its memory is used
-// again.
+// readCopy is a task as predictions see it. Once another has taken its place and its last reader is gone, its memory is
+// used again.
 type readCopy struct {
 	predictor
 	through tidemill.Position
@@ -71,8 +72,8 @@ func (s *readCopies) reset() {
 	s.spare = nil
 }
 
-// publishCopies makes the copies that are wanted. The engine's goroutine calls it between slices, without the lock: nobody else
-// writes what is copied.
+// publishCopies makes the copies that are wanted. The engine's goroutine calls it between slices, without the lock:
+// nobody else writes what is copied.
 func publishCopies(tasks []*task, through tidemill.Position) {
 	for _, t := range tasks {
 		if !t.copies.wanted.Load() || t.copies.never {
@@ -88,7 +89,7 @@ func publishCopies(tasks []*task, through tidemill.Position) {
 			c = &readCopy{}
 		}
 		t.copies.spare = nil
-		if err := t.copyTo(c); err != nil {
+		if err := c.refresh(t); err != nil {
 			t.copies.never = true
 			continue
 		}
@@ -108,8 +109,8 @@ func publishCopies(tasks []*task, through tidemill.Position) {
 // errNotCopied says that a task's features have a memory that is not copied.
 var errNotCopied = errors.New("a feature's memory is not copied")
 
-// copyTo makes c the task as predictions see it, in the memory of the copy that c was.
-func (t *task) copyTo(c *readCopy) error {
+// refresh makes c the task as predictions see it, in the memory of the copy that c was.
+func (c *readCopy) refresh(t *task) error {
 	old := c.predictor
 	features := make([]tidemill.Feature, len(t.spec.Features))
 	room := copyMaxBytes
@@ -141,6 +142,7 @@ func (t *task) copyTo(c *readCopy) error {
 		return err
 	}
 	at := t.clock
-	c.predictor = predictor{task: t.spec.Name, features: features, learner: l, triggers: t.triggers.clone(), clock: &at, version: t.version()}
+	c.predictor = predictor{task: t.spec.Name, features: features, learner: l, triggers: t.triggers.clone(),
+		clock: &at, version: t.version()}
 	return nil
 }

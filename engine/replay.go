@@ -96,7 +96,8 @@ func (s *snapshot) replay(ctx context.Context, t *task) error {
 // moments are the replay's events: by time, answers before asks of the same time, then in the order of reading.
 func (s *snapshot) moments(t *task) (*replayPlan, error) {
 	var out []moment
-	plan := &replayPlan{answered: map[uint64]int64{}, end: math.MinInt64, last: (&tidemill.Change{Tx: s.journal.tx()}).Latest()}
+	plan := &replayPlan{answered: map[uint64]int64{}, end: math.MinInt64,
+		last: (&tidemill.Change{Tx: s.journal.tx()}).Latest()}
 	n := uint32(0)
 	err := s.journal.scan(func(p place, c *tidemill.Change) error {
 		n++

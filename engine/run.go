@@ -188,7 +188,8 @@ func (m *Mill) batch(ctx context.Context, b *tidemill.Batch) error {
 	return nil
 }
 
-// sliceTarget is how long readers may be kept waiting; waitedTarget, while somebody waits. Short slices cost throughput.
+// sliceTarget is how long readers may be kept waiting; waitedTarget, while somebody waits.
+// Short slices cost throughput.
 const (
 	sliceTarget  = time.Millisecond
 	waitedTarget = 200 * time.Microsecond
@@ -247,15 +248,15 @@ func (m *Mill) locked(f func() error, n int) error {
 	return err
 }
 
-// unlockState gives up the write lock. Before it notes how many outputs there are by now, so that a status that counts a change
-// counts its outputs too, although they are handed on later.
+// unlockState gives up the write lock. Before it notes how many outputs there are by now, so that a status that counts
+// a change counts its outputs too, although they are handed on later.
 func (m *Mill) unlockState() {
 	m.out.announce(m.tasks)
 	m.mu.Unlock()
 }
 
-// send hands the outputs to the sinks. A stop does not wait for a sink that is behind: the last checkpoint stands, and what
-// came after it is read again.
+// send hands the outputs to the sinks. A stop does not wait for a sink that is behind: the last checkpoint stands, and
+// what came after it is read again.
 func (m *Mill) send(ctx context.Context) error {
 	err := m.out.send(ctx)
 	if errors.Is(err, errStopped) {

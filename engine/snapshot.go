@@ -24,8 +24,8 @@ const (
 	closePass                  // evaluate what is labelled, ask about what is not
 )
 
-// snapshot reads the rows that are there when the flow begins: as they come, and then from the journal as often as the tasks ask
-// for. The engine's goroutine alone.
+// snapshot reads the rows that are there when the flow begins: as they come, and then from the journal as often as the
+// tasks ask for. The engine's goroutine alone.
 type snapshot struct {
 	mill    *Mill
 	journal *journal
@@ -47,7 +47,8 @@ func (s *snapshot) readRows(ctx context.Context, cs []tidemill.Change) error {
 		err := m.locked(func() error {
 			for _, t := range m.tasks {
 				if t.spec.Snapshot != tidemill.SnapshotLearn {
-					if err := t.triggers.lookAll(cs[:n]); err != nil { // what is wrong with a table is told now, not at its first change
+					if err := t.triggers.lookAll(cs[:n]); err != nil {
+						// what is wrong with a table is told now, not at its first change
 						return err
 					}
 					continue
@@ -196,14 +197,15 @@ func (s *snapshot) closing(ctx context.Context, t *task) error {
 	return s.pause(ctx)
 }
 
-// startOver empties everything after a snapshot that broke off. What the sinks have of it they give up, as after a crash:
-// the next snapshot may tell other rows under the same ordinals.
+// startOver empties everything after a snapshot that broke off. What the sinks have of it they give up, as after a
+// crash: the next snapshot may tell other rows under the same ordinals.
 func (s *snapshot) startOver(ctx context.Context) error {
 	m := s.mill
 	for _, b := range m.out.boxes {
 		begun := tidemill.Mark{Term: m.term}
 		select {
-		case b.in <- outItem{resume: &tidemill.Resumption{Flow: m.flow.Name, Term: m.term, After: begun, Tasks: taskNames(m.tasks)}}:
+		case b.in <- outItem{resume: &tidemill.Resumption{Flow: m.flow.Name, Term: m.term, After: begun,
+			Tasks: taskNames(m.tasks)}}:
 		case err := <-m.out.failed:
 			return err
 		case <-ctx.Done(): // the next cycle ends the flow

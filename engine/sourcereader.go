@@ -79,7 +79,8 @@ func (r *sourceReader) read(ctx context.Context, after tidemill.Position, live b
 		wait := waits.next(failure)
 		if !quiet(failure) {
 			r.figures.trouble(failure)
-			r.figures.alarm("source", "the source failed, connecting again in "+wait.Round(time.Millisecond).String()+": "+failure.Error())
+			r.figures.alarm("source", "the source failed, connecting again in "+
+				wait.Round(time.Millisecond).String()+": "+failure.Error())
 		}
 		if !pause(ctx, wait) {
 			return

@@ -92,8 +92,8 @@ func (t *task) build() error {
 	}
 	t.counts, t.phase, t.clock = Counts{}, tidemill.Snapshot, clock{}
 	t.out.list = nil
-	t.ledger = ledger{task: spec.Name, questions: newQuestions(spec.Name, spec.Memory, t.store, t.term), answered: newAnswered(),
-		counts: &t.counts, out: &t.out, flush: t.flush}
+	t.ledger = ledger{task: spec.Name, questions: newQuestions(spec.Name, spec.Memory, t.store, t.term),
+		answered: newAnswered(), counts: &t.counts, out: &t.out, flush: t.flush}
 	t.board, t.nulls, t.display = newScoreboard(spec), newNullShares(t.raw), display{names: newNames(t.raw)}
 	t.batch.reset()
 	t.copies.reset()

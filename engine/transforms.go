@@ -83,15 +83,18 @@ func (x *transforms) refuse(c *tidemill.Change, err error) (tidemill.Output, err
 		table = c.Table.String() + ": "
 	}
 	if tidemill.IsFatal(err) || !x.rejects {
-		return tidemill.Output{}, tidemill.Fatalf("%s%w, at %s: mend the row, or name a sink under `rejects:` that keeps such rows apart", table, err, x.locate(c))
+		return tidemill.Output{}, tidemill.Fatalf("%s%w, at %s: mend the row, or name a sink under `rejects:` that keeps "+
+			"such rows apart", table, err, x.locate(c))
 	}
 	bare := *c
 	bare.Before, bare.After = nil, nil
-	return tidemill.Output{Kind: tidemill.RowRejected, Change: &bare, Reason: table + err.Error(), Position: x.locate(c)}, nil
+	return tidemill.Output{Kind: tidemill.RowRejected, Change: &bare, Reason: table + err.Error(),
+		Position: x.locate(c)}, nil
 }
 
 // around calls apply with the changes between the refused rows, and tells of those at their places.
-func (m *Mill) around(ctx context.Context, cs []tidemill.Change, first int, refused []refusedRow, apply func([]tidemill.Change) error) error {
+func (m *Mill) around(ctx context.Context, cs []tidemill.Change, first int, refused []refusedRow,
+	apply func([]tidemill.Change) error) error {
 	done := 0
 	for i := range refused {
 		at := refused[i].at - first
