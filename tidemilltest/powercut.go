@@ -30,7 +30,6 @@ type PowerCut struct {
 	files    map[string][]byte // by path: what a cut leaves for sure
 	named    map[string]bool   // files whose names are durable
 	segments map[string]*cutSegment
-	lost     int
 }
 
 // NewPowerCut is a disk for the files of dir, an empty folder, or for segments alone where dir is "".
@@ -64,22 +63,12 @@ func (p *PowerCut) SyncFolder(dir string) error {
 	return nil
 }
 
-// Lost is how many bytes and names the cuts have taken so far.
-func (p *PowerCut) Lost() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.lost
-}
-
 // Cut leaves what the next start finds. What was not safe is there, or is zeros, or is not there, as random says; nil
 // takes all of it.
 func (p *PowerCut) Cut(random *rand.Rand) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for name, s := range p.segments {
-		p.lost += len(s.data) - s.synced
-		delete(p.segments, name)
-	}
+	clear(p.segments)
 	if p.dir == "" {
 		return nil
 	}
@@ -90,7 +79,6 @@ func (p *PowerCut) Cut(random *rand.Rand) error {
 	for _, e := range entries {
 		path := filepath.Join(p.dir, e.Name())
 		if !p.named[path] && (random == nil || random.IntN(2) == 0) {
-			p.lost++
 			delete(p.files, path)
 			err = errors.Join(err, os.Remove(path))
 			continue
@@ -100,7 +88,6 @@ func (p *PowerCut) Cut(random *rand.Rand) error {
 			return err
 		}
 		left := p.after(now, p.files[path], random)
-		p.lost += max(len(now)-len(left), 0)
 		p.files[path], p.named[path] = left, true
 		err = errors.Join(err, os.WriteFile(path, left, 0o600))
 	}
