@@ -150,8 +150,9 @@ func (c *Change) Row() []Value {
 	return c.Before
 }
 
-// Latest is the latest time, in microseconds since 1970, that a column of the row can truly tell: a day after the row's commit
-// or, where the source tells no commit time, a day after it was read. Where neither is known every time can be true.
+// Latest is the latest time, in microseconds since 1970, that a column of the row can truly tell: a day after the row's
+// commit or, where the source tells no commit time, a day after it was read. Where neither is
+// known every time can be true.
 func (c *Change) Latest() int64 {
 	switch {
 	case c.Tx == nil:

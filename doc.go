@@ -27,23 +27,23 @@
 //
 // # The life of a row
 //
-// One change, in order: answer (score the held prediction, then learn), ask (features, predict, emit, hold the question),
-// and then the features fold the change in. If one change both asks and answers it is asked, scored, learned and folded
-// in. A question holds the raw vector, the prediction and the baselines' answers, so that the score is that of what was
-// known when it was asked, at the true delay of the label.
+// One change, in order: answer (score the held prediction, then learn), ask (features, predict, emit, hold the
+// question), and then the features fold the change in. If one change both asks and answers it is asked, scored, learned
+// and folded in. A question holds the raw vector, the prediction and the baselines' answers, so that the score is that
+// of what was known when it was asked, at the true delay of the label.
 //
 // # Time
 //
-// A task's clock is the commit time, or the column that On.At names. Windows, waits and frozen baselines use it and never the
-// wall clock. It does not run backwards: a late row keeps its own time and is counted. A row whose time is more than a day beyond
-// its commit is rejected, as it would close every window; where the source tells no commit time (a file), one whose time is
-// more than a day beyond the moment when it was read.
+// A task's clock is the commit time, or the column that On.At names. Windows, waits and frozen baselines use it and
+// never the wall clock. It does not run backwards: a late row keeps its own time and is counted. A row whose time is
+// more than a day beyond its commit is rejected, as it would close every window; where the source tells no commit time
+// (a file), one whose time is more than a day beyond the moment when it was read.
 //
 // # What is promised
 //
-// The engine applies changes in commit order from one goroutine; how a source cuts them into batches is never visible in
-// a result. A checkpoint is one atomic file with the position and every state; the source is released only up to the
-// oldest checkpoint that is kept. After a crash the source is asked for exactly that position, and the replay gives the same
-// bits: every change is learned once. Sinks that keep their mark in the same transaction as their rows show every
+// The engine applies changes in commit order from one goroutine; how a source cuts them into batches is never visible
+// in a result. A checkpoint is one atomic file with the position and every state; the source is released only up to the
+// oldest checkpoint that is kept. After a crash the source is asked for exactly that position, and the replay gives the
+// same bits: every change is learned once. Sinks that keep their mark in the same transaction as their rows show every
 // prediction once; files are cut to their mark; webhooks get every output at least once with an id that stays the same.
 package tidemill

@@ -7,22 +7,25 @@ import (
 
 // Flow is the wiring: one source, its tasks, its sinks. Start runs it.
 type Flow struct {
-	Name       string
-	Source     Source
-	Transforms []Transform
-	Tasks      []Task
-	Sinks      []Sink
-	Rejects    Sink          // where rows go that cannot be used; nil: such a row stops the flow
-	Store      Store         // nil: nothing is kept (no checkpoints)
-	Every      time.Duration // between checkpoints; default 10 s
-	Patience   time.Duration // how long a stop waits for a sink that is behind; default 15 s
-	Seed       uint64        // of the shuffles; default 1
-	Once       bool          // end when caught up
-	Fresh      bool          // set the old state aside and start with a new snapshot
-	Adopt      bool          // take sinks over whatever mark they hold
-	Reset      bool          // and remove what they hold of the flow's tasks first: only where the flow starts from nothing
-	Idle       func()        // called once nothing has come for some seconds after much work, in a goroutine of its own: a program that holds nothing else gives memory back then (debug.FreeOSMemory); nil: nothing
-	Log        *slog.Logger  // nil: silent
+	Name        string
+	Source      Source
+	Transforms  []Transform
+	Tasks       []Task
+	Sinks       []Sink
+	Rejects     Sink          // where rows go that cannot be used; nil: such a row stops the flow
+	Store       Store         // nil: nothing is kept (no checkpoints)
+	Every       time.Duration // between checkpoints; default 10 s
+	StopTimeout time.Duration // how long a stop waits for a sink that is behind; default 15 s
+	Seed        uint64        // of the shuffles; default 1
+	Once        bool          // end when caught up
+	Fresh       bool          // set the old state aside and start with a new snapshot
+	Adopt       bool          // take sinks over whatever mark they hold
+	// and remove what they hold of the flow's tasks first: only where the flow starts from nothing
+	Reset bool
+	// called once nothing has come for some seconds after much work, in a goroutine of its own: a program that holds
+	// nothing else gives memory back then (debug.FreeOSMemory); nil: nothing
+	Idle func()
+	Log  *slog.Logger // nil: silent
 }
 
 // On says which changes a task looks at, and where the answer is.

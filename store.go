@@ -63,8 +63,8 @@ type Store interface {
 	Remove(ctx context.Context, name string) error
 }
 
-// Dated is a Store that knows when its checkpoints were saved: the wall clock's time is no part of a checkpoint. It is found
-// by assertion.
+// Dated is a Store that knows when its checkpoints were saved: the wall clock's time is no part of a checkpoint. It is
+// found by assertion.
 type Dated interface {
 	// SavedAt is zero where it is not known.
 	SavedAt(ctx context.Context, id CheckpointID) (time.Time, error)

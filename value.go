@@ -10,8 +10,8 @@ import (
 // Kind is the kind of a Value, and of a Column's values.
 type Kind uint8
 
-// The kinds. Unknown is the zero kind: the source did not send the value (an unchanged TOAST column, a Before that holds
-// the key only). It is never mixed with Null.
+// The kinds. Unknown is the zero kind: the source did not send the value (an unchanged TOAST column, a Before that
+// holds the key only). It is never mixed with Null.
 const (
 	KindUnknown Kind = iota
 	KindNull

@@ -1,8 +1,8 @@
 package tidemill
 
 // Vector is one row as numbers: Dense has one float64 per FeatureColumn (NaN is unknown; a nominal column holds its
-// category's code, see Code), Terms are sparse extras (hashed n-grams, one-hot after encoding). Terms have no duplicates
-// of one hash that mean different things; a reader sums duplicates.
+// category's code, see Code), Terms are sparse extras (hashed n-grams, one-hot after encoding). Terms have no
+// duplicates of one hash that mean different things; a reader sums duplicates.
 type Vector struct {
 	Dense []float64
 	Terms []Term

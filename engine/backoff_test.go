@@ -66,7 +66,7 @@ func waits(t *testing.T, errs ...error) (pauses []time.Duration, said []string) 
 	sink, log := &refusing{errs: errs}, &shouts{Handler: slog.DiscardHandler}
 	synctest.Test(t, func(t *testing.T) {
 		m, err := engine.Start(t.Context(), tidemill.Flow{Name: "orders", Source: &script{table: table, snapshot: snap, stream: stream, cut: 4},
-			Tasks: []tidemill.Task{lateTask()}, Sinks: []tidemill.Sink{sink}, Store: store.Memory(), Every: time.Hour, Patience: time.Hour,
+			Tasks: []tidemill.Task{lateTask()}, Sinks: []tidemill.Sink{sink}, Store: store.Memory(), Every: time.Hour, StopTimeout: time.Hour,
 			Once: true, Log: slog.New(log)})
 		if err != nil {
 			t.Fatal(err)

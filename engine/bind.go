@@ -24,7 +24,8 @@ func (w *triggers) bind(table *tidemill.Table) (*boundTable, error) {
 		from []*trigger
 		to   *[]*boundOn
 		asks bool
-	}{{"predict", w.predict, &tt.predict, true}, {"evaluate", w.eval, &tt.eval, true}, {"learn", w.learn, &tt.learn, false}} {
+	}{{"predict", w.predict, &tt.predict, true}, {"evaluate", w.eval, &tt.eval, true},
+		{"learn", w.learn, &tt.learn, false}} {
 		for _, tr := range list.from {
 			if !table.Is(tr.on.Table) {
 				continue
@@ -34,7 +35,8 @@ func (w *triggers) bind(table *tidemill.Table) (*boundTable, error) {
 				return nil, fail(list.what+": "+what, err)
 			}
 			if b.id == nil && len(table.Key) == 0 && (list.asks || tr.joins) {
-				return nil, fail(list.what, errors.New("it has no primary key: name the column that joins question and answer with `id:`"))
+				return nil, fail(list.what, errors.New("it has no primary key: name the column that joins question and answer "+
+					"with `id:`"))
 			}
 			tt.addTime(b)
 			*list.to = append(*list.to, b)
@@ -156,8 +158,10 @@ func (w *triggers) notWhole(tt *boundTable) error {
 			mend = "set " + setting + " in the source"
 		}
 	}
-	return tidemill.Fatalf("task %s: feature %s: an UPDATE of table %s does not bring the row as it was, and a value that has left "+
-		"the window would be taken for a new one: %s, then start anew with run --fresh", w.spec.Name, tt.whole, tt.table, mend)
+	return tidemill.Fatalf("task %s: feature %s: an UPDATE of table %s does not bring the row as it was, and a value "+
+		"that has left "+
+		"the window would be taken for a new one: %s, then start anew with run --fresh",
+		w.spec.Name, tt.whole, tt.table, mend)
 }
 
 // checkLeak refuses a feature that reads what the label reads from the same row.
@@ -169,7 +173,8 @@ func (w *triggers) checkLeak(f tidemill.Feature, table *tidemill.Table) error {
 		}
 		for _, c := range tr.label.Columns() {
 			if slices.Contains(columns, c) {
-				return fmt.Errorf("reads column %s, which the label %q reads: the answer may not be a feature of its own row", c, tr.on.Label)
+				return fmt.Errorf("reads column %s, which the label %q reads: the answer may not be a feature of its own row",
+					c, tr.on.Label)
 			}
 		}
 	}
@@ -219,7 +224,8 @@ func (w *triggers) reshape(table *tidemill.Table) error {
 				for _, name := range w.uses(tr, table) {
 					a, b := old.Col(name), table.Col(name)
 					if a >= 0 && b >= 0 && old.Columns[a].Kind != table.Columns[b].Kind {
-						return tidemill.Fatalf("task %s: column %s of table %s was %s and is now %s: give the task the new type with run --fresh, or change it back",
+						return tidemill.Fatalf("task %s: column %s of table %s was %s and is now %s: give the task the new type with "+
+							"run --fresh, or change it back",
 							w.spec.Name, name, table, old.Columns[a].Kind, table.Columns[b].Kind)
 					}
 				}
@@ -259,7 +265,8 @@ func (w *triggers) fingerprint() string {
 	}{{"predict", w.predict}, {"learn", w.learn}, {"evaluate", w.eval}} {
 		for _, tr := range list.from {
 			fmt.Fprintf(&b, "%s: {on: %s, table: %s", list.what, tr.on.Op, tr.on.Table)
-			for _, kv := range [][2]string{{"at", tr.on.At}, {"id", tr.on.ID}, {"label", tr.on.Label}, {"where", tr.on.Where}, {"unix", tr.on.Unix}} {
+			for _, kv := range [][2]string{{"at", tr.on.At}, {"id", tr.on.ID}, {"label", tr.on.Label},
+				{"where", tr.on.Where}, {"unix", tr.on.Unix}} {
 				if kv[1] != "" {
 					fmt.Fprintf(&b, ", %s: %s", kv[0], kv[1])
 				}
@@ -321,7 +328,8 @@ func (w *triggers) checkSnapshot() error {
 	case tidemill.SnapshotLearn:
 		for _, tr := range w.learn {
 			if tr.joins && !w.asksOf(tr.on.Table) {
-				return fmt.Errorf("task %s: answers come from table %s: the snapshot cannot join them; use `snapshot: replay` or `skip`", w.spec.Name, tr.on.Table)
+				return fmt.Errorf("task %s: answers come from table %s: the snapshot cannot join them; use `snapshot: replay` "+
+					"or `skip`", w.spec.Name, tr.on.Table)
 			}
 		}
 		if len(w.learn) == 0 {
@@ -329,7 +337,8 @@ func (w *triggers) checkSnapshot() error {
 		}
 		for _, f := range w.spec.Features {
 			if len(f.Folds()) > 0 {
-				return fmt.Errorf("task %s: feature %s: the snapshot's rows say nothing of how its window stood, learning from them would leak; use `snapshot: replay` (with `at:`) or `skip`",
+				return fmt.Errorf("task %s: feature %s: the snapshot's rows say nothing of how its window stood, learning from "+
+					"them would leak; use `snapshot: replay` (with `at:`) or `skip`",
 					w.spec.Name, f.Describe())
 			}
 		}
@@ -337,7 +346,8 @@ func (w *triggers) checkSnapshot() error {
 		for _, list := range [][]*trigger{w.predict, w.learn, w.eval} {
 			for _, tr := range list {
 				if tr.on.At == "" {
-					return fmt.Errorf("task %s: `snapshot: replay` needs `at:` everywhere: table %s has none", w.spec.Name, tr.on.Table)
+					return fmt.Errorf("task %s: `snapshot: replay` needs `at:` everywhere: table %s has none",
+						w.spec.Name, tr.on.Table)
 				}
 			}
 		}

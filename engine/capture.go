@@ -6,8 +6,8 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// section is a Section whose bytes may still have to be written: a state that is shared with the flow is fixed at once and
-// written down beside it.
+// section is a Section whose bytes may still have to be written: a state that is shared with the flow is fixed at once
+// and written down beside it.
 type section struct {
 	tidemill.Section
 	write func(b []byte) ([]byte, error) // nil: Data is there

@@ -39,17 +39,17 @@ func (m *Mill) finish(cause error) error {
 		}
 		return cause
 	}
-	m.watchModels() // a run that was short has not looked yet
+	m.figures.watchModels(m.tasks) // a run that was short has not looked yet
 	m.figures.setState("stopping")
-	ctx, cancel := context.WithTimeout(context.Background(), m.flow.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), m.flow.StopTimeout)
 	defer cancel()
 	if err := m.send(ctx); err != nil {
-		return unfinished(err, m.flow.Patience)
+		return unfinished(err, m.flow.StopTimeout)
 	}
 	if m.flow.Store == nil {
-		return m.out.drain(m.flow.Patience)
+		return m.out.drain(m.flow.StopTimeout)
 	}
-	if err := m.ckpt.await(m.flow.Patience); err != nil {
+	if err := m.ckpt.await(m.flow.StopTimeout); err != nil {
 		return err
 	}
 	if !m.clean {
@@ -59,15 +59,16 @@ func (m *Mill) finish(cause error) error {
 		return nil
 	}
 	if err := m.checkpoint(ctx); err != nil {
-		return unfinished(err, m.flow.Patience)
+		return unfinished(err, m.flow.StopTimeout)
 	}
-	return m.ckpt.await(m.flow.Patience)
+	return m.ckpt.await(m.flow.StopTimeout)
 }
 
 // unfinished explains a stop that a sink held up.
 func unfinished(err error, patience time.Duration) error {
 	if errors.Is(err, errStopped) {
-		return fmt.Errorf("stopped without a last checkpoint: a sink did not take its rows within %s; the checkpoint before stands, and what came after it is read again", patience)
+		return fmt.Errorf("stopped without a last checkpoint: a sink did not take its rows within %s; the checkpoint "+
+			"before stands, and what came after it is read again", patience)
 	}
 	return err
 }
@@ -80,15 +81,16 @@ const sectionVersion = 3
 // capture takes every state: the flow stands still for it.
 func (m *Mill) capture() (*captured, error) {
 	m.ckpt.seq++
-	c := &captured{head: tidemill.Checkpoint{ID: tidemill.CheckpointID{Term: m.term, Seq: m.ckpt.seq}, Flow: m.flow.Name, Position: m.upto}}
+	c := &captured{head: tidemill.Checkpoint{ID: tidemill.CheckpointID{Term: m.term, Seq: m.ckpt.seq},
+		Flow: m.flow.Name, Position: m.upto}}
 	add := func(name, kind, fingerprint string, data []byte) {
 		c.sections = append(c.sections, section{Section: tidemill.Section{Name: name, Kind: kind, Version: sectionVersion,
 			Fingerprint: fingerprint, Data: data}})
 	}
 	add("flow", "flow", describe(m.flow.Source), m.appendFlow(nil))
-	add("outputs", "outputs", m.decides(), nil)
+	add("outputs", "outputs", decides(&m.flow, m.tasks), nil)
 	if len(m.flow.Transforms) > 0 {
-		add(transformsSection, transformsSection, m.describeTransforms(), nil)
+		add(transformsSection, transformsSection, m.chain.describe(), nil)
 	}
 	if m.snapshot.journal != nil && m.live {
 		add("journal", "journal", "", m.snapshot.journal.appendTo(nil))
@@ -109,11 +111,12 @@ func (m *Mill) capture() (*captured, error) {
 }
 
 // decides is what may be edited in a flow that goes on and yet decides which outputs come.
-func (m *Mill) decides() string {
+func decides(f *tidemill.Flow, tasks []*task) string {
 	var b strings.Builder
-	for _, t := range m.tasks {
+	for _, t := range tasks {
 		s := t.spec
-		fmt.Fprintf(&b, "task %s: wait %s, then %q, keep first %t, classes %q, positive %q, threshold %g, balanced %t, rejects %t\n",
+		fmt.Fprintf(&b, "task %s: wait %s, then %q, keep first %t, classes %q, positive %q, threshold %g, balanced %t, "+
+			"rejects %t\n",
 			s.Name, s.Wait, s.Then, s.KeepFirst, s.Classes, s.Positive, t.learner.threshold, s.Balanced, !t.halt)
 	}
 	return b.String()
@@ -135,7 +138,7 @@ func (m *Mill) appendFlow(b []byte) []byte {
 	b = statebytes.AppendFloat(b, m.figures.snapshot.Seconds)
 	b = statebytes.AppendUvarint(b, m.figures.stream.Rows)
 	m.figures.mu.Unlock()
-	b = statebytes.AppendBool(b, m.history.begun)
+	b = statebytes.AppendBool(b, m.history.snapshotBegun)
 	return b
 }
 
@@ -161,6 +164,6 @@ func containsTable(list []*tidemill.Table, t *tidemill.Table) bool {
 
 // list is the counts in a fixed order, but those that are derived.
 func (c *Counts) list() []*uint64 {
-	return []*uint64{&c.Asked, &c.Answered, &c.Corrected, &c.Unasked, &c.Replaced, &c.Dropped, &c.Expired, &c.Late, &c.Rejected,
-		&c.Learned, &c.Evaluated, &c.Deleted}
+	return []*uint64{&c.Asked, &c.Answered, &c.Corrected, &c.Unasked, &c.Replaced, &c.Dropped,
+		&c.Expired, &c.Late, &c.Rejected, &c.Learned, &c.Evaluated, &c.Deleted}
 }

@@ -85,7 +85,8 @@ func (k *checkpointer) await(patience time.Duration) error {
 		}
 		return r.err
 	case <-time.After(patience):
-		return fmt.Errorf("a sink or the store did not finish within %s: the checkpoint before stands, nothing is lost", patience)
+		return fmt.Errorf("a sink or the store did not finish within %s: the checkpoint before stands, nothing is lost",
+			patience)
 	}
 }
 
@@ -98,7 +99,8 @@ func (k *checkpointer) saved(r saved) error {
 		k.figures.checkpoint.Failures++
 		k.figures.mu.Unlock()
 		k.figures.trouble(fmt.Errorf("checkpoint: %w", r.err))
-		k.figures.alarm("checkpoint", "a checkpoint failed, nothing is acknowledged to the source until one works: "+r.err.Error())
+		k.figures.alarm("checkpoint", "a checkpoint failed, nothing is acknowledged to the source until one works: "+
+			r.err.Error())
 		if tidemill.IsFatal(r.err) {
 			return r.err
 		}
@@ -106,7 +108,8 @@ func (k *checkpointer) saved(r saved) error {
 	}
 	k.figures.mu.Lock()
 	s := &k.figures.checkpoint
-	s.ID, s.At, s.Position, s.Bytes, s.Pause, s.Took, s.Loaded = r.c.ID, time.Now(), r.c.Position, r.bytes, r.pause, r.took, false
+	s.ID, s.At, s.Position, s.Bytes, s.Pause, s.Took, s.Loaded = r.c.ID, time.Now(), r.c.Position,
+		r.bytes, r.pause, r.took, false
 	s.Recent = append(s.Recent, s.At)
 	if len(s.Recent) > 60 {
 		s.Recent = s.Recent[1:]

@@ -38,8 +38,9 @@ func (t *task) timeFor(tt *boundTable, c *tidemill.Change, s *sight) (at int64, 
 	return t.clock.now, false
 }
 
-// timedBy is the trigger whose `at:` is the time of a change: an answer has the time of the answer, an ask that of the ask. A row
-// that is inserted with its label has that of the ask, as it is asked about first. nil where the change meets none.
+// timedBy is the trigger whose `at:` is the time of a change: an answer has the time of the answer, an ask that of the
+// ask. A row that is inserted with its label has that of the ask, as it is asked about first. nil
+// where the change meets none.
 func (s *sight) timedBy(c *tidemill.Change) *boundOn {
 	asks := s.asks()
 	switch {
@@ -61,7 +62,8 @@ func commitMicros(c *tidemill.Change) int64 {
 }
 
 // tick moves the clock to the time of a row that the task looks at, and lets questions expire. It never moves back: a
-// late row is counted. A row more than a day beyond its commit time, or the time of reading where there is none, is refused.
+// late row is counted. A row more than a day beyond its commit time, or the time of reading
+// where there is none, is refused.
 func (t *task) tick(c *tidemill.Change, at int64, i int) error {
 	if err := tooFar(c, at); err != nil {
 		return err
@@ -82,9 +84,11 @@ func (t *task) tick(c *tidemill.Change, at int64, i int) error {
 		if err := t.flush(); err != nil {
 			return err
 		}
-		if err := t.freeze(); err != nil {
+		frozen, err := t.learner.frozen()
+		if err != nil {
 			return err
 		}
+		t.board.frozen = frozen
 	}
 	return t.expire(c, i)
 }
@@ -98,7 +102,8 @@ func tooFar(c *tidemill.Change, at int64) error {
 	if known.IsZero() {
 		since, known = "it was read", c.Tx.Read
 	}
-	return &tidemill.RowError{Reason: fmt.Sprintf("its time %s is more than a day after %s at %s: it would close every window; correct the row or the column that `at:` names",
+	return &tidemill.RowError{Reason: fmt.Sprintf("its time %s is more than a day after %s at %s: it would close every "+
+		"window; correct the row or the column that `at:` names",
 		clockTime(at).Format(time.RFC3339), since, known.UTC().Format(time.RFC3339))}
 }
 
@@ -108,7 +113,7 @@ func (t *task) expire(c *tidemill.Change, i int) error {
 		return nil
 	}
 	limit := t.clock.now - t.spec.Wait.Microseconds()
-	if limit <= t.ledger.questions.first && limit <= t.run.first {
+	if limit <= t.ledger.questions.first && limit <= t.batch.first {
 		return nil
 	}
 	if err := t.flush(); err != nil {
@@ -119,9 +124,9 @@ func (t *task) expire(c *tidemill.Change, i int) error {
 		return err
 	}
 	if t.phase == tidemill.Snapshot { // of a replay, only what stays open is told
-		mute := t.out.mute
-		t.out.mute = true
-		defer func() { t.out.mute = mute }()
+		mute := t.out.silent
+		t.out.silent = true
+		defer func() { t.out.silent = mute }()
 	}
 	for _, q := range due {
 		t.counts.Expired++
@@ -137,12 +142,6 @@ func (t *task) expire(c *tidemill.Change, i int) error {
 		}
 	}
 	return nil
-}
-
-// freeze makes the baseline that has stopped learning.
-func (t *task) freeze() (err error) {
-	t.board.frozen, err = t.learner.frozen()
-	return err
 }
 
 // clockTime is the wall form of the flow's clock.

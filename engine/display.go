@@ -16,8 +16,9 @@ type display struct {
 const latestMax = 24
 
 // remember keeps a prediction for the dashboard, with its picture.
-func (d *display) remember(o *tidemill.Output, row *runRow, features []tidemill.Feature) {
-	l := LatestStatus{ID: o.ID, Label: o.Label, Score: figure(o.Score), Truth: row.truth, Version: o.Version.String(), Asked: o.Asked}
+func (d *display) remember(o *tidemill.Output, row *batchRow, features []tidemill.Feature) {
+	l := LatestStatus{ID: o.ID, Label: o.Label, Score: figure(o.Score), Truth: row.truth,
+		Version: o.Version.String(), Asked: o.Asked}
 	if len(d.latest) == latestMax {
 		copy(d.latest, d.latest[1:])
 		d.latest = d.latest[:latestMax-1]
@@ -33,8 +34,8 @@ func (d *display) remember(o *tidemill.Output, row *runRow, features []tidemill.
 	d.latest = append(d.latest, l)
 }
 
-// tellTruth completes a prediction among the latest.
-func (d *display) tellTruth(id, truth string) {
+// setTruth completes a prediction among the latest.
+func (d *display) setTruth(id, truth string) {
 	for i := len(d.latest) - 1; i >= 0; i-- {
 		if d.latest[i].ID == id {
 			d.latest[i].Truth = truth

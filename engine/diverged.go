@@ -8,15 +8,16 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// A model that predicts a number has diverged where, of at least divergedAfter answers, half are off by more than divergedBy
-// times what the running mean is off by: one that learns slowly or badly is never there, one that steps too far soon is.
+// A model that predicts a number has diverged where, of at least divergedAfter answers, half are off by more than
+// divergedBy times what the running mean is off by: one that learns slowly or badly is never there,
+// one that steps too far soon is.
 const (
 	divergedAfter = 100
 	divergedBy    = 100
 )
 
-// diverged compares the newest predictions with those of the running mean: the median of the model's errors and the mean
-// of the other's.
+// diverged compares the newest predictions with those of the running mean: the median of the model's errors and the
+// mean of the other's.
 func (t *tally) diverged() (own, mean float64, yes bool) {
 	errs := make([]float64, 0, len(t.ring))
 	for i := range t.ring {
@@ -48,15 +49,16 @@ func (s *scoreboard) divergence() string {
 	if !yes {
 		return ""
 	}
-	return fmt.Sprintf("the model has diverged: half of its newest predictions are off by more than %.3g, the running mean by %.3g: lower its learning_rate and start anew with run --fresh", own, mean)
+	return fmt.Sprintf("the model has diverged: half of its newest predictions are off by more than %.3g, the running "+
+		"mean by %.3g: lower its learning_rate and start anew with run --fresh", own, mean)
 }
 
 // watchModels raises an alarm when a model has diverged, once until it has recovered. The engine's goroutine.
-func (m *Mill) watchModels() {
-	for _, t := range m.tasks {
+func (f *figures) watchModels(tasks []*task) {
+	for _, t := range tasks {
 		text := t.board.divergence()
 		if text != "" && !t.diverged {
-			m.figures.alarm("model", "task "+t.spec.Name+": "+text)
+			f.alarm("model", "task "+t.spec.Name+": "+text)
 		}
 		t.diverged = text != ""
 	}

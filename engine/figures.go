@@ -23,7 +23,7 @@ type figures struct {
 	lastEvent  time.Time
 	connected  bool
 	caughtUp   bool      // the source has reached what there was when it was last asked for its changes
-	given      int       // batches that the source has yielded and that are not applied
+	queued     int       // batches that the source has yielded and that are not applied
 	appliedAt  time.Time // when the last of them was, or the first came; no meaning while given is 0
 	lag        float64
 	retained   *uint64
@@ -123,6 +123,23 @@ func (f *figures) noteReject(o *tidemill.Output) {
 	f.rejects = append([]RejectStatus{r}, f.rejects...)
 	if len(f.rejects) > 20 {
 		f.rejects = f.rejects[:20]
+	}
+	f.mu.Unlock()
+}
+
+// forgetQueued says that no batch waits to be applied.
+func (f *figures) forgetQueued() {
+	f.mu.Lock()
+	f.queued = 0
+	f.mu.Unlock()
+}
+
+// beginSnapshot says that a snapshot is read, of which some task makes so many epochs.
+func (f *figures) beginSnapshot(epochs int) {
+	f.setState("snapshot")
+	f.mu.Lock()
+	if epochs > max(f.snapshot.Epochs, 1) {
+		f.snapshot.Epoch, f.snapshot.Epochs = 1, epochs
 	}
 	f.mu.Unlock()
 }

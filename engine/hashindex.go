@@ -1,7 +1,7 @@
 package engine
 
-// hashIndex finds the number of an entry by the entry's 64-bit hash: an open-addressed table of numbers, four bytes each,
-// and nothing else, as the hashes lie with the entries. It is a fifth of what a map of the same would take.
+// hashIndex finds the number of an entry by the entry's 64-bit hash: an open-addressed table of numbers, four bytes
+// each, and nothing else, as the hashes lie with the entries. It is a fifth of what a map of the same would take.
 type hashIndex struct {
 	table []uint32 // an entry's number + 1; 0 is empty
 	n     int

@@ -208,7 +208,8 @@ func (j *journal) rowAt(p place, c *tidemill.Change, tx *tidemill.Tx, buf []byte
 }
 
 func (j *journal) damaged(seg int, off int64, err error) error {
-	return tidemill.Fatalf("the journal's segment %s is damaged at byte %d: %w: restore it, or run --fresh", j.names[seg], off, err)
+	return tidemill.Fatalf("the journal's segment %s is damaged at byte %d: %w: restore it, or run --fresh",
+		j.names[seg], off, err)
 }
 
 func (j *journal) decode(head, rec []byte, c *tidemill.Change, tx *tidemill.Tx, seg int, off int64) error {

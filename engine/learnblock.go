@@ -13,20 +13,21 @@ type lesson struct {
 	weight float64
 }
 
-// teachesBlocks reports whether rows can be taught as a block: classes that may grow would change the width of predictions
-// within it.
+// teachesBlocks reports whether rows can be taught as a block: classes that may grow would change the width of
+// predictions within it.
 func (l *learner) teachesBlocks() (tidemill.Batcher, bool) {
 	m, ok := l.model.(tidemill.Batcher)
 	return m, ok && !l.spec.Balanced && (l.kind != tidemill.Classify || l.classes.fixed)
 }
 
-// teachAll teaches rows in turn, to the bit as one at a time. If want is true it appends to dst what each would have been
-// predicted just before it was learned, each width numbers wide. ok is false, and nothing is done, where the model cannot be
-// taught so.
+// teachAll teaches rows in turn, to the bit as one at a time. If want is true it appends to dst what each would have
+// been predicted just before it was learned, each width numbers wide. ok is false, and nothing is done, where the model
+// cannot be taught so.
 //
-// Behind encoders that learn, a row is predicted from what they made of it just before they learned it, and learned from what
-// they made of it just after: rows are predicted and learned in blocks within which no prediction changes.
-func (l *learner) teachAll(dst []float64, xs []tidemill.Vector, lessons []lesson, want bool, s *encoding) (preds []float64, width int, ok bool) {
+// Behind encoders that learn, a row is predicted from what they made of it just before they learned it, and learned
+// from what they made of it just after: rows are predicted and learned in blocks within which no prediction changes.
+func (l *learner) teachAll(dst []float64, xs []tidemill.Vector, lessons []lesson, want bool,
+	s *encoding) (preds []float64, width int, ok bool) {
 	m, ok := l.teachesBlocks()
 	if !ok {
 		return dst, 0, false
@@ -111,7 +112,8 @@ func addAnswers(block, memory *tidemill.Block, lessons []lesson) {
 	}
 }
 
-// encodeAll encodes rows into b, and gives the block as the model wants it: in b's memory, without what there is none of.
+// encodeAll encodes rows into b, and gives the block as the model wants it: in b's memory,
+// without what there is none of.
 func (l *learner) encodeAll(b *tidemill.Block, xs []tidemill.Vector, s *encoding) tidemill.Block {
 	f := l.fill(b)
 	for i := range xs {

@@ -8,9 +8,9 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// learner is a model with the encoders before it and the classes that it tells apart: what a task teaches. A copy that has
-// stopped learning is a baseline, or what readers see while the task learns. There is one way to predict from it and one to
-// teach it. Teaching runs alone; predicting beside other predictions, each with an encoding of its own.
+// learner is a model with the encoders before it and the classes that it tells apart: what a task teaches. A copy that
+// has stopped learning is a baseline, or what readers see while the task learns. There is one way to predict from it
+// and one to teach it. Teaching runs alone; predicting beside other predictions, each with an encoding of its own.
 type learner struct {
 	spec       *tidemill.Task
 	kind       tidemill.ModelKind
@@ -213,7 +213,8 @@ func (l *learner) decide(pred []float64) int {
 	return -1
 }
 
-// labelOf is the text of a prediction and its score: the class and its probability, the value, the centre and its distance.
+// labelOf is the text of a prediction and its score: the class and its probability, the value,
+// the centre and its distance.
 func (l *learner) labelOf(pred []float64, class int) (string, float64) {
 	switch {
 	case len(pred) == 0 || pred[0] != pred[0]:

@@ -7,10 +7,10 @@ import (
 	"github.com/tidemill/tidemill/statebytes"
 )
 
-// moves is what the present transaction has done to the keys of a task's rows. A database may hold its key unique at the
-// end of a transaction only (a deferrable key in Postgres). Until then two rows can have one key, and a row that takes
-// another one's does not replace it: that one moves on, or goes, before the commit. Once the transaction is over nothing of
-// it is needed, so no checkpoint holds it.
+// moves is what the present transaction has done to the keys of a task's rows. A database may hold its key unique at
+// the end of a transaction only (a deferrable key in Postgres). Until then two rows can have one key, and a row that
+// takes another one's does not replace it: that one moves on, or goes, before the commit. Once the transaction is over
+// nothing of it is needed, so no checkpoint holds it.
 type moves struct {
 	part      uint32
 	order     uint64
@@ -60,9 +60,10 @@ const (
 	nothingHeld = -2 // a row of which nothing is held
 )
 
-// holder says which of the rows that have the key id a change is about, as far as the source tells rows as they were: an index
-// of displaced[id], inPlace or nothingHeld. Where it does not, or two rows are wholly equal, a row that leaves the key is taken for
-// the first that had it (`SET id = id + 1` touches each row once), and one that stays for the last that came.
+// holder says which of the rows that have the key id a change is about, as far as the source tells rows as they were:
+// an index of displaced[id], inPlace or nothingHeld. Where it does not, or two rows are wholly equal, a row that leaves
+// the key is taken for the first that had it (`SET id = id + 1` touches each row once), and one that
+// stays for the last that came.
 func (m *moves) holder(id string, c *tidemill.Change, leaves bool) int {
 	list := m.displaced[id]
 	row, came := m.arrived[id]
@@ -109,8 +110,8 @@ func (m *moves) arrive(id string, c *tidemill.Change) {
 	m.arrived[id] = wholeRow(c.After)
 }
 
-// ledger is what a task holds of rows: its open questions, the answers it has had, and where the present transaction has
-// moved them. flush computes the asks that wait; they come before whatever changes the ledger.
+// ledger is what a task holds of rows: its open questions, the answers it has had, and where the present transaction
+// has moved them. flush computes the asks that wait; they come before whatever changes the ledger.
 type ledger struct {
 	task      string
 	questions *questions
@@ -183,8 +184,8 @@ func (l *ledger) keyChanged(c *tidemill.Change, tt *boundTable, i int) error {
 	return l.returnKey(old, c, i)
 }
 
-// swapIn gives a displaced row its key back while a change of it is applied that is not its last under this key; the row that
-// has the key is put aside in its stead.
+// swapIn gives a displaced row its key back while a change of it is applied that is not its last under this key; the
+// row that has the key is put aside in its stead.
 func (l *ledger) swapIn(id string, k int, c *tidemill.Change, i int) error {
 	if err := l.flush(); err != nil {
 		return err
@@ -236,7 +237,8 @@ func (l *ledger) takeRow(id string) (d displaced, err error) {
 	return d, err
 }
 
-// takeLeaving takes what is held of a row that leaves the key id: the one at its place, or the displaced one of index k.
+// takeLeaving takes what is held of a row that leaves the key id: the one at its place, or
+// the displaced one of index k.
 func (l *ledger) takeLeaving(id string, k int) (displaced, error) {
 	if k != inPlace {
 		return l.takeDisplaced(id, k), nil
@@ -245,8 +247,9 @@ func (l *ledger) takeLeaving(id string, k int) (displaced, error) {
 	return l.takeRow(id)
 }
 
-// setAside puts what is held of the row of id aside, until its own change of this transaction comes. It counts as replaced
-// unless it comes. A row of which nothing is held is put aside too where its changes can be told from those of the other.
+// setAside puts what is held of the row of id aside, until its own change of this transaction comes. It counts as
+// replaced unless it comes. A row of which nothing is held is put aside too where its changes can be
+// told from those of the other.
 func (l *ledger) setAside(id string, c *tidemill.Change, i int) error {
 	d, err := l.takeRow(id)
 	if err != nil || !d.any() && wholeRow(c.Before) == 0 {
@@ -291,12 +294,13 @@ func (l *ledger) putRow(d *displaced, id string, c *tidemill.Change, i int) erro
 }
 
 func (l *ledger) emitMove(from, to string, c *tidemill.Change, i int) {
-	l.out.emit(i, tidemill.Output{Kind: tidemill.Retracted, Change: c, Task: l.task, ID: from, NewID: to, Position: l.out.locate(c)})
+	l.out.emit(i, tidemill.Output{Kind: tidemill.Retracted, Change: c, Task: l.task, ID: from, NewID: to,
+		Position: l.out.locate(c)})
 }
 
-// deleted drops the open question of a deleted row. What was learned stays learned, and is counted, unless the deletion itself
-// told it.
-func (l *ledger) deleted(c *tidemill.Change, tt *boundTable, told bool, i int) error {
+// deleted drops the open question of a deleted row. What was learned stays learned, and is counted, unless the deletion
+// itself told it.
+func (l *ledger) deleted(c *tidemill.Change, tt *boundTable, answered bool, i int) error {
 	b := tt.holds()
 	if b == nil {
 		return nil
@@ -323,7 +327,7 @@ func (l *ledger) deleted(c *tidemill.Change, tt *boundTable, told bool, i int) e
 	if d.open {
 		l.counts.Dropped++
 	}
-	if d.answered && !told {
+	if d.answered && !answered {
 		l.counts.Deleted++
 	}
 	if k == inPlace {

@@ -7,8 +7,9 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// apply takes one slice of changes: answer, ask, fold in, for each in turn; of the snapshot's rows those that have their
-// answer are learned. Asks and learns that follow one another are computed together; the result is that of one at a time.
+// apply takes one slice of changes: answer, ask, fold in, for each in turn; of the snapshot's rows those that have
+// their answer are learned. Asks and learns that follow one another are computed together; the
+// result is that of one at a time.
 func (t *task) apply(cs []tidemill.Change) error {
 	for i := range cs {
 		c := &cs[i]
@@ -53,9 +54,11 @@ func (t *task) reject(err error, c *tidemill.Change, tt *boundTable, i int) erro
 		}
 	}
 	if t.halt {
-		return tidemill.Fatalf("task %s, at %s: %w: mend the row, or name a sink under `rejects:` that keeps such rows apart", t.spec.Name, t.out.locate(c), err)
+		return tidemill.Fatalf("task %s, at %s: %w: mend the row, or name a sink under `rejects:` that keeps such rows apart",
+			t.spec.Name, t.out.locate(c), err)
 	}
-	t.out.emit(i, tidemill.Output{Kind: tidemill.RowRejected, Change: c, Task: t.spec.Name, ID: re.ID, Reason: re.Error(), Position: t.out.locate(c)})
+	t.out.emit(i, tidemill.Output{Kind: tidemill.RowRejected, Change: c, Task: t.spec.Name, ID: re.ID, Reason: re.Error(),
+		Position: t.out.locate(c)})
 	return nil
 }
 
@@ -75,7 +78,8 @@ func (t *task) step(c *tidemill.Change, tt *boundTable, i int) error {
 	case tidemill.LogicalMessage:
 		return nil // it is about no row
 	default:
-		return tidemill.Fatalf("task %s, at %s: the operation %s has no meaning for a task", t.spec.Name, t.out.locate(c), c.Op)
+		return tidemill.Fatalf("task %s, at %s: the operation %s has no meaning for a task",
+			t.spec.Name, t.out.locate(c), c.Op)
 	}
 	if c.Op == tidemill.Update && c.Before != nil {
 		if err := t.ledger.keyChanged(c, tt, i); err != nil {
@@ -116,10 +120,6 @@ func (t *task) step(c *tidemill.Change, tt *boundTable, i int) error {
 	return nil
 }
 
-// scoresGroups reports whether rows without an answer are scored: how well each lies in its cluster is known at once, when
-// it is asked about or, as with answers, before it is learned.
-func (t *task) scoresGroups() bool { return t.kind == tidemill.Cluster && len(t.spec.Scores) > 0 }
-
 // fold lets the features remember the change, as of its time.
 func (t *task) fold(c *tidemill.Change, at int64) {
 	for _, f := range t.spec.Features {
@@ -146,17 +146,9 @@ func (t *task) teach(x *tidemill.Vector, y float64, has bool, weight float64) {
 	if has {
 		ys = append(ys, y)
 	}
-	t.learner.teach(x, ys, weight*t.rarity(y, has), &t.run.enc)
+	t.learner.teach(x, ys, weight*t.board.rarity(y, has, t.spec), &t.batch.enc)
 	if has {
 		t.board.base.learn(y)
 	}
 	t.counts.Learned++
-}
-
-// rarity is what a row's weight is multiplied by where classes are balanced.
-func (t *task) rarity(y float64, has bool) float64 {
-	if !has || !t.spec.Balanced || t.kind != tidemill.Classify {
-		return 1
-	}
-	return t.board.base.rarity(y)
 }

@@ -21,16 +21,17 @@ type Mill struct {
 	figures *figures
 	out     *outputs
 
-	mu      sync.RWMutex // held by the engine for a slice of changes, a millisecond at most; readers share it
-	pressed atomic.Bool  // somebody waited for it
-	tasks   []*task
-	pool    *sync.Pool // of scratch
+	mu          sync.RWMutex // held by the engine for a slice of changes, a millisecond at most; readers share it
+	readersWait atomic.Bool  // somebody waited for it
+	tasks       []*task
+	pool        *sync.Pool // of scratch
 
 	// The engine's goroutine alone:
 	reader   *sourceReader
 	ckpt     *checkpointer
 	snapshot *snapshot
 	history  history
+	chain    *transforms
 	upto     tidemill.Position
 	clean    bool // the state is that of upto: a checkpoint may be taken
 	live     bool // the snapshot is whole
@@ -38,7 +39,6 @@ type Mill struct {
 	work     int  // changes since it last was idle
 	busyAt   time.Time
 	unlock   func() error
-	chain    chain // scratch of transform
 
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -47,11 +47,11 @@ type Mill struct {
 
 // history is what began with a fresh start.
 type history struct {
-	starts  uint32 // the fresh start that it began with
-	begun   bool   // a run of it has asked the source for its snapshot
-	first   bool   // the source is asked for the first time in it
-	asFirst bool   // it was, in this run
-	fed     bool   // the source has yielded something in this run
+	starts        uint32 // the fresh start that it began with
+	snapshotBegun bool   // a run of it has asked the source for its snapshot
+	firstAsk      bool   // the source is asked for the first time in it
+	askedFirst    bool   // it was, in this run
+	yielded       bool   // the source has yielded something in this run
 }
 
 // Start checks the flow, takes the lock, resumes from the newest whole checkpoint (or begins a snapshot), and returns
@@ -84,7 +84,8 @@ func Start(ctx context.Context, f tidemill.Flow) (*Mill, error) {
 	return m, nil
 }
 
-// Wait returns when the flow has ended: nil once it was cancelled (or, with Once, caught up) and its checkpoint is saved.
+// Wait returns when the flow has ended: nil once it was cancelled (or, with Once, caught up)
+// and its checkpoint is saved.
 func (m *Mill) Wait() error {
 	<-m.done
 	m.figures.mu.Lock()
@@ -111,8 +112,8 @@ func newMill(f tidemill.Flow) (*Mill, error) {
 	if f.Every <= 0 {
 		f.Every = 10 * time.Second
 	}
-	if f.Patience <= 0 {
-		f.Patience = 15 * time.Second
+	if f.StopTimeout <= 0 {
+		f.StopTimeout = 15 * time.Second
 	}
 	if f.Seed == 0 {
 		f.Seed = 1
@@ -128,6 +129,7 @@ func newMill(f tidemill.Flow) (*Mill, error) {
 	m.reader = &sourceReader{source: f.Source, figures: m.figures}
 	m.ckpt = &checkpointer{flow: &m.flow, figures: m.figures, out: m.out, saving: make(chan saved, 1)}
 	m.snapshot = &snapshot{mill: m}
+	m.chain = &transforms{list: f.Transforms, rejects: f.Rejects != nil, locate: m.locate}
 	if err := checkCapture(&m.flow); err != nil {
 		return nil, err
 	}

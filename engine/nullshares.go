@@ -7,8 +7,8 @@ import (
 	"github.com/tidemill/tidemill/statebytes"
 )
 
-// nullShares counts which raw columns are unknown in the snapshot and when a row is asked about, to find what is filled in
-// later.
+// nullShares counts which raw columns are unknown in the snapshot and when a row is asked about, to find what is filled
+// in later.
 type nullShares struct {
 	columns []tidemill.FeatureColumn
 	nulls   [2][]uint64 // per column: NaN in learned snapshot rows, in asks
@@ -40,7 +40,8 @@ func (n *nullShares) leaks() []string {
 		s := float64(n.nulls[tidemill.Snapshot][i]) / float64(n.rows[tidemill.Snapshot])
 		a := float64(n.nulls[tidemill.Stream][i]) / float64(n.rows[tidemill.Stream])
 		if math.Abs(s-a) > 0.5 {
-			out = append(out, n.columns[i].Name+" is filled in later: a leak (NULL in "+percent(s)+" of the snapshot's rows, in "+percent(a)+" of those asked about); leave it out")
+			out = append(out, n.columns[i].Name+" is filled in later: a leak (NULL in "+percent(s)+
+				" of the snapshot's rows, in "+percent(a)+" of those asked about); leave it out")
 		}
 	}
 	return out

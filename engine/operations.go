@@ -18,7 +18,8 @@ func checkOperations(cs []tidemill.Change, locate func(*tidemill.Change) string)
 		case tidemill.Control:
 			return tidemill.Fatalf("at %s: the source yielded a control: those do not come from a source", locate(&cs[i]))
 		}
-		return tidemill.Fatalf("at %s: the operation %s (%#x) is not known: use a newer program", locate(&cs[i]), op, uint16(op))
+		return tidemill.Fatalf("at %s: the operation %s (%#x) is not known: use a newer program",
+			locate(&cs[i]), op, uint16(op))
 	}
 	return nil
 }

@@ -51,14 +51,14 @@ const outboxItems = 64
 // writeMax is how many outputs are gathered for one Write, but for what comes with the last item.
 const writeMax = 8192
 
-// outboxOutputs is how many outputs may wait when further ones are handed over: those that are being written, and as many
-// again. Each holds on to its batch's memory.
+// outboxOutputs is how many outputs may wait when further ones are handed over: those that are being written, and as
+// many again. Each holds on to its batch's memory.
 const outboxOutputs = 2 * writeMax
 
 func newOutbox(s tidemill.Sink, rejects bool, f *figures, failed chan error) *outbox {
 	ctx, cancel := context.WithCancel(context.Background())
-	b := &outbox{sink: s, name: describe(s), rejects: rejects, in: make(chan outItem, outboxItems), room: make(chan struct{}, 1), done: make(chan struct{}),
-		figures: f, failed: failed, ctx: ctx, cancel: cancel}
+	b := &outbox{sink: s, name: describe(s), rejects: rejects, in: make(chan outItem, outboxItems),
+		room: make(chan struct{}, 1), done: make(chan struct{}), figures: f, failed: failed, ctx: ctx, cancel: cancel}
 	if g, ok := s.(tidemill.Gatherer); ok {
 		b.flood, b.linger = g.Gather()
 	}

@@ -42,14 +42,14 @@ func balkyFlow(mode string) (*balky, tidemill.Flow, *script) {
 	sink.set(mode)
 	src := &script{table: table, snapshot: snap, stream: stream, cut: 4}
 	return sink, tidemill.Flow{Name: "orders", Source: src, Tasks: []tidemill.Task{lateTask()}, Sinks: []tidemill.Sink{sink},
-		Store: store.Memory(), Every: 10 * time.Millisecond, Patience: 300 * time.Millisecond}, src
+		Store: store.Memory(), Every: 10 * time.Millisecond, StopTimeout: 300 * time.Millisecond}, src
 }
 
 // TestSinkDownThenBack: the flow waits, says so, and loses nothing.
 func TestSinkDownThenBack(t *testing.T) {
 	sink, f, src := balkyFlow("down")
 	f.Once = true
-	f.Patience = 10 * time.Second
+	f.StopTimeout = 10 * time.Second
 	m, err := engine.Start(t.Context(), f)
 	if err != nil {
 		t.Fatal(err)

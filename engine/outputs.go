@@ -15,13 +15,14 @@ type outputs struct {
 	boxes   []*outbox
 	seq     uint64            // of the last output
 	made    atomic.Uint64     // ordinal of the last output that was made, handed on or not; any goroutine
-	held    []tidemill.Output // of the batch, not yet handed to the sinks
+	pending []tidemill.Output // of the batch, not yet handed to the sinks
 	heads   []int             // scratch of merge: how many of each task's outputs it has taken
 	failed  chan error        // a sink's fatal error
 	figures *figures
 }
 
-// add makes the outbox of a sink; rejects is true for the one that takes the rows which cannot be used, and nothing else.
+// add makes the outbox of a sink; rejects is true for the one that takes the rows which
+// cannot be used, and nothing else.
 func (o *outputs) add(s tidemill.Sink, rejects bool) {
 	o.boxes = append(o.boxes, newOutbox(s, rejects, o.figures, o.failed))
 }
@@ -71,14 +72,14 @@ func (o *outputs) announce(tasks []*task) {
 
 // gather collects the tasks' outputs of one slice in the order of their changes, and numbers them.
 func (o *outputs) gather(tasks []*task) {
-	first, n := len(o.held), 0
+	first, n := len(o.pending), 0
 	for _, t := range tasks {
 		n += len(t.out.list)
 	}
-	o.held = slices.Grow(o.held, n)
+	o.pending = slices.Grow(o.pending, n)
 	if len(tasks) == 1 {
 		for i := range tasks[0].out.list {
-			o.held = append(o.held, tasks[0].out.list[i].o)
+			o.pending = append(o.pending, tasks[0].out.list[i].o)
 		}
 	} else {
 		o.merge(tasks, n)
@@ -87,11 +88,11 @@ func (o *outputs) gather(tasks []*task) {
 		clear(t.out.list)
 		t.out.list = t.out.list[:0]
 	}
-	for i := first; i < len(o.held); i++ {
+	for i := first; i < len(o.pending); i++ {
 		o.seq++
-		o.held[i].Seq = o.seq
-		if o.held[i].Kind == tidemill.RowRejected {
-			o.figures.noteReject(&o.held[i])
+		o.pending[i].Seq = o.seq
+		if o.pending[i].Kind == tidemill.RowRejected {
+			o.figures.noteReject(&o.pending[i])
 		}
 	}
 }
@@ -112,7 +113,7 @@ func (o *outputs) merge(tasks []*task, n int) {
 				best, at = k, t.out.list[h].at
 			}
 		}
-		o.held = append(o.held, tasks[best].out.list[o.heads[best]].o)
+		o.pending = append(o.pending, tasks[best].out.list[o.heads[best]].o)
 		o.heads[best]++
 	}
 }
@@ -121,10 +122,11 @@ func byChange(a, b taskOutput) int { return a.at - b.at }
 
 // pass hands changes on as they are: a flow without tasks is a capture server.
 func (o *outputs) pass(cs []tidemill.Change, locate func(*tidemill.Change) string) {
-	o.held = slices.Grow(o.held, len(cs))
+	o.pending = slices.Grow(o.pending, len(cs))
 	for i := range cs {
 		o.seq++
-		o.held = append(o.held, tidemill.Output{Kind: tidemill.RowPassed, Seq: o.seq, Change: &cs[i], Position: locate(&cs[i])})
+		o.pending = append(o.pending, tidemill.Output{Kind: tidemill.RowPassed, Seq: o.seq, Change: &cs[i],
+			Position: locate(&cs[i])})
 	}
 	o.made.Store(o.seq)
 }
@@ -133,18 +135,18 @@ func (o *outputs) pass(cs []tidemill.Change, locate func(*tidemill.Change) strin
 func (o *outputs) reject(x *tidemill.Output) {
 	o.seq++
 	x.Seq = o.seq
-	o.held = append(o.held, *x)
+	o.pending = append(o.pending, *x)
 	o.made.Store(o.seq)
 	o.figures.noteReject(x)
 }
 
 // send hands the batch's outputs to every sink. It waits while a sink is behind: the source is held back in turn.
 func (o *outputs) send(ctx context.Context) error {
-	if len(o.held) == 0 {
+	if len(o.pending) == 0 {
 		return nil
 	}
-	outs := o.held
-	o.held = nil
+	outs := o.pending
+	o.pending = nil
 	for _, b := range o.boxes {
 		for b.waiting.Load() >= outboxOutputs {
 			select {

@@ -9,7 +9,8 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// runPasses reads the journal as often as the tasks ask for, from where it stands; it may be cut off and resumed anywhere.
+// runPasses reads the journal as often as the tasks ask for, from where it stands; it may be
+// cut off and resumed anywhere.
 func (s *snapshot) run(ctx context.Context) error {
 	m := s.mill
 	began := time.Now()
@@ -18,12 +19,12 @@ func (s *snapshot) run(ctx context.Context) error {
 		for _, table := range s.journal.tables {
 			for _, t := range m.tasks {
 				if _, err := t.triggers.look(table); err != nil {
-					m.free()
+					m.unlockState()
 					return err
 				}
 			}
 		}
-		m.free()
+		m.unlockState()
 	}
 	if s.no < len(s.passes) {
 		m.figures.setState("snapshot")
@@ -58,7 +59,7 @@ func (s *snapshot) run(ctx context.Context) error {
 		if t.phase == tidemill.Snapshot {
 			m.mu.Lock()
 			t.phase = tidemill.Stream
-			m.free()
+			m.unlockState()
 		}
 	}
 	m.figures.mu.Lock()
@@ -78,9 +79,9 @@ func (s *snapshot) pause(ctx context.Context) error {
 	m := s.mill
 	m.ckpt.dirty = true
 	if s.no < len(s.passes) && s.passes[s.no].kind != closePass { // a short look at what is left is no epoch
-		m.figures.tellPass(s.at)
+		m.figures.setPass(s.at)
 	}
-	m.show()
+	publishCopies(m.tasks, m.figures.through())
 	m.out.gather(m.tasks)
 	if err := m.send(ctx); err != nil {
 		return err
@@ -127,20 +128,20 @@ func (s *snapshot) epoch(ctx context.Context, t *task, epoch int) error {
 	var c tidemill.Change
 	var buf []byte
 	for s.at < len(rows) {
-		n := min(runMax, len(rows)-s.at)
-		t.run.reset()
-		t.run.learn = true
+		n := min(maxBatch, len(rows)-s.at)
+		t.batch.reset()
+		t.batch.learn = true
 		for _, p := range rows[s.at : s.at+n] {
 			if buf, err = s.journal.rowAt(p, &c, tx, buf); err != nil {
 				return err
 			}
-			if err := t.again(&c); err != nil {
+			if err := s.learnAgain(t, &c); err != nil {
 				return err
 			}
 		}
 		m.mu.Lock()
 		t.relearn()
-		m.free()
+		m.unlockState()
 		s.at += n
 		if err := s.pause(ctx); err != nil {
 			return err
@@ -148,29 +149,29 @@ func (s *snapshot) epoch(ctx context.Context, t *task, epoch int) error {
 	}
 	m.mu.Lock()
 	t.learner.endEpoch(epoch < t.spec.Epochs)
-	m.free()
+	m.unlockState()
 	return nil
 }
 
-// again puts a journal row into the run; rows that the first epoch refused are left out again.
-func (t *task) again(c *tidemill.Change) error {
+// learnAgain puts a journal row into the run; rows that the first epoch refused are left out again.
+func (s *snapshot) learnAgain(t *task, c *tidemill.Change) error {
 	tt, err := t.triggers.look(c.Table)
 	if err != nil {
 		return err
 	}
-	s, err := tt.see(c)
+	saw, err := tt.see(c)
 	if err != nil {
 		return err
 	}
-	b := s.learn
-	if _, err := t.snapshotTime(c, &s); err != nil {
+	b := saw.learn
+	if _, err := t.snapshotTime(c, &saw); err != nil {
 		return nil
 	}
 	y, _, has, err := t.snapshotLabel(b, c)
 	if err != nil {
 		return nil
 	}
-	x := t.run.slot()
+	x := t.batch.slot()
 	w, err := (&row{c: c, table: tt}).weight()
 	if err == nil {
 		err = appendFeatures(x, t.spec.Features, c, t.clock.now)
@@ -182,6 +183,6 @@ func (t *task) again(c *tidemill.Change) error {
 	if err != nil {
 		return err
 	}
-	t.run.rows = append(t.run.rows, runRow{y: y, has: has, weight: w})
+	t.batch.rows = append(t.batch.rows, batchRow{y: y, has: has, weight: w})
 	return nil
 }

@@ -20,8 +20,8 @@ func (m *Mill) Predict(task string, row tidemill.Row) (Prediction, error) {
 	return out[0], nil
 }
 
-// PredictBatch is Predict of several rows. The lock is held for 64 of them at a time: while the flow learns, rows that are
-// further apart may be answered by different versions of the model, and each says by which.
+// PredictBatch is Predict of several rows. The lock is held for 64 of them at a time: while the flow learns, rows that
+// are further apart may be answered by different versions of the model, and each says by which.
 func (m *Mill) PredictBatch(task string, rows []tidemill.Row) ([]Prediction, error) {
 	t, err := m.task(task)
 	if err != nil {
@@ -45,11 +45,11 @@ func (m *Mill) PredictBatch(task string, rows []tidemill.Row) ([]Prediction, err
 // predictTurn answers rows by one model; an error is that of the row that it names.
 func (m *Mill) predictTurn(t *task, out []Prediction, rows []tidemill.Row, s *scratch) (int, error) {
 	if !m.mu.TryRLock() {
-		if c := t.shown.look(); c != nil {
+		if c := t.copies.look(); c != nil {
 			defer c.done()
 			return c.predictor.predictRows(out, rows, s, c.through)
 		}
-		m.pressed.Store(true)
+		m.readersWait.Store(true)
 		m.mu.RLock()
 	}
 	defer m.mu.RUnlock()
@@ -63,8 +63,8 @@ func (m *Mill) task(name string) (*task, error) {
 			return t, nil
 		}
 	}
-	if near := expr.Nearest(name, m.taskNames()); near != "" {
+	if near := expr.Nearest(name, taskNames(m.tasks)); near != "" {
 		return nil, fmt.Errorf("%w: %q; did you mean %q?", tidemill.ErrUnknownTask, name, near)
 	}
-	return nil, fmt.Errorf("%w: %q; there are %v", tidemill.ErrUnknownTask, name, m.taskNames())
+	return nil, fmt.Errorf("%w: %q; there are %v", tidemill.ErrUnknownTask, name, taskNames(m.tasks))
 }

@@ -29,11 +29,13 @@ type predictor struct {
 
 // predictor is t as predictions read it.
 func (t *task) predictor() predictor {
-	return predictor{task: t.spec.Name, features: t.spec.Features, learner: t.learner, triggers: t.triggers, clock: &t.clock, version: t.version()}
+	return predictor{task: t.spec.Name, features: t.spec.Features, learner: t.learner, triggers: t.triggers,
+		clock: &t.clock, version: t.version()}
 }
 
 // predictRows answers rows; an error is that of the row that it names.
-func (p *predictor) predictRows(out []Prediction, rows []tidemill.Row, s *scratch, through tidemill.Position) (int, error) {
+func (p *predictor) predictRows(out []Prediction, rows []tidemill.Row, s *scratch,
+	through tidemill.Position) (int, error) {
 	for len(s.xs) < len(rows) {
 		s.xs = append(s.xs, tidemill.Vector{})
 	}

@@ -21,14 +21,14 @@ func (f *figures) expect(ctx context.Context, c tidemill.Counter) {
 	f.mu.Unlock()
 }
 
-// beginPass and tellPass keep the figures of a pass over the journal.
+// beginPass and setPass keep the figures of a pass over the journal.
 func (f *figures) beginPass(at, total int) {
 	f.mu.Lock()
 	f.snapshot.Pass, f.snapshot.PassTotal = uint64(at), uint64(total)
 	f.mu.Unlock()
 }
 
-func (f *figures) tellPass(at int) {
+func (f *figures) setPass(at int) {
 	f.mu.Lock()
 	f.snapshot.Pass = uint64(at)
 	f.mu.Unlock()

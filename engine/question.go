@@ -64,8 +64,8 @@ func (q *question) read(b []byte) error {
 	return d.End()
 }
 
-// A chunk of held questions is full at a sixteenth of the memory bound, within these sizes; ordBits are enough to number the
-// records of one.
+// A chunk of held questions is full at a sixteenth of the memory bound, within these sizes; ordBits are enough to
+// number the records of one.
 const (
 	chunkMin = 1 << 10
 	chunkMax = 1 << 20

@@ -7,8 +7,8 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// Reader is a flow's newest checkpoint, opened without the lock: also while the flow runs. It holds nothing that would have to be
-// closed, and it does not change: Open reads again. Its methods may be called from any goroutine.
+// Reader is a flow's newest checkpoint, opened without the lock: also while the flow runs. It holds nothing that would
+// have to be closed, and it does not change: Open reads again. Its methods may be called from any goroutine.
 type Reader struct{ mill *Mill }
 
 // Predict answers for one row by column name, as Mill.Predict does.

@@ -34,8 +34,8 @@ func (t *task) learnRead(c *tidemill.Change, tt *boundTable, i int) error {
 	return nil
 }
 
-// snapshotTime is the time of a snapshot row that is learned, and moves the clock to the latest of the row's times: a row
-// that waits for its answer tells how late it is as well as one that has it.
+// snapshotTime is the time of a snapshot row that is learned, and moves the clock to the latest of the row's times: a
+// row that waits for its answer tells how late it is as well as one that has it.
 func (t *task) snapshotTime(c *tidemill.Change, s *sight) (at int64, err error) {
 	at = commitMicros(c)
 	for _, h := range []*boundOn{s.asks(), s.learn} {
@@ -77,8 +77,8 @@ func (t *task) snapshotLabel(b *boundOn, c *tidemill.Change) (y float64, text st
 	return y, text, err == nil, err
 }
 
-// askRead is the life of a snapshot row when all are read: one that only evaluates is asked about and scored, one whose answer
-// is still to come is asked about and held.
+// askRead is the life of a snapshot row when all are read: one that only evaluates is asked about and scored, one whose
+// answer is still to come is asked about and held.
 func (t *task) askRead(c *tidemill.Change, tt *boundTable, i int) error {
 	s, err := tt.see(c)
 	asks := s.asks()
@@ -114,9 +114,9 @@ func (t *task) askRead(c *tidemill.Change, tt *boundTable, i int) error {
 		}
 		y, text, err := t.truth(lab)
 		if err == nil {
-			t.out.mute = true
+			t.out.silent = true
 			err = t.ask(&row{c: c, table: tt, i: i, at: at}, id, scoreNow, y, text)
-			t.out.mute = false
+			t.out.silent = false
 		}
 		return err
 	}

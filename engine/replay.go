@@ -56,7 +56,7 @@ func (s *snapshot) replay(ctx context.Context, t *task) error {
 	tx := s.journal.tx()
 	m.figures.beginPass(s.at, len(moments))
 	for s.at < len(moments) {
-		n := min(runMax, len(moments)-s.at)
+		n := min(maxBatch, len(moments)-s.at)
 		rows := make([]tidemill.Change, n)
 		for k := range n {
 			if _, err := s.journal.rowAt(moments[s.at+k].row, &rows[k], tx, nil); err != nil {
@@ -70,12 +70,12 @@ func (s *snapshot) replay(ctx context.Context, t *task) error {
 				err = t.replayed(plan, &rows[k], tt, moments[s.at+k].answer, k)
 			}
 			if err != nil {
-				m.free()
+				m.unlockState()
 				return err
 			}
 		}
 		err = t.flush()
-		m.free()
+		m.unlockState()
 		if err != nil {
 			return err
 		}
@@ -89,14 +89,15 @@ func (s *snapshot) replay(ctx context.Context, t *task) error {
 	}
 	m.mu.Lock()
 	t.learner.endEpoch(false)
-	m.free()
+	m.unlockState()
 	return nil
 }
 
 // moments are the replay's events: by time, answers before asks of the same time, then in the order of reading.
 func (s *snapshot) moments(t *task) (*replayPlan, error) {
 	var out []moment
-	plan := &replayPlan{answered: map[uint64]int64{}, end: math.MinInt64, last: (&tidemill.Change{Tx: s.journal.tx()}).Latest()}
+	plan := &replayPlan{answered: map[uint64]int64{}, end: math.MinInt64,
+		last: (&tidemill.Change{Tx: s.journal.tx()}).Latest()}
 	n := uint32(0)
 	err := s.journal.scan(func(p place, c *tidemill.Change) error {
 		n++
@@ -196,17 +197,17 @@ func (t *task) replayed(plan *replayPlan, c *tidemill.Change, tt *boundTable, an
 	for _, k := range blank {
 		first[k] = tidemill.Null()
 	}
-	t.out.mute = known
+	t.out.silent = known
 	s, err := tt.see(c)
 	if err != nil {
 		return err
 	}
 	if asks := s.asks(); asks != nil && !known && asks.at >= 0 {
 		if asked, ok := expr.Micros(full[asks.at], asks.on.Unix); ok {
-			t.out.mute = plan.over(t, asks, c, asked)
+			t.out.silent = plan.over(t, asks, c, asked)
 		}
 	}
-	defer func() { t.out.mute = false }()
+	defer func() { t.out.silent = false }()
 	if !answer || len(tt.predict)+len(tt.eval) == 0 {
 		in := *c
 		in.Op = tidemill.Insert

@@ -18,7 +18,8 @@ func (m *Mill) Status() *Status {
 	if s.State == "streaming" && !st.connected && st.err != "" {
 		s.State = "reconnecting"
 	}
-	s.Position, s.LastEvent, s.Connected, s.CaughtUp, s.LagSeconds = st.through(), st.lastEvent, st.connected, st.reached(s.Now), st.lag
+	s.Position, s.LastEvent, s.Connected, s.CaughtUp, s.LagSeconds = st.through(), st.lastEvent, st.connected,
+		st.reached(s.Now), st.lag
 	if st.retained != nil {
 		n := *st.retained
 		s.Retained = &n

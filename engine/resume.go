@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,74 +15,89 @@ import (
 
 // open takes the lock, restores the newest whole checkpoint or begins a history, and takes the sinks over.
 func (m *Mill) open(ctx context.Context) error {
-	var c *tidemill.Checkpoint
-	if m.flow.Store != nil {
-		term, unlock, err := m.flow.Store.Lock(ctx)
-		if err != nil {
-			return err
-		}
-		m.term, m.unlock = term, unlock
-		for _, t := range m.tasks {
-			t.term, t.ledger.questions.term = term, term
-		}
-		if c, err = m.newest(ctx); err != nil {
-			return err
-		}
-		if m.flow.Fresh {
-			if c != nil {
-				if m.history.starts, err = startsOf(c); err != nil {
-					m.history.starts = uint32(term)
-				}
-				m.history.starts++
-			}
-			where, err := m.flow.Store.SetAside(ctx)
-			if err != nil {
-				return fmt.Errorf("set the old state aside: %w", err)
-			}
-			if where != "" {
-				m.figures.event("fresh", "the old state is kept in "+where)
-			}
-			c = nil
-		}
-	} else {
-		m.term = 1
+	c, err := m.openStore(ctx)
+	if err != nil {
+		return err
 	}
 	m.out.open(&m.flow)
 	marks := make([]tidemill.Mark, len(m.out.boxes))
 	replay := false
 	if c != nil {
 		if c.Flow != m.flow.Name {
-			return tidemill.Fatalf("the state belongs to the flow %q, this one is %q: give each flow its own state folder: %w", c.Flow, m.flow.Name, tidemill.ErrChanged)
+			return tidemill.Fatalf("the state belongs to the flow %q, this one is %q: give each flow its own state folder: %w",
+				c.Flow, m.flow.Name, tidemill.ErrChanged)
 		}
-		var err error
 		if marks, err = m.restore(c); err != nil {
 			return err
 		}
 		m.figures.checkpoint = statusOf(ctx, m.flow.Store, c)
 		said := c.Section("outputs")
-		replay = m.live && said != nil && said.Fingerprint == m.decides()
+		replay = m.live && said != nil && said.Fingerprint == decides(&m.flow, m.tasks)
 	}
+	if err := m.resumeSinks(ctx, marks, replay); err != nil {
+		return err
+	}
+	if m.live || m.history.snapshotBegun {
+		return m.saveNewSinks(ctx, marks)
+	}
+	m.history.firstAsk = !m.flow.Fresh
+	if m.flow.Store == nil {
+		return nil
+	}
+	m.history.snapshotBegun = true
+	return m.saveBegun(ctx)
+}
+
+// openStore takes the lock and reads the newest whole checkpoint; nil where a history begins.
+func (m *Mill) openStore(ctx context.Context) (*tidemill.Checkpoint, error) {
+	if m.flow.Store == nil {
+		m.term = 1
+		return nil, nil
+	}
+	term, unlock, err := m.flow.Store.Lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m.term, m.unlock = term, unlock
+	for _, t := range m.tasks {
+		t.term, t.ledger.questions.term = term, term
+	}
+	c, err := newest(ctx, &m.flow, m.figures)
+	if err != nil || !m.flow.Fresh {
+		return c, err
+	}
+	if c != nil {
+		if m.history.starts, err = startsOf(c); err != nil {
+			m.history.starts = uint32(term)
+		}
+		m.history.starts++
+	}
+	where, err := m.flow.Store.SetAside(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("set the old state aside: %w", err)
+	}
+	if where != "" {
+		m.figures.event("fresh", "the old state is kept in "+where)
+	}
+	return nil, nil
+}
+
+// resumeSinks takes the sinks over.
+func (m *Mill) resumeSinks(ctx context.Context, marks []tidemill.Mark, replay bool) error {
 	if m.flow.Reset && m.live {
-		return tidemill.Fatalf("there is a checkpoint: --reset would remove rows that the flow does not write again; start anew with run --fresh --reset, or keep them with --adopt")
+		return tidemill.Fatalf("there is a checkpoint: --reset would remove rows that the flow does not write again; " +
+			"start anew with run --fresh --reset, or keep them with --adopt")
 	}
 	for i, b := range m.out.boxes {
-		r := tidemill.Resumption{Flow: m.flow.Name, Term: m.term, After: marks[i], Adopt: m.flow.Adopt || m.flow.Fresh || m.flow.Reset, Reset: m.flow.Reset,
-			Tasks: m.taskNames()}
+		r := tidemill.Resumption{Flow: m.flow.Name, Term: m.term, After: marks[i], Adopt: m.flow.Adopt || m.flow.Fresh ||
+			m.flow.Reset, Reset: m.flow.Reset, Tasks: taskNames(m.tasks)}
 		r.Replay = replay && !r.Adopt
 		if err := ResumeSink(ctx, b.sink, r); err != nil {
 			return fmt.Errorf("sink %s: %w", b.name, err)
 		}
 		b.written.Store(m.out.seq)
 	}
-	if m.live || m.history.begun {
-		return m.saveNewSinks(ctx, marks)
-	}
-	m.history.first = !m.flow.Fresh
-	if m.flow.Store == nil {
-		return nil
-	}
-	m.history.begun = true
-	return m.saveBegun(ctx)
+	return nil
 }
 
 // statusOf is what people see of a checkpoint that was loaded; how long it took is not known any more.
@@ -107,7 +123,8 @@ func (m *Mill) wholeCheckpoint() (*tidemill.Checkpoint, error) {
 	return c.complete()
 }
 
-// saveNewSinks writes the state again when a sink was added to the flow, so that what it will hold is known to a checkpoint.
+// saveNewSinks writes the state again when a sink was added to the flow, so that what it will
+// hold is known to a checkpoint.
 func (m *Mill) saveNewSinks(ctx context.Context, marks []tidemill.Mark) error {
 	added := false
 	for i := range marks {
@@ -145,14 +162,14 @@ func (m *Mill) saveBegun(ctx context.Context) error {
 	return nil
 }
 
-// from is the position to ask the source for. The first run of a history asks with "": what lies at the source under our name is
-// somebody else's. Later ones, and a fresh start, ask with Begun.
+// from is the position to ask the source for. The first run of a history asks with "": what lies at the source under
+// our name is somebody else's. Later ones, and a fresh start, ask with Begun.
 func (m *Mill) from() tidemill.Position {
 	switch {
 	case m.upto != "":
 		return m.upto
-	case m.history.first:
-		m.history.first, m.history.asFirst = false, true
+	case m.history.firstAsk:
+		m.history.firstAsk, m.history.askedFirst = false, true
 		return ""
 	}
 	return tidemill.Begun
@@ -160,10 +177,10 @@ func (m *Mill) from() tidemill.Position {
 
 // refused takes back that the history has begun, when the source would not begin it.
 func (m *Mill) refused() {
-	if m.flow.Store == nil || m.history.fed || m.live || m.upto != "" || m.flow.Fresh || !m.history.asFirst {
+	if m.flow.Store == nil || m.history.yielded || m.live || m.upto != "" || m.flow.Fresh || !m.history.askedFirst {
 		return
 	}
-	m.history.begun = false
+	m.history.snapshotBegun = false
 	if err := m.saveBegun(context.Background()); err != nil {
 		m.log.Warn("take back the first checkpoint", "error", err)
 	}
@@ -171,12 +188,12 @@ func (m *Mill) refused() {
 
 // newest is the newest whole checkpoint; broken ones are said aloud. nil if there is none at all; an error if there are
 // only broken ones.
-func (m *Mill) newest(ctx context.Context) (*tidemill.Checkpoint, error) {
-	c, warnings, err := loadNewest(ctx, m.flow.Store)
+func newest(ctx context.Context, f *tidemill.Flow, figures *figures) (*tidemill.Checkpoint, error) {
+	c, warnings, err := loadNewest(ctx, f.Store)
 	for _, w := range warnings {
-		m.figures.alarm("checkpoint", "a checkpoint cannot be used: "+w.Error())
+		figures.alarm("checkpoint", "a checkpoint cannot be used: "+w.Error())
 	}
-	if m.flow.Fresh && err != nil && !errors.Is(err, tidemill.ErrNewer) {
+	if f.Fresh && err != nil && !errors.Is(err, tidemill.ErrNewer) {
 		return nil, nil
 	}
 	return c, err
@@ -204,7 +221,8 @@ func loadNewest(ctx context.Context, s tidemill.Store) (c *tidemill.Checkpoint, 
 		warnings = append(warnings, err)
 	}
 	if len(warnings) > 0 {
-		return nil, warnings, tidemill.Fatalf("no checkpoint is whole: %w: restore one from a backup, or start anew with run --fresh", errors.Join(warnings...))
+		return nil, warnings, tidemill.Fatalf("no checkpoint is whole: %w: restore one from a backup, or start anew with "+
+			"run --fresh", errors.Join(warnings...))
 	}
 	return nil, nil, nil
 }
@@ -228,9 +246,11 @@ func (m *Mill) restore(c *tidemill.Checkpoint) ([]tidemill.Mark, error) {
 	}
 	switch {
 	case s.Version > sectionVersion:
-		return nil, tidemill.Fatalf("checkpoint %v: its sections have version %d, this program reads %d: use the newer program: %w", c.ID, s.Version, sectionVersion, tidemill.ErrNewer)
+		return nil, tidemill.Fatalf("checkpoint %v: its sections have version %d, this program reads %d: use the newer "+
+			"program: %w", c.ID, s.Version, sectionVersion, tidemill.ErrNewer)
 	case s.Version < sectionVersion:
-		return nil, tidemill.Fatalf("checkpoint %v: its sections have version %d, this program reads %d: start anew with run --fresh (the old state is kept beside), or go on with the older program", c.ID, s.Version, sectionVersion)
+		return nil, tidemill.Fatalf("checkpoint %v: its sections have version %d, this program reads %d: start anew with "+
+			"run --fresh (the old state is kept beside), or go on with the older program", c.ID, s.Version, sectionVersion)
 	}
 	if now := describe(m.flow.Source); s.Fingerprint != now {
 		return nil, changed("source", s.Fingerprint, now)
@@ -245,7 +265,7 @@ func (m *Mill) restore(c *tidemill.Checkpoint) ([]tidemill.Mark, error) {
 	m.figures.rejected = d.Uvarint()
 	m.figures.snapshot.Rows, m.figures.snapshot.Seconds = d.Uvarint(), d.Float()
 	m.figures.stream.Rows = d.Uvarint()
-	m.history.begun = d.Bool()
+	m.history.snapshotBegun = d.Bool()
 	if err := d.End(); err != nil {
 		return nil, tidemill.Fatalf("checkpoint %v, flow: %w", c.ID, err)
 	}
@@ -263,7 +283,7 @@ func (m *Mill) restore(c *tidemill.Checkpoint) ([]tidemill.Mark, error) {
 		}
 	}
 	if m.live { // before, nothing is learned that an edited flow could spoil
-		if err := m.sameTransforms(c); err != nil {
+		if err := m.chain.same(c); err != nil {
 			return nil, err
 		}
 		if err := m.restoreTasks(c); err != nil {
@@ -279,18 +299,20 @@ func (m *Mill) restore(c *tidemill.Checkpoint) ([]tidemill.Mark, error) {
 	} else {
 		m.upto = ""
 	}
+	m.figures.event("resume", fmt.Sprintf("resumed from checkpoint %d.%d at %s",
+		c.ID.Term, c.ID.Seq, cmp.Or(string(c.Position), "the beginning")))
+	return m.marksOf(c, names), nil
+}
+
+// marksOf matches a checkpoint's marks with the flow's sinks by their descriptions; a new sink has none.
+func (m *Mill) marksOf(c *tidemill.Checkpoint, names []string) []tidemill.Mark {
 	marks := make([]tidemill.Mark, len(m.out.boxes))
 	for i, b := range m.out.boxes {
-		for k, n := range names {
-			if n == b.name && k < len(c.Marks) {
-				marks[i] = c.Marks[k]
-				names[k] = ""
-				break
-			}
+		if k := slices.Index(names, b.name); k >= 0 && k < len(c.Marks) {
+			marks[i], names[k] = c.Marks[k], ""
 		}
 	}
-	m.figures.event("resume", fmt.Sprintf("resumed from checkpoint %d.%d at %s", c.ID.Term, c.ID.Seq, cmp.Or(string(c.Position), "the beginning")))
-	return marks, nil
+	return marks
 }
 
 // restoreTasks puts the tasks' states back. The checkpoint's tasks must be the flow's.
@@ -313,14 +335,14 @@ func (m *Mill) restoreTasks(c *tidemill.Checkpoint) error {
 		}
 	}
 	if seen != len(m.tasks) || len(kept) != len(m.tasks) {
-		return changed("tasks", fmt.Sprint(keysOf(c)), fmt.Sprint(m.taskNames()))
+		return changed("tasks", fmt.Sprint(keysOf(c)), fmt.Sprint(taskNames(m.tasks)))
 	}
 	return nil
 }
 
-func (m *Mill) taskNames() []string {
+func taskNames(tasks []*task) []string {
 	var out []string
-	for _, t := range m.tasks {
+	for _, t := range tasks {
 		out = append(out, t.spec.Name)
 	}
 	return out
@@ -338,7 +360,8 @@ func keysOf(c *tidemill.Checkpoint) []string {
 
 // changed says what was edited, and what to do.
 func changed(path, was, now string) error {
-	return tidemill.Fatalf("%s: was %s, now %s: what was learned belongs to the former; change it back, or start anew with run --fresh (the old state is kept beside): %w",
+	return tidemill.Fatalf("%s: was %s, now %s: what was learned belongs to the former; change it back, or start anew "+
+		"with run --fresh (the old state is kept beside): %w",
 		path, strings.TrimSpace(was), strings.TrimSpace(now), tidemill.ErrChanged)
 }
 

@@ -27,46 +27,18 @@ func (m *Mill) run(ctx context.Context) error {
 
 // cycle runs from the current position to the end, or until a snapshot breaks off.
 func (m *Mill) cycle(ctx context.Context) error {
-	rctx, stop := context.WithCancel(ctx)
-	defer stop()
-	in := make(chan reading, 1)
-	m.figures.mu.Lock()
-	m.figures.given = 0 // what a former reader gave and nobody took is given again
-	m.figures.mu.Unlock()
-	after := m.from()
-	live := m.live
-	if m.live {
+	after, live := m.from(), m.live
+	m.figures.forgetQueued() // what a former reader gave and nobody took is given again
+	if live {
 		m.figures.setState("streaming")
 		if err := m.snapshot.run(ctx); err != nil {
 			return m.finish(err)
 		}
 	} else {
-		m.figures.setState("snapshot")
-		m.figures.mu.Lock()
-		for _, t := range m.tasks {
-			if t.spec.Epochs > max(m.figures.snapshot.Epochs, 1) {
-				m.figures.snapshot.Epoch, m.figures.snapshot.Epochs = 1, t.spec.Epochs
-			}
-		}
-		m.figures.mu.Unlock()
+		m.figures.beginSnapshot(m.epochs())
 	}
-	go m.reader.read(rctx, after, m.live, in)
-	counted := make(chan struct{})
-	go func() {
-		defer close(counted)
-		if c, ok := m.flow.Source.(tidemill.Counter); ok && !live {
-			m.figures.expect(rctx, c)
-		}
-		if r, ok := m.flow.Source.(tidemill.Retainer); ok && !m.flow.Once {
-			m.figures.watchRetained(rctx, r)
-		}
-	}()
-	defer func() {
-		stop()
-		for range in { // wait for the readers: the source must be closed before the store is unlocked
-		}
-		<-counted
-	}()
+	in, stop := m.startReading(ctx, after, live)
+	defer stop()
 	tick := time.NewTicker(max(min(m.flow.Every, time.Second), 10*time.Millisecond))
 	defer tick.Stop()
 	for {
@@ -83,37 +55,74 @@ func (m *Mill) cycle(ctx context.Context) error {
 			if !ok {
 				return m.finish(nil)
 			}
-			if r.err != nil {
-				switch {
-				case errors.Is(r.err, errEnded):
-					return m.finish(nil)
-				case errors.Is(r.err, errSnapshotBroken):
-					return r.err
-				}
-				return m.finish(r.err)
+			if errors.Is(r.err, errSnapshotBroken) {
+				return r.err
 			}
-			m.history.fed = true
-			if err := m.batch(ctx, &r.batch); err != nil {
-				if errors.Is(err, errStopped) {
-					err = nil
-				}
+			if ended, err := m.take(ctx, r); ended || err != nil {
 				return m.finish(err)
 			}
-			m.figures.applied()
-			if n := len(r.batch.Changes); n > 0 {
-				m.work, m.busyAt = min(m.work+n, idleWork), time.Now()
-			}
-			if m.flow.Once && r.batch.CaughtUp && m.live {
-				return m.finish(nil)
-			}
 		case now := <-tick.C:
-			m.rest(now)
-			m.watchModels()
+			m.releaseIdle(now)
+			m.figures.watchModels(m.tasks)
 		}
 		if err := m.maybeCheckpoint(ctx); err != nil {
 			return m.finish(err)
 		}
 	}
+}
+
+// epochs is the most that a task reads the snapshot.
+func (m *Mill) epochs() int {
+	n := 1
+	for _, t := range m.tasks {
+		n = max(n, t.spec.Epochs)
+	}
+	return n
+}
+
+// startReading runs the source, and what asks it for figures; stop waits for both.
+func (m *Mill) startReading(ctx context.Context, after tidemill.Position, live bool) (in chan reading, stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	in = make(chan reading, 1)
+	go m.reader.read(ctx, after, live, in)
+	counted := make(chan struct{})
+	go func() {
+		defer close(counted)
+		if c, ok := m.flow.Source.(tidemill.Counter); ok && !live {
+			m.figures.expect(ctx, c)
+		}
+		if r, ok := m.flow.Source.(tidemill.Retainer); ok && !m.flow.Once {
+			m.figures.watchRetained(ctx, r)
+		}
+	}()
+	return in, func() {
+		cancel()
+		for range in { // the source must be closed before the store is unlocked
+		}
+		<-counted
+	}
+}
+
+// take applies what the reader gave; ended says that nothing is to come, or that the flow is stopped.
+func (m *Mill) take(ctx context.Context, r reading) (ended bool, err error) {
+	if errors.Is(r.err, errEnded) {
+		return true, nil
+	}
+	if r.err != nil {
+		return true, r.err
+	}
+	m.history.yielded = true
+	if err := m.batch(ctx, &r.batch); err != nil {
+		if errors.Is(err, errStopped) {
+			err = nil
+		}
+		return true, err
+	}
+	m.figures.applied()
+	if n := len(r.batch.Changes); n > 0 {
+		m.work, m.busyAt = min(m.work+n, idleWork), time.Now()
+	}
+	return m.flow.Once && r.batch.CaughtUp && m.live, nil
 }
 
 // batch applies one batch of the source.
@@ -126,9 +135,9 @@ func (m *Mill) batch(ctx context.Context, b *tidemill.Batch) error {
 	}
 	stampRead(cs, read)
 	var refused []refusedRow
-	if len(m.flow.Transforms) > 0 {
+	if len(m.chain.list) > 0 {
 		var err error
-		if cs, refused, err = m.transform(cs); err != nil {
+		if cs, refused, err = m.chain.apply(cs); err != nil {
 			return err
 		}
 	}
@@ -179,10 +188,11 @@ func (m *Mill) batch(ctx context.Context, b *tidemill.Batch) error {
 	return nil
 }
 
-// sliceTarget is how long readers may be kept waiting; pressedTarget, while somebody waits. Short slices cost throughput.
+// sliceTarget is how long readers may be kept waiting; waitedTarget, while somebody waits.
+// Short slices cost throughput.
 const (
-	sliceTarget   = time.Millisecond
-	pressedTarget = 200 * time.Microsecond
+	sliceTarget  = time.Millisecond
+	waitedTarget = 200 * time.Microsecond
 )
 
 // stream applies changes in slices; how they are cut is never visible in a result.
@@ -203,7 +213,7 @@ func (m *Mill) stream(ctx context.Context, cs []tidemill.Change) error {
 		}, n); err != nil {
 			return err
 		}
-		m.show()
+		publishCopies(m.tasks, m.figures.through())
 		m.out.gather(m.tasks)
 		for _, t := range m.tasks {
 			if err := t.ledger.questions.spill(); err != nil {
@@ -224,10 +234,10 @@ func (m *Mill) locked(f func() error, n int) error {
 	began := time.Now()
 	err := f()
 	took := time.Since(began)
-	m.free()
+	m.unlockState()
 	target := sliceTarget
-	if m.pressed.Swap(false) {
-		target = pressedTarget
+	if m.readersWait.Swap(false) {
+		target = waitedTarget
 	}
 	switch {
 	case took > target && m.slice > 8:
@@ -238,15 +248,15 @@ func (m *Mill) locked(f func() error, n int) error {
 	return err
 }
 
-// free gives up the write lock. Before it notes how many outputs there are by now, so that a status that counts a change
-// counts its outputs too, although they are handed on later.
-func (m *Mill) free() {
+// unlockState gives up the write lock. Before it notes how many outputs there are by now, so that a status that counts
+// a change counts its outputs too, although they are handed on later.
+func (m *Mill) unlockState() {
 	m.out.announce(m.tasks)
 	m.mu.Unlock()
 }
 
-// send hands the outputs to the sinks. A stop does not wait for a sink that is behind: the last checkpoint stands, and what
-// came after it is read again.
+// send hands the outputs to the sinks. A stop does not wait for a sink that is behind: the last checkpoint stands, and
+// what came after it is read again.
 func (m *Mill) send(ctx context.Context) error {
 	err := m.out.send(ctx)
 	if errors.Is(err, errStopped) {

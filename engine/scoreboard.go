@@ -23,7 +23,8 @@ func newScoreboard(spec *tidemill.Task) scoreboard {
 
 // update updates the phase's tally with one answered prediction; one made by a model that was not ready is not scored.
 // In the snapshot, rows that only evaluate are scored apart from those that teach.
-func (s *scoreboard) update(phase tidemill.Phase, l *learner, pred []float64, class int, y, weight float64, x *tidemill.Vector, o *others, taught bool) {
+func (s *scoreboard) update(phase tidemill.Phase, l *learner, pred []float64, class int, y, weight float64,
+	x *tidemill.Vector, o *others, taught bool) {
 	if len(pred) == 0 || pred[0] != pred[0] {
 		return
 	}
@@ -32,7 +33,8 @@ func (s *scoreboard) update(phase tidemill.Phase, l *learner, pred []float64, cl
 		tally = s.tallies[tidemill.Evaluated]
 	}
 	a := &tally.answer
-	*a = tidemill.Answer{Kind: s.kind, Prediction: pred, Class: class, Truth: y, Weight: weight, Positive: l.positiveIndex(), Labels: l.classes.labels, X: x}
+	*a = tidemill.Answer{Kind: s.kind, Prediction: pred, Class: class, Truth: y, Weight: weight,
+		Positive: l.positiveIndex(), Labels: l.classes.labels, X: x}
 	if s.kind == tidemill.Classify {
 		if y < 0 || int(y) >= len(pred) {
 			a.Unseen = true
@@ -44,4 +46,18 @@ func (s *scoreboard) update(phase tidemill.Phase, l *learner, pred []float64, cl
 		}
 	}
 	tally.update(a, o)
+}
+
+// scoresGroups reports whether rows without an answer are scored: how well each lies in its cluster is known at once,
+// when it is asked about or, as with answers, before it is learned.
+func (s *scoreboard) scoresGroups() bool {
+	return s.kind == tidemill.Cluster && len(s.tallies[tidemill.Stream].scores) > 0
+}
+
+// rarity is what a row's weight is multiplied by where classes are balanced.
+func (s *scoreboard) rarity(y float64, has bool, spec *tidemill.Task) float64 {
+	if !has || !spec.Balanced || s.kind != tidemill.Classify {
+		return 1
+	}
+	return s.base.rarity(y)
 }

@@ -24,8 +24,8 @@ const (
 	closePass                  // evaluate what is labelled, ask about what is not
 )
 
-// snapshot reads the rows that are there when the flow begins: as they come, and then from the journal as often as the tasks ask
-// for. The engine's goroutine alone.
+// snapshot reads the rows that are there when the flow begins: as they come, and then from the journal as often as the
+// tasks ask for. The engine's goroutine alone.
 type snapshot struct {
 	mill    *Mill
 	journal *journal
@@ -47,7 +47,8 @@ func (s *snapshot) readRows(ctx context.Context, cs []tidemill.Change) error {
 		err := m.locked(func() error {
 			for _, t := range m.tasks {
 				if t.spec.Snapshot != tidemill.SnapshotLearn {
-					if err := t.triggers.lookAll(cs[:n]); err != nil { // what is wrong with a table is told now, not at its first change
+					if err := t.triggers.lookAll(cs[:n]); err != nil {
+						// what is wrong with a table is told now, not at its first change
 						return err
 					}
 					continue
@@ -71,7 +72,7 @@ func (s *snapshot) readRows(ctx context.Context, cs []tidemill.Change) error {
 				}
 			}
 		}
-		m.show()
+		publishCopies(m.tasks, m.figures.through())
 		m.out.gather(m.tasks)
 		if err := m.send(ctx); err != nil {
 			return err
@@ -110,7 +111,7 @@ func (s *snapshot) end(ctx context.Context) error {
 			t.phase = tidemill.Stream
 		}
 	}
-	m.free()
+	m.unlockState()
 	m.figures.mu.Lock()
 	m.figures.snapshot.Seconds = time.Since(m.start).Seconds()
 	m.figures.mu.Unlock()
@@ -157,21 +158,21 @@ func (s *snapshot) closing(ctx context.Context, t *task) error {
 			return err
 		}
 		asked := tt.holds() != nil
-		if !asked && n%runMax != 0 {
+		if !asked && n%maxBatch != 0 {
 			return nil
 		}
 		m.mu.Lock()
 		if asked {
 			err = t.applyOne(cloneChange(c), 0, t.askRead) // a run and its outputs keep the row past the scan
 		}
-		if err == nil && n%runMax == 0 {
+		if err == nil && n%maxBatch == 0 {
 			err = t.flush()
 		}
-		m.free()
+		m.unlockState()
 		if err != nil {
 			return err
 		}
-		if n%runMax == 0 {
+		if n%maxBatch == 0 {
 			s.at = n
 			if err := t.ledger.questions.spill(); err != nil {
 				return err
@@ -185,7 +186,7 @@ func (s *snapshot) closing(ctx context.Context, t *task) error {
 	}
 	m.mu.Lock()
 	err = t.flush()
-	m.free()
+	m.unlockState()
 	if err != nil {
 		return err
 	}
@@ -196,21 +197,22 @@ func (s *snapshot) closing(ctx context.Context, t *task) error {
 	return s.pause(ctx)
 }
 
-// startOver empties everything after a snapshot that broke off. What the sinks have of it they give up, as after a crash:
-// the next snapshot may tell other rows under the same ordinals.
+// startOver empties everything after a snapshot that broke off. What the sinks have of it they give up, as after a
+// crash: the next snapshot may tell other rows under the same ordinals.
 func (s *snapshot) startOver(ctx context.Context) error {
 	m := s.mill
 	for _, b := range m.out.boxes {
 		begun := tidemill.Mark{Term: m.term}
 		select {
-		case b.in <- outItem{resume: &tidemill.Resumption{Flow: m.flow.Name, Term: m.term, After: begun, Tasks: m.taskNames()}}:
+		case b.in <- outItem{resume: &tidemill.Resumption{Flow: m.flow.Name, Term: m.term, After: begun,
+			Tasks: taskNames(m.tasks)}}:
 		case err := <-m.out.failed:
 			return err
 		case <-ctx.Done(): // the next cycle ends the flow
 		}
 	}
 	m.mu.Lock()
-	defer m.free()
+	defer m.unlockState()
 	if s.journal != nil {
 		s.journal.discard()
 		s.journal = nil

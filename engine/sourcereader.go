@@ -30,7 +30,7 @@ type sourceReader struct {
 // read runs the source for the engine: reconnects by the back-off, and skips what was read already.
 func (r *sourceReader) read(ctx context.Context, after tidemill.Position, live bool, out chan<- reading) {
 	defer close(out)
-	tell := func(x reading) bool {
+	send := func(x reading) bool {
 		select {
 		case out <- x:
 			return true
@@ -54,7 +54,7 @@ func (r *sourceReader) read(ctx context.Context, after tidemill.Position, live b
 			had.note(b.Changes)
 			waits.reset()
 			r.figures.alive(b.CaughtUp)
-			if !tell(reading{batch: b}) {
+			if !send(reading{batch: b}) {
 				return
 			}
 			if b.Upto != "" {
@@ -67,10 +67,10 @@ func (r *sourceReader) read(ctx context.Context, after tidemill.Position, live b
 		}
 		switch {
 		case failure == nil:
-			tell(reading{err: errEnded})
+			send(reading{err: errEnded})
 			return
 		case tidemill.IsFatal(failure):
-			tell(reading{err: failure})
+			send(reading{err: failure})
 			return
 		}
 		r.figures.mu.Lock()
@@ -79,14 +79,15 @@ func (r *sourceReader) read(ctx context.Context, after tidemill.Position, live b
 		wait := waits.next(failure)
 		if !quiet(failure) {
 			r.figures.trouble(failure)
-			r.figures.alarm("source", "the source failed, connecting again in "+wait.Round(time.Millisecond).String()+": "+failure.Error())
+			r.figures.alarm("source", "the source failed, connecting again in "+
+				wait.Round(time.Millisecond).String()+": "+failure.Error())
 		}
 		if !pause(ctx, wait) {
 			return
 		}
 		if !live {
 			r.waits = waits // of the next reader, which takes the snapshot anew
-			tell(reading{err: errSnapshotBroken})
+			send(reading{err: errSnapshotBroken})
 			return
 		}
 		again = true

@@ -55,7 +55,8 @@ func TestSnapshotStartsOver(t *testing.T) {
 				}
 			}
 			rejected := &tableSink{}
-			drive(t, tidemill.Flow{Name: "capture", Source: &torn{script: script{table: table, snapshot: snap, stream: stream, cut: 4}}, Sinks: []tidemill.Sink{file.Sink(path, json.Plain())},
+			var told []string
+			drive(t, tidemill.Flow{Name: "capture", Source: &torn{script: script{table: table, snapshot: snap, stream: stream, cut: 4}}, Sinks: []tidemill.Sink{file.Sink(path, json.Plain()), &ordinals{lines: &told}},
 				Rejects: rejected, Store: c.store, Adopt: c.adopt})
 			text, err := os.ReadFile(path)
 			if err != nil {
@@ -69,6 +70,9 @@ func TestSnapshotStartsOver(t *testing.T) {
 				lines = lines[1:]
 			}
 			want := append(clones(snap), stream...)
+			if end := fmt.Sprintf("%d %s ", len(want), tidemill.RowPassed); told[len(told)-1] != end {
+				t.Errorf("the last output is %q, not %q as in a run whose snapshot is read once", told[len(told)-1], end)
+			}
 			if len(lines) != len(want) {
 				t.Fatalf("%d lines of %d changes", len(lines), len(want))
 			}

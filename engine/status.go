@@ -9,44 +9,57 @@ import (
 
 // Status is a flow at one moment, for people, metrics and the dashboard. It shares nothing with the running flow.
 type Status struct {
-	Flow       string            `json:"flow"`
-	State      string            `json:"state"`           // starting, snapshot, streaming, reconnecting, stopping, stopped, failed
-	Error      string            `json:"error,omitempty"` // the last one, while reconnecting or after a failure
-	ErrorAt    time.Time         `json:"error_at,omitzero"`
-	Source     string            `json:"source"` // Describe of the source, without secrets
-	Sinks      []string          `json:"sinks"`
-	Started    time.Time         `json:"started"` // wall clock
-	Now        time.Time         `json:"now"`     // wall clock of this status
-	Term       uint64            `json:"term"`
-	Position   tidemill.Position `json:"position"`                 // the last Upto that was applied
-	Clock      time.Time         `json:"clock"`                    // the flow's clock
-	LastEvent  time.Time         `json:"last_event"`               // wall clock of the last change: idle is told from stalled by Connected
-	Connected  bool              `json:"connected"`                // the source has yielded since the last error
-	CaughtUp   bool              `json:"caught_up"`                // the source has nothing more at the moment: never while changes of seconds ago are applied or wait
-	LagSeconds float64           `json:"lag_seconds"`              // wall clock less commit time of the last streamed change, when it was applied; less the time of reading where the source tells no commit time; 0: none yet
-	Retained   *uint64           `json:"retained_bytes,omitempty"` // of the source's log, kept there for this flow; nil: not known
-	Changes    map[string]uint64 `json:"changes"`                  // applied since the process began, by operation
-	Snapshot   PhaseStatus       `json:"snapshot"`
-	Stream     PhaseStatus       `json:"stream"`
-	Rejected   uint64            `json:"rejected"`
-	Rejects    []RejectStatus    `json:"rejects"` // the newest, newest first
-	Outputs    uint64            `json:"outputs"` // ordinal of the last output
-	Written    uint64            `json:"written"` // ordinal of the last output that every sink has
-	Checkpoint CheckpointStatus  `json:"checkpoint"`
-	Tasks      []TaskStatus      `json:"tasks"`
-	Events     []EventStatus     `json:"events"` // what happened to the flow, newest first (start, reconnect, checkpoint failure, drift)
+	Flow string `json:"flow"`
+	// starting, snapshot, streaming, reconnecting, stopping, stopped, failed
+	State    string            `json:"state"`
+	Error    string            `json:"error,omitempty"` // the last one, while reconnecting or after a failure
+	ErrorAt  time.Time         `json:"error_at,omitzero"`
+	Source   string            `json:"source"` // Describe of the source, without secrets
+	Sinks    []string          `json:"sinks"`
+	Started  time.Time         `json:"started"` // wall clock
+	Now      time.Time         `json:"now"`     // wall clock of this status
+	Term     uint64            `json:"term"`
+	Position tidemill.Position `json:"position"` // the last Upto that was applied
+	Clock    time.Time         `json:"clock"`    // the flow's clock
+	// wall clock of the last change: idle is told from stalled by Connected
+	LastEvent time.Time `json:"last_event"`
+	Connected bool      `json:"connected"` // the source has yielded since the last error
+	// the source has nothing more at the moment: never while changes of seconds ago are applied or wait
+	CaughtUp bool `json:"caught_up"`
+	// wall clock less commit time of the last streamed change, when it was applied; less the time of reading where the
+	// source tells no commit time; 0: none yet
+	LagSeconds float64 `json:"lag_seconds"`
+	// of the source's log, kept there for this flow; nil: not known
+	Retained *uint64           `json:"retained_bytes,omitempty"`
+	Changes  map[string]uint64 `json:"changes"` // applied since the process began, by operation
+	Snapshot PhaseStatus       `json:"snapshot"`
+	Stream   PhaseStatus       `json:"stream"`
+	Rejected uint64            `json:"rejected"`
+	Rejects  []RejectStatus    `json:"rejects"` // the newest, newest first
+	OutputStatus
+	Checkpoint CheckpointStatus `json:"checkpoint"`
+	Tasks      []TaskStatus     `json:"tasks"`
+	// what happened to the flow, newest first (start, reconnect, checkpoint failure, drift)
+	Events []EventStatus `json:"events"`
+}
+
+// OutputStatus says how far the sinks are.
+type OutputStatus struct {
+	Outputs uint64 `json:"outputs"` // ordinal of the last output
+	Written uint64 `json:"written"` // ordinal of the last output that every sink has
 }
 
 // PhaseStatus counts one phase.
 type PhaseStatus struct {
-	Rows      uint64  `json:"rows"`
-	Total     uint64  `json:"total,omitempty"` // rows expected, about; 0: not known
-	Seconds   float64 `json:"seconds"`
-	Done      bool    `json:"done"`
-	Epoch     int     `json:"epoch,omitempty"`
-	Epochs    int     `json:"epochs,omitempty"`
-	Pass      uint64  `json:"pass_rows,omitempty"`  // rows of the present pass over the snapshot that are done, from the second epoch on
-	PassTotal uint64  `json:"pass_total,omitempty"` // of so many
+	Rows    uint64  `json:"rows"`
+	Total   uint64  `json:"total,omitempty"` // rows expected, about; 0: not known
+	Seconds float64 `json:"seconds"`
+	Done    bool    `json:"done"`
+	Epoch   int     `json:"epoch,omitempty"`
+	Epochs  int     `json:"epochs,omitempty"`
+	// rows of the present pass over the snapshot that are done, from the second epoch on
+	Pass      uint64 `json:"pass_rows,omitempty"`
+	PassTotal uint64 `json:"pass_total,omitempty"` // of so many
 }
 
 // RejectStatus is one row that could not be used.
@@ -69,8 +82,9 @@ type CheckpointStatus struct {
 	Pause    time.Duration         `json:"pause_ns"` // how long the flow stood still for it
 	Took     time.Duration         `json:"took_ns"`
 	Failures uint64                `json:"failures"`
-	Loaded   bool                  `json:"loaded,omitempty"` // the one that the flow resumed from: how long it took is not known
-	Recent   []time.Time           `json:"recent,omitempty"` // of the last ones, for the strip
+	// the one that the flow resumed from: how long it took is not known
+	Loaded bool        `json:"loaded,omitempty"`
+	Recent []time.Time `json:"recent,omitempty"` // of the last ones, for the strip
 }
 
 // EventStatus is one thing that happened to the flow.
@@ -111,12 +125,13 @@ type TaskStatus struct {
 	Coverage   float64        `json:"coverage"`            // answered / asked
 	LabelDelay *float64       `json:"label_delay_seconds"` // median, on the flow's clock
 	Scores     []ScoreStatus  `json:"scores"`
-	Confusion  [][]uint64     `json:"confusion,omitempty"` // of the stream, else of what was evaluated, else of the snapshot: [truth][predicted]
-	Curve      []CurvePoint   `json:"curve"`               // the learning curve of the first score
-	Latest     []LatestStatus `json:"latest"`              // predictions, newest first
-	Weights    []WeightStatus `json:"weights,omitempty"`   // the largest
-	Centres    [][]float64    `json:"centres,omitempty"`
-	Warnings   []string       `json:"warnings,omitempty"` // a leak, an unusable column
+	// of the stream, else of what was evaluated, else of the snapshot: [truth][predicted]
+	Confusion [][]uint64     `json:"confusion,omitempty"`
+	Curve     []CurvePoint   `json:"curve"`             // the learning curve of the first score
+	Latest    []LatestStatus `json:"latest"`            // predictions, newest first
+	Weights   []WeightStatus `json:"weights,omitempty"` // the largest
+	Centres   [][]float64    `json:"centres,omitempty"`
+	Warnings  []string       `json:"warnings,omitempty"` // a leak, an unusable column
 }
 
 // ColumnStatus is one column that a task reads.
@@ -148,8 +163,9 @@ func PictureOf(f tidemill.Feature) *PictureStatus {
 
 // ScoreStatus is one score in one phase, beside its baselines. A figure that is not defined yet is nil.
 type ScoreStatus struct {
-	Name      string                `json:"name"`
-	Phase     string                `json:"phase"` // snapshot, evaluate (rows of the snapshot that taught nothing) or stream
+	Name string `json:"name"`
+	// snapshot, evaluate (rows of the snapshot that taught nothing) or stream
+	Phase     string                `json:"phase"`
 	N         uint64                `json:"n"`
 	Value     *float64              `json:"value"`
 	Rolling   *float64              `json:"rolling"`          // over the last 1,000 answers

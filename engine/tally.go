@@ -85,7 +85,8 @@ func (t *tally) update(a *tidemill.Answer, o *others) {
 		}
 	}
 	b := &t.other
-	*b = tidemill.Answer{Kind: a.Kind, Truth: a.Truth, Unseen: a.Unseen, Weight: a.Weight, Positive: a.Positive, Labels: a.Labels, X: a.X}
+	*b = tidemill.Answer{Kind: a.Kind, Truth: a.Truth, Unseen: a.Unseen, Weight: a.Weight, Positive: a.Positive,
+		Labels: a.Labels, X: a.X}
 	baseClass := math.NaN()
 	if a.Kind == tidemill.Classify || a.Kind == tidemill.Regress {
 		if len(o.base) > 0 {
@@ -161,8 +162,9 @@ func (t *tally) point(like *tidemill.Answer) {
 		return
 	}
 	k := t.curved
-	p := CurvePoint{N: t.n, Phase: t.phase.String(), Value: figure(t.scores[k].Value()), Rolling: figure(t.rolling(t.scores[k], like)),
-		Baseline: figure(t.majority[k].Value()), NoChange: figure(t.noChange[k].Value())}
+	p := CurvePoint{N: t.n, Phase: t.phase.String(), Value: figure(t.scores[k].Value()),
+		Rolling: figure(t.rolling(t.scores[k], like)), Baseline: figure(t.majority[k].Value()),
+		NoChange: figure(t.noChange[k].Value())}
 	if t.frozen != nil {
 		p.Frozen = figure(t.frozen[k].Value())
 	}
@@ -266,8 +268,8 @@ func (t *tally) read(b []byte) error {
 	}
 	t.ring, t.from = make([]kept, n), 0
 	for i := range t.ring {
-		t.ring[i] = kept{pred: readFloats(d, nil), class: int(d.Varint()), truth: d.Float(), weight: d.Float(), unseen: d.Bool(),
-			base: d.Float(), last: d.Float()}
+		t.ring[i] = kept{pred: readFloats(d, nil), class: int(d.Varint()), truth: d.Float(),
+			weight: d.Float(), unseen: d.Bool(), base: d.Float(), last: d.Float()}
 	}
 	t.stride = max(d.Uvarint(), 1)
 	t.curve = nil

@@ -25,8 +25,8 @@ type task struct {
 	counts   Counts
 	phase    tidemill.Phase
 	nulls    nullShares
-	shown    shown
-	run      run
+	copies   readCopies
+	batch    rowBatch
 	out      taskOutputs
 	display  display
 	version  func() tidemill.Version
@@ -92,11 +92,11 @@ func (t *task) build() error {
 	}
 	t.counts, t.phase, t.clock = Counts{}, tidemill.Snapshot, clock{}
 	t.out.list = nil
-	t.ledger = ledger{task: spec.Name, questions: newQuestions(spec.Name, spec.Memory, t.store, t.term), answered: newAnswered(),
-		counts: &t.counts, out: &t.out, flush: t.flush}
+	t.ledger = ledger{task: spec.Name, questions: newQuestions(spec.Name, spec.Memory, t.store, t.term),
+		answered: newAnswered(), counts: &t.counts, out: &t.out, flush: t.flush}
 	t.board, t.nulls, t.display = newScoreboard(spec), newNullShares(t.raw), display{names: newNames(t.raw)}
-	t.run.reset()
-	t.shown.reset()
+	t.batch.reset()
+	t.copies.reset()
 	var err error
 	t.learner, err = newLearner(spec, t.raw, newClasses(fixed))
 	return err

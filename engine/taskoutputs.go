@@ -13,13 +13,13 @@ type taskOutput struct {
 // taskOutputs are what a task has to say of one slice of changes.
 type taskOutputs struct {
 	list   []taskOutput
-	mute   bool // nothing but rejects is said: a replayed snapshot
+	silent bool // nothing but rejects is said: a replayed snapshot
 	locate func(*tidemill.Change) string
 }
 
 // emit says x, which the change of index i in the slice caused.
 func (o *taskOutputs) emit(i int, x tidemill.Output) {
-	if o.mute && x.Kind != tidemill.RowRejected {
+	if o.silent && x.Kind != tidemill.RowRejected {
 		return
 	}
 	o.list = append(o.list, taskOutput{i, x})

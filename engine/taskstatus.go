@@ -13,7 +13,8 @@ import (
 func (t *task) status() (s TaskStatus, later []func(*TaskStatus)) {
 	l := t.learner
 	s = TaskStatus{Name: t.spec.Name, Kind: t.kind.String(), Model: describe(l.model), Version: t.version().String(),
-		Counts: t.counts, Classes: slices.Clone(l.classes.labels), Latest: slices.Clone(t.display.latest), Warnings: t.warnings()}
+		Counts: t.counts, Classes: slices.Clone(l.classes.labels),
+		Latest: slices.Clone(t.display.latest), Warnings: t.warnings()}
 	slices.Reverse(s.Latest)
 	s.Counts.Open = uint64(t.ledger.questions.len())
 	if s.Counts.Asked > 0 {

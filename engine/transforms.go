@@ -15,25 +15,30 @@ type refusedRow struct {
 	o  tidemill.Output
 }
 
-// chain is scratch: what has left one transform and not entered the next, and the change that is in one.
-type chain struct {
+// transforms is a flow's chain of them. The engine's goroutine owns it.
+type transforms struct {
+	list    []tidemill.Transform
+	rejects bool // a row that one cannot take goes to the rejects; else it ends the flow
+	locate  func(*tidemill.Change) string
+
+	// Scratch: what has left one transform and not entered the next, and the change that is in one.
 	between []tidemill.Change
 	in      tidemill.Change
 }
 
-// transform takes a batch through the chain. What one change of the source becomes is numbered at the end of the chain,
+// apply takes a batch through the chain. What one change of the source becomes is numbered at the end of the chain,
 // so that two transforms that both split give each change an identity of its own.
-func (m *Mill) transform(cs []tidemill.Change) (out []tidemill.Change, refused []refusedRow, err error) {
+func (x *transforms) apply(cs []tidemill.Change) (out []tidemill.Change, refused []refusedRow, err error) {
 	out = make([]tidemill.Change, 0, len(cs))
 	for i := range cs {
 		n := len(out)
-		out, err = m.chain.through(m.flow.Transforms, out, &cs[i])
+		out, err = x.through(out, &cs[i])
 		if err == nil && len(out)-n > math.MaxUint16 {
 			err = fmt.Errorf("%d changes of one, at most %d", len(out)-n, math.MaxUint16)
 		}
 		if err != nil {
 			out = out[:n]
-			r, err := m.refuse(&cs[i], err)
+			r, err := x.refuse(&cs[i], err)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -44,20 +49,20 @@ func (m *Mill) transform(cs []tidemill.Change) (out []tidemill.Change, refused [
 			out[n+k].Sub = uint16(k)
 		}
 	}
-	clear(m.chain.between[:cap(m.chain.between)]) // their rows belong to the batch
-	m.chain.in = tidemill.Change{}
+	clear(x.between[:cap(x.between)]) // their rows belong to the batch
+	x.in = tidemill.Change{}
 	return out, refused, nil
 }
 
 // through appends what becomes of c.
-func (x *chain) through(transforms []tidemill.Transform, out []tidemill.Change, c *tidemill.Change) (made []tidemill.Change, err error) {
+func (x *transforms) through(out []tidemill.Change, c *tidemill.Change) (made []tidemill.Change, err error) {
 	x.between = append(x.between[:0], *c)
 	from := 0
-	for k, tr := range transforms {
+	for k, tr := range x.list {
 		to := len(x.between)
 		for ; from < to; from++ {
 			x.in = x.between[from]
-			if k == len(transforms)-1 {
+			if k == len(x.list)-1 {
 				out, err = tr.Apply(out, &x.in)
 			} else {
 				x.between, err = tr.Apply(x.between, &x.in)
@@ -72,21 +77,24 @@ func (x *chain) through(transforms []tidemill.Transform, out []tidemill.Change, 
 
 // refuse makes a rejected row of an error, or the end of the flow. The row's values are not told: transforms that were
 // still to come may mask them.
-func (m *Mill) refuse(c *tidemill.Change, err error) (tidemill.Output, error) {
+func (x *transforms) refuse(c *tidemill.Change, err error) (tidemill.Output, error) {
 	table := ""
 	if c.Table != nil {
 		table = c.Table.String() + ": "
 	}
-	if tidemill.IsFatal(err) || m.flow.Rejects == nil {
-		return tidemill.Output{}, tidemill.Fatalf("%s%w, at %s: mend the row, or name a sink under `rejects:` that keeps such rows apart", table, err, m.locate(c))
+	if tidemill.IsFatal(err) || !x.rejects {
+		return tidemill.Output{}, tidemill.Fatalf("%s%w, at %s: mend the row, or name a sink under `rejects:` that keeps "+
+			"such rows apart", table, err, x.locate(c))
 	}
 	bare := *c
 	bare.Before, bare.After = nil, nil
-	return tidemill.Output{Kind: tidemill.RowRejected, Change: &bare, Reason: table + err.Error(), Position: m.locate(c)}, nil
+	return tidemill.Output{Kind: tidemill.RowRejected, Change: &bare, Reason: table + err.Error(),
+		Position: x.locate(c)}, nil
 }
 
 // around calls apply with the changes between the refused rows, and tells of those at their places.
-func (m *Mill) around(ctx context.Context, cs []tidemill.Change, first int, refused []refusedRow, apply func([]tidemill.Change) error) error {
+func (m *Mill) around(ctx context.Context, cs []tidemill.Change, first int, refused []refusedRow,
+	apply func([]tidemill.Change) error) error {
 	done := 0
 	for i := range refused {
 		at := refused[i].at - first
@@ -110,22 +118,23 @@ func (m *Mill) around(ctx context.Context, cs []tidemill.Change, first int, refu
 // transformsSection names the section of a checkpoint whose fingerprint is the flow's transforms, one a line.
 const transformsSection = "transforms"
 
-func (m *Mill) describeTransforms() string {
+// describe is the transforms, one a line.
+func (x *transforms) describe() string {
 	var b strings.Builder
-	for _, tr := range m.flow.Transforms {
+	for _, tr := range x.list {
 		b.WriteString(describe(tr))
 		b.WriteByte('\n')
 	}
 	return b.String()
 }
 
-// sameTransforms is an error that names the first transform that is not as it was.
-func (m *Mill) sameTransforms(c *tidemill.Checkpoint) error {
+// same is an error that names the first transform that is not as it was.
+func (x *transforms) same(c *tidemill.Checkpoint) error {
 	was := ""
 	if s := c.Section(transformsSection); s != nil {
 		was = s.Fingerprint
 	}
-	now := m.describeTransforms()
+	now := x.describe()
 	if was == now {
 		return nil
 	}
@@ -141,7 +150,7 @@ func (m *Mill) sameTransforms(c *tidemill.Checkpoint) error {
 		return "none"
 	}
 	path := "transforms"
-	if i < len(m.flow.Transforms) {
+	if i < len(x.list) {
 		path = fmt.Sprintf("transforms[%d]", i)
 	}
 	return changed(path, at(a), at(b))

@@ -46,7 +46,8 @@ type boundOn struct {
 	at               int
 }
 
-// triggers are a task's words for what it looks at, resolved per table. The engine's goroutine owns them; a copy serves readers.
+// triggers are a task's words for what it looks at, resolved per table. The engine's goroutine owns
+// them; a copy serves readers.
 type triggers struct {
 	spec                 *tidemill.Task
 	source               tidemill.Source // for how it mends a table
@@ -158,7 +159,8 @@ func sameTable(a, b string) bool {
 
 // notSent refuses a row because of a value that the source did not send with the change.
 func notSent(what string) error {
-	return &tidemill.RowError{Reason: what + " hangs on a value that the source did not send (large and unchanged, or of a deleted row): run ALTER TABLE … REPLICA IDENTITY FULL on the table"}
+	return &tidemill.RowError{Reason: what + " hangs on a value that the source did not send (large and unchanged, or " +
+		"of a deleted row): run ALTER TABLE … REPLICA IDENTITY FULL on the table"}
 }
 
 // any is some trigger of the table, for its id.

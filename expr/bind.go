@@ -37,14 +37,16 @@ func (e *Expr) Bind(t *tidemill.Table) (*Bound, error) {
 	return &Bound{eval: p.eval, kind: p.kind}, nil
 }
 
-// BindCondition is Bind for an expression that has to hold: true, or a number other than 0. Text, times and bytes are errors.
+// BindCondition is Bind for an expression that has to hold: true, or a number other than 0.
+// Text, times and bytes are errors.
 func (e *Expr) BindCondition(t *tidemill.Table) (*Bound, error) {
 	b, err := e.Bind(t)
 	if err != nil {
 		return nil, err
 	}
 	if k := b.kind; !anyKind(k) && k != tidemill.KindBool && !isNumber(k) {
-		return nil, e.errorAt(e.root.pos, fmt.Sprintf("a condition is true or false, and %s is %s", part{node: e.root}, article(k)))
+		return nil, e.errorAt(e.root.pos, fmt.Sprintf("a condition is true or false, and %s is %s",
+			part{node: e.root}, article(k)))
 	}
 	return b, nil
 }
@@ -186,7 +188,8 @@ func (b *binder) comparable(n *exprNode, x, y *part, equality bool) error {
 		if equality || k == tidemill.KindText && l == tidemill.KindText {
 			return nil
 		}
-		return b.errorf(n, "%s has a foreign type, which has no order: only = <> and in", choose(k == tidemill.KindOther, *x, *y))
+		return b.errorf(n, "%s has a foreign type, which has no order: only = <> and in",
+			choose(k == tidemill.KindOther, *x, *y))
 	case k == l:
 		return nil
 	}
@@ -253,7 +256,8 @@ func (b *binder) arithmetic(n *exprNode, kids []part) (part, error) {
 				return part{}, b.errorf(n, "%s takes numbers, and %s is %s", exprWords[n.op], k, article(k.kind))
 			}
 		}
-		return part{}, b.errorf(n, "%s does not go with times: a time less a time is seconds, a time plus or less seconds is a time",
+		return part{}, b.errorf(n, "%s does not go with times: a time less a time is seconds, a time plus or less seconds "+
+			"is a time",
 			exprWords[n.op])
 	}
 	if n.op == opNeg {

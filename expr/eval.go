@@ -54,7 +54,8 @@ func (t truth) and(u truth) truth {
 	return isTrue
 }
 
-// Holds reports whether a condition with the value v is met: SQL's true, or a number other than 0, as SQLite's booleans are.
+// Holds reports whether a condition with the value v is met: SQL's true, or a number other than
+// 0, as SQLite's booleans are.
 func Holds(v tidemill.Value) bool { return truthOf(v) == isTrue }
 
 func truthOf(v tidemill.Value) truth {

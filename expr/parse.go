@@ -16,8 +16,8 @@ const (
 	maxExprDepth = 200
 )
 
-var exprKeywords = [...]string{"and", "or", "not", "in", "between", "is", "null", "true", "false", "case", "when", "then",
-	"else", "end", "coalesce", "lower", "upper"}
+var exprKeywords = [...]string{"and", "or", "not", "in", "between", "is", "null", "true",
+	"false", "case", "when", "then", "else", "end", "coalesce", "lower", "upper"}
 
 var exprFunctions = [...]string{"coalesce", "lower", "upper"}
 

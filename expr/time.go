@@ -18,11 +18,11 @@ const farthestDay = math.MaxInt64 / microsOfDay
 //	2024-02-29T08:30, 2024-02-29 08:30:15, 2024-02-29 08:30:15.123456789
 //	2024-02-29 08:30:15Z, 2024-02-29 08:30:15+01, 2024-02-29T08:30+0100, 2024-02-29 08:30:15 +01:00
 //
-// T, t or one space stands before the clock; a comma may stand for the point; a fraction has 1 to 9 digits and is cut to
-// microseconds; 24:00:00 is the next day's midnight and second 60 the next minute's first. A zone is Z, z, ±hh, ±hhmm,
-// ±hh:mm or ±hh:mm:ss up to ±15:59:59, after a space or none; without one it is UTC. Years have 4 digits, from 10000 on 5
-// or 6; those before year 0 are written -0043 or, with " BC" at the very end, 0044. Whatever else there is, infinity too,
-// is no time.
+// T, t or one space stands before the clock; a comma may stand for the point; a fraction has 1 to 9 digits and is cut
+// to microseconds; 24:00:00 is the next day's midnight and second 60 the next minute's first. A zone is Z, z, ±hh,
+// ±hhmm, ±hh:mm or ±hh:mm:ss up to ±15:59:59, after a space or none; without one it is UTC. Years have 4 digits, from
+// 10000 on 5 or 6; those before year 0 are written -0043 or, with " BC" at the very end, 0044. Whatever else there is,
+// infinity too, is no time.
 func ParseTime(s string) (micros int64, ok bool) {
 	bc := strings.HasSuffix(s, " BC")
 	if bc {

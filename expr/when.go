@@ -49,5 +49,6 @@ func CheckTime(c *tidemill.Column, unix string) error {
 	if unix != "" || c.Kind != tidemill.KindInt && c.Kind != tidemill.KindFloat && c.Kind != tidemill.KindDecimal {
 		return nil
 	}
-	return fmt.Errorf("column %s holds numbers (%s): say `unix: s` or `unix: ms` beside `at:`, as what they count from 1970", c.Name, c.Kind)
+	return fmt.Errorf("column %s holds numbers (%s): say `unix: s` or `unix: ms` beside `at:`, as what they count from "+
+		"1970", c.Name, c.Kind)
 }

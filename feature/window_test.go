@@ -72,18 +72,23 @@ func FuzzWindowState(f *testing.F) {
 // values that have not been taken out.
 func TestWindowIsTheQuery(t *testing.T) {
 	for name, c := range map[string]struct {
-		over, every, late, spread time.Duration
+		over, every, late, spread, grid time.Duration
 	}{
 		"sliding":        {over: time.Hour, late: time.Hour, spread: 10 * time.Minute},
 		"always in time": {over: 20 * time.Minute},
 		"tumbling":       {over: 30 * time.Minute, every: 30 * time.Minute, late: 30 * time.Minute, spread: 5 * time.Minute},
 		"hopping":        {over: time.Hour, every: 7 * time.Minute, late: time.Hour, spread: 5 * time.Minute},
+		"on the bounds":  {over: 10 * time.Minute, late: 10 * time.Minute, spread: 10 * time.Minute, grid: time.Minute},
+		"off the steps":  {over: 4 * time.Minute, every: 3 * time.Minute, late: 4 * time.Minute, spread: 4 * time.Minute, grid: time.Minute},
+		"on the steps":   {over: 9 * time.Minute, every: 3 * time.Minute, late: 9 * time.Minute, spread: 5 * time.Minute, grid: time.Minute},
 	} {
-		t.Run(name, func(t *testing.T) { windowIsTheQuery(t, c.over, c.every, c.late, c.spread) })
+		t.Run(name, func(t *testing.T) { windowIsTheQuery(t, c.over, c.every, c.late, c.spread, c.grid) })
 	}
 }
 
-func windowIsTheQuery(t *testing.T, over, every, late, spread time.Duration) {
+// windowIsTheQuery is one case; with a grid every time is a multiple of it, so that values lie on the windows' bounds.
+func windowIsTheQuery(t *testing.T, over, every, late, spread, grid time.Duration) {
+	onGrid := func(at int64) int64 { return at - at%max(grid.Microseconds(), 1) }
 	db, err := sql.Open("sqlite", ":memory:")
 	if err != nil {
 		t.Fatal(err)
@@ -150,6 +155,7 @@ func windowIsTheQuery(t *testing.T, over, every, late, spread time.Duration) {
 		if spread > 0 && r.IntN(4) == 0 {
 			at -= int64(r.IntN(int(spread / time.Microsecond)))
 		}
+		at = onGrid(at)
 		id := int64(i)
 		switch k := r.IntN(10); {
 		case k < 6 || len(ids) == 0: // insert
@@ -213,6 +219,7 @@ func windowIsTheQuery(t *testing.T, over, every, late, spread time.Duration) {
 		if late > 0 && r.IntN(3) == 0 { // a late asker
 			ask = now - int64(r.IntN(int(min(late, spread+1)/time.Microsecond)))
 		}
+		ask = onGrid(ask)
 		end := ask
 		if every > 0 {
 			end = ask / every.Microseconds() * every.Microseconds()

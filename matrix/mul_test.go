@@ -105,6 +105,33 @@ func TestProductsAreTheDefinition(t *testing.T) {
 	}
 }
 
+// The product in Go, which machines without the assembly use, has the bits of the definition, whole and from any row and column on.
+func TestPlainProduct(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 200 {
+		m, n, k := sizes(r)
+		for _, add := range []bool{false, true} {
+			a, at, b, c := randomDense(r, m, k), randomDense(r, k, m), randomDense(r, k, n), randomDense(r, m, n)
+			for _, from := range [][2]int{{0, 0}, {r.IntN(m + 1), r.IntN(n + 1)}} {
+				i0, j0 := from[0], from[1]
+				for _, transposed := range []bool{false, true} {
+					want, got := clone(c), clone(c)
+					left := func(i, l int) float32 { return a.Row(i)[l] }
+					p := product{m: m, n: n, k: k, a: a.Data, ars: a.Stride, acs: 1, b: b.Data, ldb: b.Stride, c: got.Data, ldc: got.Stride, add: add}
+					if transposed {
+						left = func(i, l int) float32 { return at.Row(l)[i] }
+						p.a, p.ars, p.acs = at.Data, 1, at.Stride
+					}
+					naive(want.RowRange(i0, m).ColRange(j0, n), k, func(i, l int) float32 { return left(i0+i, l) },
+						func(l, j int) float32 { return b.Row(l)[j0+j] }, add)
+					p.plain(i0, j0)
+					same(t, fmt.Sprintf("%d x %d x %d from %d, %d add %v transposed %v", m, n, k, i0, j0, add, transposed), got.Data, want.Data)
+				}
+			}
+		}
+	}
+}
+
 // Row i has the same bits alone and in any block, and a sum over k may be cut anywhere.
 func TestCutsDoNotShow(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))

@@ -57,6 +57,15 @@ func TestSparseIsDense(t *testing.T) {
 		MulSparse(got.RowRange(0, cut), s, 0, b)
 		MulSparse(got.RowRange(cut, m), s, cut, b)
 		same(t, "MulSparse"+at, got.Data, want.Data)
+		for i := range m {
+			sum := make([]float32, n)
+			columns, values := s.row(i)
+			plainGather(sum, columns, values, b)
+			for j := range sum {
+				sum[j] += 0
+			}
+			same(t, "plainGather"+at, sum, want.Row(i))
+		}
 
 		want, got = Of(k, n, make([]float32, k*n)), Of(k, n, random(r, k*n))
 		TMul(want, a, d, false)

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"database/sql"
+	stdjson "encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	_ "modernc.org/sqlite"
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/config"
@@ -31,7 +35,16 @@ func TestTransformLaws(t *testing.T) {
 
 // flowOf writes a flow file with transforms over rows in a CSV file.
 func flowOf(t *testing.T, dir, transforms, table string) *config.File {
-	text := "name: orders\nsource: {file: {path: " + filepath.Join(dir, "orders.csv") + ", key: [id]}}\ntransforms:\n" + transforms + `
+	f, err := config.Parse("flow.yaml", []byte(flowText(dir, transforms, table)), kinds(), os.LookupEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Flow.Once = true
+	return f
+}
+
+func flowText(dir, transforms, table string) string {
+	return "name: orders\nsource: {file: {path: " + filepath.Join(dir, "orders.csv") + ", key: [id]}}\ntransforms:\n" + transforms + `
 tasks:
   - name: late
     predict: {on: insert, table: ` + table + `}
@@ -41,12 +54,6 @@ tasks:
 rejects: {file: {path: ` + filepath.Join(dir, "rejects.jsonl") + `}}
 checkpoint: {dir: ` + filepath.Join(dir, "state") + `, every: 10s}
 `
-	f, err := config.Parse("flow.yaml", []byte(text), kinds(), os.LookupEnv)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.Flow.Once = true
-	return f
 }
 
 func runFlow(t *testing.T, f *config.File) (*engine.Status, error) {
@@ -109,27 +116,77 @@ func TestTransformedTables(t *testing.T) {
 	}
 }
 
-// TestMaskedNowhere: what is masked is in no file that the flow writes, and in no status.
+// TestMaskedNowhere: what is masked is in no file that the flow writes, and in no status: of a file that is streamed, and of a
+// database whose snapshot is kept in a journal, with a row among it that is rejected.
 func TestMaskedNowhere(t *testing.T) {
-	dir := t.TempDir()
-	must(t, os.WriteFile(filepath.Join(dir, "orders.csv"), []byte("id,country,price,email,late\n1,nl,2.5,secretone,true\n2,de,,secrettwo,\n3,nl,inf,secretthree,false\n"), 0o600))
-	s, err := runFlow(t, flowOf(t, dir, "  - mask: {columns: [email], how: stars}", "orders"))
-	if err != nil || s.Rejected != 1 {
-		t.Fatalf("%+v, %v", s, err)
-	}
+	const mask = "  - mask: {columns: [email], how: stars}"
+	t.Run("file", func(t *testing.T) {
+		dir := t.TempDir()
+		must(t, os.WriteFile(filepath.Join(dir, "orders.csv"), []byte("id,country,price,email,late\n1,nl,2.5,secretone,true\n2,de,,secrettwo,\n3,nl,inf,secretthree,false\n"), 0o600))
+		s, err := runFlow(t, flowOf(t, dir, mask, "orders"))
+		if err != nil || s.Rejected != 1 {
+			t.Fatalf("%+v, %v", s, err)
+		}
+		nothingMasked(t, dir, s, "orders.csv")
+	})
+	t.Run("snapshot", func(t *testing.T) {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "orders.db")
+		db, err := sql.Open("sqlite", path)
+		must(t, err)
+		defer db.Close()
+		for _, q := range []string{"CREATE TABLE orders (id INTEGER PRIMARY KEY, country TEXT, price REAL, email TEXT, late INT)",
+			"INSERT INTO orders VALUES (1, 'nl', 2.5, 'secretone', 1), (2, 'de', 3, 'secrettwo', 0), (3, 'nl', 9e999, 'secretthree', 1), (4, 'be', 4, 'secretfour', NULL)"} {
+			_, err := db.Exec(q)
+			must(t, err)
+		}
+		flow := strings.Replace(flowText(dir, mask, "orders"), "source: {file: {path: "+filepath.Join(dir, "orders.csv")+", key: [id]}}",
+			"source: {sqlite: {path: "+path+", tables: [orders]}}", 1)
+		flow = strings.Replace(flow, "    model: logistic\n", "    model: logistic\n    epochs: 3\n", 1)
+		f, err := config.Parse("flow.yaml", []byte(flow), kinds(), os.LookupEnv)
+		must(t, err)
+		f.Flow.Once = true
+		s, err := runFlow(t, f)
+		if err != nil || s.Rejected != 1 || len(s.Rejects) != 1 {
+			t.Fatalf("%+v, %v", s, err)
+		}
+		journal, err := filepath.Glob(filepath.Join(dir, "state", "current", "segments", "journal-*"))
+		if err != nil || len(journal) != 1 {
+			t.Fatalf("the journal: %q, %v", journal, err)
+		}
+		b, err := os.ReadFile(journal[0])
+		must(t, err)
+		if n := strings.Count(string(b), "***"); n != 4 {
+			t.Errorf("the journal has %d masked values, not 4", n)
+		}
+		nothingMasked(t, dir, s, "orders.db")
+	})
+}
+
+// nothingMasked looks for the masked values, which begin with "secret", in all files of dir but the source's, and in a status.
+func nothingMasked(t *testing.T, dir string, s *engine.Status, source string) {
+	t.Helper()
+	seen := 0
 	must(t, filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() || d.Name() == "orders.csv" {
+		if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), source) {
 			return err
 		}
+		seen++
 		b, err := os.ReadFile(path)
 		if strings.Contains(string(b), "secret") {
 			t.Errorf("%s has what is masked", path)
 		}
 		return err
 	}))
+	if seen < 3 {
+		t.Errorf("the flow wrote %d files", seen)
+	}
 	for _, r := range s.Rejects {
 		if r.Row["email"] != "***" {
 			t.Errorf("rejected %+v", r)
 		}
+	}
+	if text, err := stdjson.Marshal(s); err != nil || strings.Contains(string(text), "secret") {
+		t.Errorf("the status: %s, %v", text, err)
 	}
 }

@@ -33,11 +33,16 @@ type Writer struct {
 	dirty bool // written since the last fsync
 	dead  error
 	buf   []byte
+
+	writeAt    func(f *os.File, b []byte, at int64) (int, error)
+	syncFile   func(*os.File) error // fsync, and that of a folder: where a test cuts the power
+	syncFolder func(dir string) error
 }
 
 // Sink appends outputs to the file at path, each message of the format as a line. Beside it lies path.tidemill.
 func Sink(path string, f tidemill.Format) *Writer {
-	return &Writer{path: path, lines: lineWriter{format: f}}
+	return &Writer{path: path, lines: lineWriter{format: f}, writeAt: (*os.File).WriteAt,
+		syncFile: (*os.File).Sync, syncFolder: durable.SyncFolder}
 }
 
 var (
@@ -106,7 +111,7 @@ func (w *Writer) own(o owner) error {
 	if _, err := w.side.WriteAt(b, 0); err != nil {
 		return err
 	}
-	return errors.Join(w.side.Truncate(int64(len(b))), w.side.Sync())
+	return errors.Join(w.side.Truncate(int64(len(b))), w.syncFile(w.side))
 }
 
 // Mark is the term in the sidecar, and the place of the file's end if it has bytes: how many outputs those are is not known.
@@ -187,7 +192,7 @@ func (w *Writer) Resume(ctx context.Context, r tidemill.Resumption) error {
 		err = w.own(now)
 	}
 	if err == nil {
-		err = durable.SyncFolder(filepath.Dir(w.path))
+		err = w.syncFolder(filepath.Dir(w.path))
 	}
 	if err != nil {
 		return errors.Join(err, f.Close())
@@ -260,7 +265,7 @@ func (w *Writer) settle(f *os.File, r tidemill.Resumption, was owner, owned bool
 		}
 	}
 	if to < size {
-		if err := errors.Join(f.Truncate(to), f.Sync()); err != nil {
+		if err := errors.Join(f.Truncate(to), w.syncFile(f)); err != nil {
 			return 0, fmt.Errorf("file: cut %s at %d: %w", w.path, to, err)
 		}
 	}
@@ -353,7 +358,7 @@ func (w *Writer) Write(ctx context.Context, out []tidemill.Output) error {
 		return tidemill.Fatalf("file: sink %s has %d bytes where this flow left %d: somebody else writes to it "+
 			"or cut it; give the flow a file of its own", w.path, info.Size(), w.size)
 	}
-	if _, err := w.file.WriteAt(w.buf, w.size); err != nil {
+	if _, err := w.writeAt(w.file, w.buf, w.size); err != nil {
 		// What came through is cut off, so that a reader does not see half a line for long.
 		return fmt.Errorf("file: sink %s: %w", w.path, errors.Join(err, w.file.Truncate(w.size)))
 	}
@@ -386,7 +391,7 @@ func (w *Writer) Flush(context.Context) (tidemill.Mark, error) {
 			"move it back and start again", w.path)
 		return w.mark, w.dead
 	}
-	if err := w.file.Sync(); err != nil {
+	if err := w.syncFile(w.file); err != nil {
 		w.dead = tidemill.Fatalf("file: sink %s: %w; start again: the lines since the last checkpoint are written anew",
 			w.path, err)
 		return w.mark, w.dead

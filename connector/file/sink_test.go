@@ -300,3 +300,28 @@ func ExampleSink() {
 	// 1 <nil> <nil>
 	// {"kind":"prediction","task":"late","id":"4711","prediction":"true","score":0.75,"model_version":"1.60000","asked_at":"2024-02-29T12:00:00Z","position":"0/16B3748"}
 }
+
+// TestFileOfAnotherLength: a file that is not as long as the sink left it is written by another, or was cut: the sink stops before
+// it writes into it.
+func TestFileOfAnotherLength(t *testing.T) {
+	for name, edit := range map[string]func(f *os.File, size int64) error{
+		"longer":  func(f *os.File, size int64) error { _, err := f.WriteAt([]byte("{}\n"), size); return err },
+		"shorter": func(f *os.File, size int64) error { return f.Truncate(size - 3) },
+	} {
+		path := filepath.Join(t.TempDir(), "out.jsonl")
+		w := resumed(t, path, 1, tidemill.Mark{})
+		must(t, w.Write(t.Context(), outputs(1, 3)))
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		must(t, err)
+		must(t, edit(f, w.size))
+		must(t, f.Close())
+		left, err := os.ReadFile(path)
+		must(t, err)
+		if err := w.Write(t.Context(), outputs(4, 1)); !tidemill.IsFatal(err) || !strings.Contains(err.Error(), "somebody else writes to it") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if b, err := os.ReadFile(path); err != nil || !bytes.Equal(b, left) {
+			t.Errorf("%s: it wrote all the same, %v", name, err)
+		}
+	}
+}

@@ -496,9 +496,16 @@ func TestStdinInterrupted(t *testing.T) {
 		io.WriteString(w, "id,x\n1,2\n")
 		cancel()
 	}()
+	errs := 0
 	for _, err := range r.Changes(ctx, "") {
-		if err != nil && !errors.Is(err, context.Canceled) {
+		if err == nil {
+			continue
+		}
+		if errs++; !errors.Is(err, context.Canceled) {
 			t.Errorf("it ends with %v", err)
 		}
+	}
+	if errs != 1 {
+		t.Errorf("it ends with %d errors, not with one that says why", errs)
 	}
 }

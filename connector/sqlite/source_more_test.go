@@ -121,10 +121,14 @@ func TestBadFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, says := range map[string]string{filepath.Join(dir, "none.db"): "no such file", text: "is not a database", dir: "is a folder", "": "is no file", ":memory:": "is no file"} {
+		said := 0
 		for _, err := range Source(path, "t").Changes(context.Background(), "") {
-			if !tidemill.IsFatal(err) || !strings.Contains(err.Error(), says) {
+			if said++; !tidemill.IsFatal(err) || !strings.Contains(err.Error(), says) {
 				t.Errorf("%q: %v", path, err)
 			}
+		}
+		if said != 1 {
+			t.Errorf("%q: it yields %d times, not one error", path, said)
 		}
 		if f := Source(path, "t").Check(context.Background()); len(f) == 0 || f[0].Level != "error" || !strings.Contains(f[0].Text, says) {
 			t.Errorf("Check of %q: %v", path, f)

@@ -28,7 +28,7 @@ func flow(name string, now time.Time, rows uint64) *engine.Status {
 		Changes:  map[string]uint64{"read": 60000, "insert": rows * 6 / 10, "update": rows * 4 / 10, "delete": rows / 500},
 		Snapshot: engine.PhaseStatus{Rows: 60000, Seconds: 9.4, Done: true}, Stream: engine.PhaseStatus{Rows: rows,
 			Seconds: 2510},
-		Outputs: rows * 6 / 10, Written: rows*6/10 - 12,
+		OutputStatus: engine.OutputStatus{Outputs: rows * 6 / 10, Written: rows*6/10 - 12},
 		Checkpoint: engine.CheckpointStatus{At: now.Add(-6400 * time.Millisecond), Position: "7412906733:1:0/2C5C0048",
 			Bytes: 1843200,
 			Pause: 3100 * time.Microsecond, Took: 21 * time.Millisecond},

@@ -63,13 +63,13 @@ func (t *task) learnUnlabelled(r *row) error {
 	}
 	err := t.learnRow(r, math.NaN(), false)
 	if err == nil && asked {
-		t.run.rows[len(t.run.rows)-1].scored = true
+		t.batch.rows[len(t.batch.rows)-1].scored = true
 	}
 	return err
 }
 
-// labelNotSent is the life of an update whose label was not sent, because it did not change: it is not NULL, and it is nothing
-// new. Where the row had its answer there is no more to do; where one is missing the row cannot be used.
+// labelNotSent is the life of an update whose label was not sent, because it did not change: it is not NULL, and it is
+// nothing new. Where the row had its answer there is no more to do; where one is missing the row cannot be used.
 func (t *task) labelNotSent(r *row) error {
 	if !r.by.joins {
 		return notSent("its label")
@@ -103,7 +103,8 @@ func errNoTime(b *boundOn, row []tidemill.Value) error {
 	}
 	v := row[b.at]
 	if v.IsNull() {
-		return &tidemill.RowError{Reason: fmt.Sprintf("its time %s is NULL: correct the row or the column that `at:` names", column)}
+		return &tidemill.RowError{Reason: fmt.Sprintf("its time %s is NULL: correct the row or the column that `at:` names",
+			column)}
 	}
 	text := v.String()
 	if v.Kind() == tidemill.KindBytes || len(text) > 100 {
@@ -112,13 +113,17 @@ func errNoTime(b *boundOn, row []tidemill.Value) error {
 	_, number := v.Number()
 	switch {
 	case number && b.on.Unix == "" && v.Kind() != tidemill.KindBool:
-		return &tidemill.RowError{Reason: fmt.Sprintf("its time %s is the number %s: say `unix: s` or `unix: ms` beside `at:` if it counts from 1970, or correct the row", column, text)}
+		return &tidemill.RowError{Reason: fmt.Sprintf("its time %s is the number %s: say `unix: s` or `unix: ms` beside "+
+			"`at:` if it counts from 1970, or correct the row", column, text)}
 	case number && v.Kind() != tidemill.KindBool:
-		return &tidemill.RowError{Reason: fmt.Sprintf("its time %s, %s, is out of range for `unix: %s`: correct the row, or what `unix:` says", column, text, b.on.Unix)}
+		return &tidemill.RowError{Reason: fmt.Sprintf("its time %s, %s, is out of range for `unix: %s`: correct the row, "+
+			"or what `unix:` says", column, text, b.on.Unix)}
 	case b.on.Unix != "":
-		return &tidemill.RowError{Reason: fmt.Sprintf("its time %s, %q, is no number as `unix: %s` says: correct the row, or leave `unix:` out if the column holds times or ISO text", column, text, b.on.Unix)}
+		return &tidemill.RowError{Reason: fmt.Sprintf("its time %s, %q, is no number as `unix: %s` says: correct the row, "+
+			"or leave `unix:` out if the column holds times or ISO text", column, text, b.on.Unix)}
 	}
-	return &tidemill.RowError{Reason: fmt.Sprintf("its time %s, %q, is no time such as 2013-01-31 05:15: correct the row or the column that `at:` names", column, text)}
+	return &tidemill.RowError{Reason: fmt.Sprintf("its time %s, %q, is no time such as 2013-01-31 05:15: correct the "+
+		"row or the column that `at:` names", column, text)}
 }
 
 // errNoID refuses a row whose id is NULL, or was not sent.
@@ -129,8 +134,8 @@ func errNoID(b *boundOn, c *tidemill.Change) error {
 	return &tidemill.RowError{Reason: "its id is NULL"}
 }
 
-// answerQuestion lets a row answer a question. The first answer scores and teaches, another one corrects; where there is no such
-// question it is unasked, unless the same row asks it: then it is asked, scored and learned.
+// answerQuestion lets a row answer a question. The first answer scores and teaches, another one corrects; where there
+// is no such question it is unasked, unless the same row asks it: then it is asked, scored and learned.
 func (t *task) answerQuestion(r *row) error {
 	id, ok := r.by.idOf(r.c.Row())
 	if !ok {
@@ -183,8 +188,8 @@ func (t *task) correct(r *row, id string, old note, text string) {
 	}
 	t.counts.Corrected++
 	t.ledger.answered.set(id, old.corrected(now))
-	t.out.emit(r.i, tidemill.Output{Kind: tidemill.Truth, Change: r.c, Task: t.spec.Name, ID: id, Model: t.kind, Truth: text,
-		Answered: clockTime(r.at), Corrected: true, Position: t.out.locate(r.c)})
+	t.out.emit(r.i, tidemill.Output{Kind: tidemill.Truth, Change: r.c, Task: t.spec.Name, ID: id,
+		Model: t.kind, Truth: text, Answered: clockTime(r.at), Corrected: true, Position: t.out.locate(r.c)})
 }
 
 // labelIsOld reports that an update tells a label which the row had before, as far as the source says.
@@ -236,8 +241,9 @@ func (t *task) answer(q *question, y float64, text string, at int64, teach bool,
 	t.board.delays.add(at - q.asked)
 	t.board.update(t.phase, t.learner, q.pred, q.class, y, q.weight, &q.x, &others{q.base, q.last, q.frozen}, teach)
 	t.ledger.answered.set(q.id, noteOf(q.table, text))
-	t.display.tellTruth(q.id, text)
-	t.out.emit(i, tidemill.Output{Kind: tidemill.Truth, Change: c, Task: t.spec.Name, ID: q.id, Model: t.kind, Truth: text, Answered: clockTime(at), Position: t.out.locate(c)})
+	t.display.setTruth(q.id, text)
+	t.out.emit(i, tidemill.Output{Kind: tidemill.Truth, Change: c, Task: t.spec.Name, ID: q.id, Model: t.kind, Truth: text,
+		Answered: clockTime(at), Position: t.out.locate(c)})
 	if !teach {
 		t.counts.Evaluated++
 		return nil

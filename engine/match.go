@@ -5,7 +5,8 @@ import (
 	"github.com/tidemill/tidemill/expr"
 )
 
-// sight is what a task sees in a change: the triggers that it meets, nil where there is none, and the truth that it tells.
+// sight is what a task sees in a change: the triggers that it meets, nil where there is none,
+// and the truth that it tells.
 type sight struct {
 	predict, learn, eval *boundOn
 	by                   *boundOn // carries the truth, or would if the source had sent it
@@ -39,8 +40,8 @@ func (tt *boundTable) see(c *tidemill.Change) (s sight, err error) {
 	return s, nil
 }
 
-// match is the first of the list that the change meets; a snapshot row does so whatever `on:` says. Where that hangs on a value that the source did not send, the row
-// cannot be used: it is neither looked at nor passed over in silence.
+// match is the first of the list that the change meets; a snapshot row does so whatever `on:` says. Where that hangs on
+// a value that the source did not send, the row cannot be used: it is neither looked at nor passed over in silence.
 func match(list []*boundOn, c *tidemill.Change) (*boundOn, error) {
 	for _, b := range list {
 		if b.on.Op&c.Op == 0 && c.Op != tidemill.Read {

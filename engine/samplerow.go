@@ -6,8 +6,8 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// example is one row of the table that is asked about, taken anew now and then: what the dashboard's form begins with. It is for
-// people only and in no checkpoint.
+// example is one row of the table that is asked about, taken anew now and then: what the dashboard's form begins with.
+// It is for people only and in no checkpoint.
 type example struct {
 	table *tidemill.Table
 	row   []tidemill.Value
