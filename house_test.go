@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 const modulePath = "github.com/tidemill/tidemill"
@@ -65,7 +66,11 @@ type goFile struct {
 	test bool
 	ast  *ast.File
 	text []byte
+	set  *token.FileSet
 }
+
+// line is the number of a position's line.
+func (f *goFile) line(p token.Pos) int { return f.set.Position(p).Line }
 
 func goFiles(t *testing.T) []goFile {
 	t.Helper()
@@ -89,7 +94,7 @@ func goFiles(t *testing.T) []goFile {
 		if err != nil {
 			return err
 		}
-		out = append(out, goFile{filepath.ToSlash(path), filepath.ToSlash(filepath.Dir(path)), strings.HasSuffix(path, "_test.go"), f, text})
+		out = append(out, goFile{filepath.ToSlash(path), filepath.ToSlash(filepath.Dir(path)), strings.HasSuffix(path, "_test.go"), f, text, fset})
 		return nil
 	})
 	if err != nil {
@@ -196,6 +201,94 @@ func TestFileLengths(t *testing.T) {
 			t.Errorf("%s has %d lines, more than %d: is there a second room in it?", f.path, lines, limit)
 		}
 	}
+}
+
+// What a function, a line and a type may measure. Where one is more, it does more than one thing.
+const (
+	functionLimit = 70
+	columnLimit   = 120
+	methodLimit   = 40
+	fieldLimit    = 25
+	rootFiles     = 22
+	rootLines     = 2500
+)
+
+// TestSizes holds the bounds of functions, lines, types and of the root package.
+func TestSizes(t *testing.T) {
+	methods, files, lines := map[string]int{}, 0, 0
+	for _, f := range goFiles(t) {
+		if f.test || ignored(f) {
+			continue
+		}
+		if f.dir == "." {
+			files++
+			lines += strings.Count(string(f.text), "\n")
+		}
+		raw := f.rawLines()
+		for i, l := range strings.Split(string(f.text), "\n") {
+			if n := utf8.RuneCountInString(l); n > columnLimit && !raw[i+1] && !strings.HasPrefix(l, "//\t") {
+				t.Errorf("%s:%d has %d columns", f.path, i+1, n)
+			}
+		}
+		for _, d := range f.ast.Decls {
+			switch d := d.(type) {
+			case *ast.FuncDecl:
+				if n := f.line(d.End()) - f.line(d.Pos()) + 1; n > functionLimit {
+					t.Errorf("%s: %s has %d lines, more than %d", f.path, d.Name.Name, n, functionLimit)
+				}
+				if d.Recv != nil {
+					methods[f.dir+" "+receiver(d.Recv.List[0].Type)]++
+				}
+			case *ast.GenDecl:
+				for _, s := range d.Specs {
+					ts, ok := s.(*ast.TypeSpec)
+					if !ok {
+						continue
+					}
+					if st, ok := ts.Type.(*ast.StructType); ok && st.Fields.NumFields() > fieldLimit {
+						t.Errorf("%s: %s has %d fields, more than %d", f.path, ts.Name.Name, st.Fields.NumFields(), fieldLimit)
+					}
+				}
+			}
+		}
+	}
+	for name, n := range methods {
+		if n > methodLimit {
+			t.Errorf("%s has %d methods, more than %d", name, n, methodLimit)
+		}
+	}
+	if files > rootFiles || lines > rootLines {
+		t.Errorf("the root has %d files and %d lines, more than %d and %d", files, lines, rootFiles, rootLines)
+	}
+}
+
+// rawLines are the lines that hold a text in back quotes, which cannot be wrapped: struct tags and statements of SQL.
+func (f *goFile) rawLines() map[int]bool {
+	lines := map[int]bool{}
+	ast.Inspect(f.ast, func(n ast.Node) bool {
+		if b, ok := n.(*ast.BasicLit); ok && strings.HasPrefix(b.Value, "`") {
+			for l := f.line(b.Pos()); l <= f.line(b.End()); l++ {
+				lines[l] = true
+			}
+		}
+		return true
+	})
+	return lines
+}
+
+// receiver is the name of a method's type.
+func receiver(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.StarExpr:
+		return receiver(e.X)
+	case *ast.IndexExpr:
+		return receiver(e.X)
+	case *ast.IndexListExpr:
+		return receiver(e.X)
+	case *ast.Ident:
+		return e.Name
+	}
+	return ""
 }
 
 func TestPackageSentences(t *testing.T) {

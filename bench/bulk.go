@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// bulkRow inserts rows in one transaction while the flow runs, and counts predictions per second from the first insert to
-// the last prediction in the sink's table.
+// bulkRow inserts rows in one transaction while the flow runs, and counts predictions per second from the first insert
+// to the last prediction in the sink's table.
 func bulkRow(ctx context.Context, b *bench) error {
 	s, err := startServer()
 	if err != nil {
@@ -30,7 +30,8 @@ func bulkRow(ctx context.Context, b *bench) error {
 			return nil, err
 		}
 		begin, server, own := time.Now(), s.cpu(), processCPU(m.cmd.Process.Pid)
-		if err := s.exec(ctx, fmt.Sprintf("INSERT INTO mnist_test(label, pixels) SELECT label, pixels FROM generate_series(1, %d), mnist_train WHERE id <= %d", (rows+59999)/60000, min(rows, 60000))); err != nil {
+		if err := s.exec(ctx, fmt.Sprintf("INSERT INTO mnist_test(label, pixels) SELECT label, pixels FROM "+
+			"generate_series(1, %d), mnist_train WHERE id <= %d", (rows+59999)/60000, min(rows, 60000))); err != nil {
 			return nil, err
 		}
 		inserted := time.Since(begin)

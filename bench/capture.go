@@ -21,14 +21,15 @@ import (
 const accounts = "CREATE TABLE accounts (aid int PRIMARY KEY, bid int, abalance int, filler char(84))"
 
 func fillAccounts(from, n int) string {
-	return fmt.Sprintf("INSERT INTO accounts SELECT g, g / 100000 + 1, 0, '' FROM generate_series(%d, %d) g", from+1, from+n)
+	return fmt.Sprintf("INSERT INTO accounts SELECT g, g / 100000 + 1, 0, '' FROM generate_series(%d, %d) g",
+		from+1, from+n)
 }
 
 // sourceChild runs a flow without tasks from Postgres to the null sink until it has caught up.
 func sourceChild(ctx context.Context, a args) (figures, error) {
 	sink := &nullSink{}
-	f := tidemill.Flow{Name: "bench", Source: postgres.Source(a["url"], "accounts").Slot(a["slot"]), Sinks: []tidemill.Sink{sink},
-		Store: store.Dir(a["state"]), Once: true}
+	f := tidemill.Flow{Name: "bench", Source: postgres.Source(a["url"], "accounts").Slot(a["slot"]),
+		Sinks: []tidemill.Sink{sink}, Store: store.Dir(a["state"]), Once: true}
 	begin := time.Now()
 	m, err := engine.Start(ctx, f)
 	if err != nil {
@@ -44,8 +45,9 @@ func sourceChild(ctx context.Context, a args) (figures, error) {
 		return figures{}, nil
 	}
 	total := sink.last.Sub(begin).Seconds()
-	return figures{"rows_per_s": float64(sink.n) / total, "after_first_per_s": float64(sink.n) / sink.last.Sub(sink.first).Seconds(),
-		"first_s": sink.first.Sub(begin).Seconds()}, nil
+	return figures{"rows_per_s": float64(sink.n) / total,
+		"after_first_per_s": float64(sink.n) / sink.last.Sub(sink.first).Seconds(),
+		"first_s":           sink.first.Sub(begin).Seconds()}, nil
 }
 
 func snapshotRow(ctx context.Context, b *bench) error {
@@ -65,7 +67,8 @@ func snapshotRow(ctx context.Context, b *bench) error {
 	ours := side{name: "tidemill", run: func(ctx context.Context) (figures, error) {
 		i++
 		slot := "ours" + strconv.Itoa(i)
-		f, err := b.child("", "source", "url="+s.url(), "slot="+slot, "rows="+strconv.Itoa(rows), "state="+filepath.Join(s.dir, slot)).run(ctx)
+		f, err := b.child("", "source", "url="+s.url(), "slot="+slot, "rows="+strconv.Itoa(rows), "state="+
+			filepath.Join(s.dir, slot)).run(ctx)
 		return f, errors.Join(err, s.exec(ctx, "SELECT pg_drop_replication_slot('"+slot+"')"))
 	}}
 	_, err = b.interleave(ctx, 5, ours,
@@ -78,8 +81,9 @@ func snapshotRow(ctx context.Context, b *bench) error {
 	return err
 }
 
-// streamRow writes one large transaction, and lets each side read it from a slot of its own that was made just before: a
-// slot that has read something already makes the server decode that again, until it has moved the slot's restart_lsn on.
+// streamRow writes one large transaction, and lets each side read it from a slot of its own that was made just before:
+// a slot that has read something already makes the server decode that again, until it has
+// moved the slot's restart_lsn on.
 func streamRow(ctx context.Context, b *bench) error {
 	rows := 500_000
 	if b.size > 0 {

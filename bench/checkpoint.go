@@ -26,10 +26,11 @@ func (s *keysAndDigits) Release(context.Context, tidemill.Position) error { retu
 func (s *keysAndDigits) Describe() string { return "memory" }
 
 func (s *keysAndDigits) Changes(ctx context.Context, _ tidemill.Position) iter.Seq2[tidemill.Batch, error] {
-	payments := tidemill.NewTable("", "payments", []tidemill.Column{{Name: "id", Kind: tidemill.KindInt}, {Name: "card", Kind: tidemill.KindInt},
-		{Name: "amount", Kind: tidemill.KindFloat}, {Name: "fraud", Kind: tidemill.KindBool}}, []int{0})
-	digits := tidemill.NewTable("", "digits", []tidemill.Column{{Name: "id", Kind: tidemill.KindInt}, {Name: "label", Kind: tidemill.KindInt},
-		{Name: "pixels", Kind: tidemill.KindBytes}}, []int{0})
+	payments := tidemill.NewTable("", "payments", []tidemill.Column{{Name: "id", Kind: tidemill.KindInt},
+		{Name: "card", Kind: tidemill.KindInt}, {Name: "amount", Kind: tidemill.KindFloat},
+		{Name: "fraud", Kind: tidemill.KindBool}}, []int{0})
+	digits := tidemill.NewTable("", "digits", []tidemill.Column{{Name: "id", Kind: tidemill.KindInt},
+		{Name: "label", Kind: tidemill.KindInt}, {Name: "pixels", Kind: tidemill.KindBytes}}, []int{0})
 	return func(yield func(tidemill.Batch, error) bool) {
 		if !yield(tidemill.Batch{Upto: "0", Live: true}, nil) {
 			return
@@ -44,14 +45,18 @@ func (s *keysAndDigits) Changes(ctx context.Context, _ tidemill.Position) iter.S
 				if i >= s.keys {
 					card = int(uint32(i) * 2654435761 % uint32(s.keys))
 				}
-				cs = append(cs, tidemill.Change{Op: tidemill.Insert, Table: payments, Tx: tx, N: uint64(len(cs)), After: []tidemill.Value{
-					tidemill.Int(int64(i)), tidemill.Int(int64(card) * 7919), tidemill.Float(float64(i % 1000)), tidemill.Bool(i%50 == 0)}})
+				cs = append(cs, tidemill.Change{Op: tidemill.Insert, Table: payments, Tx: tx, N: uint64(len(cs)),
+					After: []tidemill.Value{
+						tidemill.Int(int64(i)), tidemill.Int(int64(card) * 7919), tidemill.Float(float64(i % 1000)),
+						tidemill.Bool(i%50 == 0)}})
 				i++
 			}
 			k := int(n) % s.digits.N
-			cs = append(cs, tidemill.Change{Op: tidemill.Insert, Table: digits, Tx: tx, N: uint64(len(cs)), After: []tidemill.Value{
-				tidemill.Int(int64(n)), tidemill.Int(int64(s.digits.Labels[k])), tidemill.Blob(s.digits.Image(k))}})
-			if !yield(tidemill.Batch{Changes: cs, Upto: tidemill.Position(tx.Commit.Format(time.RFC3339Nano)), Live: true}, nil) {
+			cs = append(cs, tidemill.Change{Op: tidemill.Insert, Table: digits, Tx: tx, N: uint64(len(cs)),
+				After: []tidemill.Value{
+					tidemill.Int(int64(n)), tidemill.Int(int64(s.digits.Labels[k])), tidemill.Blob(s.digits.Image(k))}})
+			if !yield(tidemill.Batch{Changes: cs, Upto: tidemill.Position(tx.Commit.Format(time.RFC3339Nano)), Live: true},
+				nil) {
 				return
 			}
 			if i > s.keys {
@@ -74,12 +79,16 @@ func checkpointChild(ctx context.Context, a args) (figures, error) {
 	keys := a.int("keys")
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	m, err := engine.Start(ctx, tidemill.Flow{Name: "bench", Source: &keysAndDigits{keys, set, 5 * time.Millisecond}, Store: store.Dir(a["state"]), Every: time.Second,
-		Tasks: []tidemill.Task{
-			{Name: "fraud", Snapshot: tidemill.SnapshotSkip, Learn: tidemill.On{Op: tidemill.Insert, Table: "payments", Label: "fraud"}, Model: model.Logistic(),
+	m, err := engine.Start(ctx, tidemill.Flow{Name: "bench",
+		Source: &keysAndDigits{keys, set, 5 * time.Millisecond}, Store: store.Dir(a["state"]),
+		Every: time.Second, Tasks: []tidemill.Task{
+			{Name: "fraud", Snapshot: tidemill.SnapshotSkip,
+				Learn: tidemill.On{Op: tidemill.Insert, Table: "payments", Label: "fraud"}, Model: model.Logistic(),
 				Features: []tidemill.Feature{feature.Numeric("amount"), feature.Mean("amount", "payments", "card", 24*time.Hour)}},
-			{Name: "digit", Snapshot: tidemill.SnapshotSkip, Learn: tidemill.On{Op: tidemill.Insert, Table: "digits", Label: "label"}, Model: model.MLP(),
-				Classes: []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}, Features: []tidemill.Feature{feature.Pixels("pixels", 28, 28)}},
+			{Name: "digit", Snapshot: tidemill.SnapshotSkip,
+				Learn: tidemill.On{Op: tidemill.Insert, Table: "digits", Label: "label"}, Model: model.MLP(),
+				Classes:  []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"},
+				Features: []tidemill.Feature{feature.Pixels("pixels", 28, 28)}},
 		}})
 	if err != nil {
 		return nil, err
@@ -97,7 +106,8 @@ func checkpointChild(ctx context.Context, a args) (figures, error) {
 			pauses, took, size = append(pauses, ms(c.Pause)), append(took, ms(c.Took)), float64(c.Bytes)
 		}
 	}
-	out := figures{"pause_ms": quantile(pauses, 0.5), "pause_max_ms": quantile(pauses, 1), "took_ms": quantile(took, 0.5), "mb": size / (1 << 20)}
+	out := figures{"pause_ms": quantile(pauses, 0.5), "pause_max_ms": quantile(pauses, 1),
+		"took_ms": quantile(took, 0.5), "mb": size / (1 << 20)}
 	return out, m.Stop()
 }
 

@@ -38,11 +38,13 @@ func (b *bench) runDebezium(ctx context.Context, s *server, slot, mode string, r
 	if mode != "snapshot" {
 		kind = "no_data"
 	}
-	file, err := debeziumConf(s, slot, "snapshot.mode="+kind, "max.batch.size=20480", "max.queue.size=81920", "poll.interval.ms=10", "snapshot.fetch.size=10240")
+	file, err := debeziumConf(s, slot, "snapshot.mode="+kind, "max.batch.size=20480", "max.queue.size=81920",
+		"poll.interval.ms=10", "snapshot.fetch.size=10240")
 	if err != nil {
 		return nil, err
 	}
-	f, err := command(ctx, nil, "java", "-cp", filepath.Join(b.cache, "jars", "*"), "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
+	f, err := command(ctx, nil, "java", "-cp", filepath.Join(b.cache, "jars", "*"),
+		"-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
 		filepath.Join(b.repo, "bench", "peers", "Debezium.java"), file, strconv.Itoa(rows))
 	if err != nil {
 		return nil, err
@@ -57,8 +59,10 @@ func (b *bench) runDebezium(ctx context.Context, s *server, slot, mode string, r
 func debeziumConf(s *server, slot string, more ...string) (file string, err error) {
 	conf := append([]string{
 		"name=bench", "connector.class=io.debezium.connector.postgresql.PostgresConnector",
-		"offset.storage=org.apache.kafka.connect.storage.FileOffsetBackingStore", "offset.storage.file.filename=" + filepath.Join(s.dir, slot+".offsets"),
-		"offset.flush.interval.ms=1000", "database.hostname=127.0.0.1", "database.port=" + strconv.Itoa(s.Port), "database.user=postgres",
+		"offset.storage=org.apache.kafka.connect.storage.FileOffsetBackingStore",
+		"offset.storage.file.filename=" + filepath.Join(s.dir, slot+".offsets"),
+		"offset.flush.interval.ms=1000", "database.hostname=127.0.0.1",
+		"database.port=" + strconv.Itoa(s.Port), "database.user=postgres",
 		"database.password=x", "database.dbname=postgres", "topic.prefix=bench", "plugin.name=pgoutput", "slot.name=" + slot,
 		"publication.name=" + slot, "publication.autocreate.mode=filtered", "table.include.list=public.accounts",
 		"key.converter.schemas.enable=false", "value.converter.schemas.enable=false", "converter.schemas.enable=false",
@@ -67,9 +71,9 @@ func debeziumConf(s *server, slot string, more ...string) (file string, err erro
 	return file, os.WriteFile(file, []byte(strings.Join(conf, "\n")+"\n"), 0o644)
 }
 
-// idleDebezium is the engine with its own defaults for batches and queues, compiled before, in a machine of such options. It
-// makes its slot, streams 1,000 rows, 20 at a time, and is looked at after it has been idle for a while; one more row shows
-// that it still works.
+// idleDebezium is the engine with its own defaults for batches and queues, compiled before, in a machine of such
+// options. It makes its slot, streams 1,000 rows, 20 at a time, and is looked at after it has been idle for a while;
+// one more row shows that it still works.
 func (b *bench) idleDebezium(s *server, idle time.Duration, name string, options ...string) side {
 	i := 0
 	return side{name: name, run: func(ctx context.Context) (figures, error) {
@@ -80,15 +84,16 @@ func (b *bench) idleDebezium(s *server, idle time.Duration, name string, options
 			return nil, err
 		}
 		classes, jars := filepath.Join(b.cache, "classes"), filepath.Join(b.cache, "jars", "*")
-		if out, err := exec.CommandContext(ctx, "javac", "-d", classes, "-cp", jars, filepath.Join(b.repo, "bench", "peers", "Debezium.java")).CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(ctx, "javac", "-d", classes, "-cp",
+			jars, filepath.Join(b.repo, "bench", "peers", "Debezium.java")).CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("javac: %w\n%s", err, out)
 		}
 		if err := s.exec(ctx, "DROP TABLE IF EXISTS accounts", accounts); err != nil {
 			return nil, err
 		}
 		const rows = 1000
-		cmd := exec.CommandContext(ctx, "java", append(options, "-cp", classes+":"+jars, "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
-			"Debezium", file, strconv.Itoa(rows+1))...)
+		cmd := exec.CommandContext(ctx, "java", append(options, "-cp",
+			classes+":"+jars, "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "Debezium", file, strconv.Itoa(rows+1))...)
 		var out, errs bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &errs
 		if err := cmd.Start(); err != nil {
@@ -101,7 +106,8 @@ func (b *bench) idleDebezium(s *server, idle time.Duration, name string, options
 				cmd.Wait()
 			}
 		}()
-		if err := s.reach(ctx, "SELECT count(*) FROM pg_replication_slots WHERE active AND slot_name = '"+slot+"'", 1); err != nil {
+		if err := s.reach(ctx, "SELECT count(*) FROM pg_replication_slots WHERE active AND slot_name = '"+
+			slot+"'", 1); err != nil {
 			return nil, fmt.Errorf("debezium: %w\n%s", err, tail(errs.String()))
 		}
 		for n := 0; n < rows; n += 20 {
@@ -112,7 +118,8 @@ func (b *bench) idleDebezium(s *server, idle time.Duration, name string, options
 		if err := sleep(ctx, idle); err != nil {
 			return nil, err
 		}
-		f := figures{"idle_mb": memory(cmd.Process.Pid, "VmRSS:"), "anon_mb": memory(cmd.Process.Pid, "RssAnon:"), "file_mb": memory(cmd.Process.Pid, "RssFile:")}
+		f := figures{"idle_mb": memory(cmd.Process.Pid, "VmRSS:"), "anon_mb": memory(cmd.Process.Pid, "RssAnon:"),
+			"file_mb": memory(cmd.Process.Pid, "RssFile:")}
 		if err := s.exec(ctx, fillAccounts(rows, 1)); err != nil {
 			return nil, err
 		}
@@ -125,7 +132,8 @@ func (b *bench) idleDebezium(s *server, idle time.Duration, name string, options
 			return nil, fmt.Errorf("debezium: not %d events: %s%s", rows+1, tail(out.String()), tail(errs.String()))
 		}
 		f.usage(cmd.ProcessState, peak())
-		if err := s.reach(ctx, "SELECT 1 - count(*) FROM pg_replication_slots WHERE active AND slot_name = '"+slot+"'", 1); err != nil {
+		if err := s.reach(ctx, "SELECT 1 - count(*) FROM pg_replication_slots WHERE active AND slot_name = '"+
+			slot+"'", 1); err != nil {
 			return nil, err
 		}
 		return f, s.exec(ctx, "SELECT pg_drop_replication_slot('"+slot+"')")

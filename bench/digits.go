@@ -13,11 +13,12 @@ import (
 	"github.com/tidemill/tidemill/examples/mnist"
 )
 
-const digitTables = "DROP TABLE IF EXISTS mnist_train, mnist_test; CREATE TABLE mnist_train(id serial PRIMARY KEY, label smallint, pixels bytea); " +
+const digitTables = "DROP TABLE IF EXISTS mnist_train, mnist_test; CREATE TABLE mnist_train(id serial PRIMARY KEY, " +
+	"label smallint, pixels bytea); " +
 	"CREATE TABLE mnist_test(id serial PRIMARY KEY, label smallint, pixels bytea)"
 
-// loadDigits makes mnist_train and mnist_test with so many rows; it takes the sets again from their beginning where there
-// are more rows than images.
+// loadDigits makes mnist_train and mnist_test with so many rows; it takes the sets again from their beginning where
+// there are more rows than images.
 func (s *server) loadDigits(ctx context.Context, train, test int) error {
 	if err := s.exec(ctx, digitTables); err != nil {
 		return err
@@ -45,9 +46,10 @@ func (s *server) copyDigits(ctx context.Context, table string, set *mnist.Set, n
 		return err
 	}
 	defer conn.Close(ctx)
-	_, err = conn.CopyFrom(ctx, pgx.Identifier{table}, []string{"label", "pixels"}, pgx.CopyFromSlice(n, func(i int) ([]any, error) {
-		return []any{int16(set.Labels[i%set.N]), set.Image(i % set.N)}, nil
-	}))
+	_, err = conn.CopyFrom(ctx, pgx.Identifier{table}, []string{"label", "pixels"},
+		pgx.CopyFromSlice(n, func(i int) ([]any, error) {
+			return []any{int16(set.Labels[i%set.N]), set.Image(i % set.N)}, nil
+		}))
 	return err
 }
 

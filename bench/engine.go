@@ -27,8 +27,10 @@ func (s *digitSource) Release(context.Context, tidemill.Position) error { return
 func (s *digitSource) Describe() string { return "memory" }
 
 func (s *digitSource) Changes(context.Context, tidemill.Position) iter.Seq2[tidemill.Batch, error] {
-	columns := []tidemill.Column{{Name: "id", Kind: tidemill.KindInt}, {Name: "label", Kind: tidemill.KindInt}, {Name: "pixels", Kind: tidemill.KindBytes}}
-	train, test := tidemill.NewTable("public", "mnist_train", columns, []int{0}), tidemill.NewTable("public", "mnist_test", columns, []int{0})
+	columns := []tidemill.Column{{Name: "id", Kind: tidemill.KindInt}, {Name: "label", Kind: tidemill.KindInt},
+		{Name: "pixels", Kind: tidemill.KindBytes}}
+	train, test := tidemill.NewTable("public", "mnist_train", columns, []int{0}),
+		tidemill.NewTable("public", "mnist_test", columns, []int{0})
 	rows := func(op tidemill.Op, t *tidemill.Table, from, n int, tx *tidemill.Tx) []tidemill.Change {
 		cs := make([]tidemill.Change, n)
 		for i := range cs {
@@ -65,8 +67,8 @@ func (s *digitSource) Changes(context.Context, tidemill.Position) iter.Seq2[tide
 	}
 }
 
-// engineChild is what the engine itself costs per row, without a database: 60,000 rows learned, and as many or more predicted and
-// scored.
+// engineChild is what the engine itself costs per row, without a database: 60,000 rows learned, and as many or more
+// predicted and scored.
 func engineChild(ctx context.Context, a args) (figures, error) {
 	set, err := mnist.Train()
 	if err != nil {
@@ -80,17 +82,22 @@ func engineChild(ctx context.Context, a args) (figures, error) {
 	if a["encoders"] != "" {
 		encoders = []tidemill.Encoder{encode.Standard()}
 	}
-	m, err := engine.Start(ctx, tidemill.Flow{Name: "bench", Source: src, Sinks: []tidemill.Sink{sink}, Store: store.Dir(a["state"]), Once: true, Tasks: []tidemill.Task{{
-		Name: "digit", Learn: tidemill.On{Op: tidemill.Insert, Table: "mnist_train", Label: "label"}, Evaluate: tidemill.On{Op: tidemill.Insert, Table: "mnist_test", Label: "label"},
-		Classes: []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}, Features: []tidemill.Feature{feature.Pixels("pixels", 28, 28)}, Model: model.MLP(), Encoders: encoders,
-		Scores: []tidemill.Score{score.Accuracy(), score.LogLoss(), score.Confusion()}}}})
+	m, err := engine.Start(ctx, tidemill.Flow{Name: "bench",
+		Source: src, Sinks: []tidemill.Sink{sink}, Store: store.Dir(a["state"]), Once: true, Tasks: []tidemill.Task{{
+			Name: "digit", Learn: tidemill.On{Op: tidemill.Insert, Table: "mnist_train", Label: "label"},
+			Evaluate: tidemill.On{Op: tidemill.Insert, Table: "mnist_test", Label: "label"},
+			Classes:  []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"},
+			Features: []tidemill.Feature{feature.Pixels("pixels", 28, 28)}, Model: model.MLP(), Encoders: encoders,
+			Scores: []tidemill.Score{score.Accuracy(), score.LogLoss(), score.Confusion()}}}})
 	if err != nil {
 		return nil, err
 	}
 	if err := m.Wait(); err != nil {
 		return nil, err
 	}
-	return figures{"learn_wall_us_per_row": wall["snapshot"].Sub(wall["begin"]).Seconds() / 60000 * 1e6, "learn_us_per_row": (at["snapshot"] - at["begin"]) / 60000 * 1e6, "predict_us_per_row": (cpu() - at["snapshot"]) / float64(stream) * 1e6, "outputs": float64(sink.n)}, nil
+	return figures{"learn_wall_us_per_row": wall["snapshot"].Sub(wall["begin"]).Seconds() / 60000 * 1e6,
+		"learn_us_per_row":   (at["snapshot"] - at["begin"]) / 60000 * 1e6,
+		"predict_us_per_row": (cpu() - at["snapshot"]) / float64(stream) * 1e6, "outputs": float64(sink.n)}, nil
 }
 
 func engineRow(ctx context.Context, b *bench) error {

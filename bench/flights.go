@@ -32,12 +32,14 @@ func firstFlights(n int) ([]flights.Flight, error) {
 }
 
 func flightFeatures() []tidemill.Feature {
-	return []tidemill.Feature{feature.Numeric("month", "day", "hour", "minute", "distance"), feature.OneHot("carrier", "origin", "dest")}
+	return []tidemill.Feature{feature.Numeric("month", "day", "hour", "minute", "distance"),
+		feature.OneHot("carrier", "origin", "dest")}
 }
 
 // flightsChild lets flights go by in a SQLite file: inserted at the scheduled departure, updated at the landing, while
-// a flow captures (of the row before an update its key alone: nothing here needs more), predicts, writes to a file of its
-// own, and learns. The writer is a process of its own, as a database's users are, or with writer=inside a goroutine.
+// a flow captures (of the row before an update its key alone: nothing here needs more), predicts, writes to a file of
+// its own, and learns. The writer is a process of its own, as a database's users are, or
+// with writer=inside a goroutine.
 func flightsChild(ctx context.Context, a args) (figures, error) {
 	path := filepath.Join(a["dir"], "flights.db")
 	open := outsideWriter
@@ -49,10 +51,14 @@ func flightsChild(ctx context.Context, a args) (figures, error) {
 		return nil, err
 	}
 	defer w.close()
-	m, err := engine.Start(ctx, tidemill.Flow{Name: "flights", Source: sqlite.Source(path, "flights").KeyOnly(), Sinks: []tidemill.Sink{sqlite.Sink(filepath.Join(a["dir"], "predictions.db"), "predictions")},
-		Store: store.Dir(filepath.Join(a["dir"], "state")), Every: 10 * time.Second, Tasks: []tidemill.Task{{Name: "late",
-			Predict: tidemill.On{Op: tidemill.Insert, Table: "flights", At: "scheduled_at"}, Learn: tidemill.On{Op: tidemill.Update, Table: "flights", At: "landed_at", Label: "arr_delay > 15"},
-			Wait: 48 * time.Hour, Features: flightFeatures(), Model: model.Logistic(model.SGD(0.01)), Scores: []tidemill.Score{score.Accuracy(), score.LogLoss()}}}})
+	m, err := engine.Start(ctx, tidemill.Flow{Name: "flights",
+		Source: sqlite.Source(path, "flights").KeyOnly(),
+		Sinks:  []tidemill.Sink{sqlite.Sink(filepath.Join(a["dir"], "predictions.db"), "predictions")},
+		Store:  store.Dir(filepath.Join(a["dir"], "state")), Every: 10 * time.Second,
+		Tasks: []tidemill.Task{{Name: "late", Predict: tidemill.On{Op: tidemill.Insert, Table: "flights", At: "scheduled_at"},
+			Learn: tidemill.On{Op: tidemill.Update, Table: "flights", At: "landed_at", Label: "arr_delay > 15"},
+			Wait:  48 * time.Hour, Features: flightFeatures(), Model: model.Logistic(model.SGD(0.01)),
+			Scores: []tidemill.Score{score.Accuracy(), score.LogLoss()}}}})
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +75,8 @@ func flightsChild(ctx context.Context, a args) (figures, error) {
 	}()
 	for written := false; ; {
 		s := m.Status()
-		if written && s.Stream.Rows >= uint64(w.events) && s.Written >= s.Outputs && s.Tasks[0].Counts.Asked >= uint64(w.flights) {
+		if written && s.Stream.Rows >= uint64(w.events) && s.Written >= s.Outputs &&
+			s.Tasks[0].Counts.Asked >= uint64(w.flights) {
 			break
 		}
 		select {
@@ -87,7 +94,8 @@ func flightsChild(ctx context.Context, a args) (figures, error) {
 	took, cpus := time.Since(began).Seconds(), cpu()-used
 	t := m.Status().Tasks[0]
 	n := float64(w.flights)
-	out := figures{"rows_per_s": n / took, "changes_per_s": float64(w.events) / took, "seconds": took, "write_s": world["write_s"]}
+	out := figures{"rows_per_s": n / took, "changes_per_s": float64(w.events) / took, "seconds": took,
+		"write_s": world["write_s"]}
 	if c, ok := world["cpu_s"]; ok {
 		out["flow_us"], out["writer_us"] = cpus/n*1e6, c/n*1e6 // processor time per flight
 		cpus += c
@@ -115,9 +123,11 @@ func flightsRow(ctx context.Context, b *bench) error {
 			return f, err
 		}}
 	}
-	_, err := b.interleave(ctx, 5, sqlite("tidemill through SQLite"), sqlite("writer in our process", "writer=inside"), sqlite("transactions of 2,000", "tx=2000"), side{name: "river from memory", runs: 3, run: func(ctx context.Context) (figures, error) {
-		return b.python(ctx, "flights_river.py", strconv.Itoa(b.size))
-	}}, memory, side{name: "demo, both tasks, one file", runs: 3, own: true, run: b.demoFlights})
+	_, err := b.interleave(ctx, 5, sqlite("tidemill through SQLite"), sqlite("writer in our process", "writer=inside"),
+		sqlite("transactions of 2,000", "tx=2000"), side{name: "river from memory",
+			runs: 3, run: func(ctx context.Context) (figures, error) {
+				return b.python(ctx, "flights_river.py", strconv.Itoa(b.size))
+			}}, memory, side{name: "demo, both tasks, one file", runs: 3, own: true, run: b.demoFlights})
 	return err
 }
 
@@ -130,8 +140,9 @@ func (b *bench) demoFlights(ctx context.Context) (f figures, err error) {
 	err = b.inFolder(func(dir string) error {
 		f, err = commandJSON(ctx, nil, func(v map[string]any) figures {
 			s := dig(v, "phases", "stream", "seconds")
-			return figures{"seconds": s, "changes_per_s": dig(v, "phases", "stream", "rows") / s, "rows_per_s": dig(v, "predicted") / s,
-				"accuracy": dig(v, "scores", "accuracy"), "logloss": dig(v, "scores", "logloss")}
+			return figures{"seconds": s, "changes_per_s": dig(v, "phases", "stream", "rows") / s,
+				"rows_per_s": dig(v, "predicted") / s, "accuracy": dig(v, "scores", "accuracy"),
+				"logloss": dig(v, "scores", "logloss")}
 		}, b.binary(), append(words, "--dir", dir)...)
 		return err
 	})

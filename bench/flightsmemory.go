@@ -46,14 +46,17 @@ func flightsMemoryChild(_ context.Context, a args) (figures, error) {
 		p.learn(q, late)
 	}
 	n := float64(len(all))
-	return figures{"rows_per_s": n / time.Since(began).Seconds(), "rows_per_cpu_s": n / (cpu() - used), "accuracy": float64(right) / n, "logloss": loss / n}, nil
+	return figures{"rows_per_s": n / time.Since(began).Seconds(), "rows_per_cpu_s": n / (cpu() - used),
+		"accuracy": float64(right) / n, "logloss": loss / n}, nil
 }
 
 // flightRows is the table of the flights with the columns that the features read, and its inserts.
 func flightRows(all []flights.Flight) (*tidemill.Table, []tidemill.Change) {
 	table := tidemill.NewTable("", "flights", []tidemill.Column{
-		{Name: "month", Kind: tidemill.KindInt}, {Name: "day", Kind: tidemill.KindInt}, {Name: "hour", Kind: tidemill.KindInt},
-		{Name: "minute", Kind: tidemill.KindInt}, {Name: "distance", Kind: tidemill.KindInt}, {Name: "carrier", Kind: tidemill.KindText},
+		{Name: "month", Kind: tidemill.KindInt}, {Name: "day", Kind: tidemill.KindInt},
+		{Name: "hour", Kind: tidemill.KindInt},
+		{Name: "minute", Kind: tidemill.KindInt}, {Name: "distance", Kind: tidemill.KindInt},
+		{Name: "carrier", Kind: tidemill.KindText},
 		{Name: "origin", Kind: tidemill.KindText}, {Name: "dest", Kind: tidemill.KindText}}, nil)
 	rows := make([]tidemill.Change, len(all))
 	for i := range all {

@@ -21,17 +21,24 @@ import (
 func benchKinds() config.Kinds {
 	return config.Kinds{
 		Sources: map[string]config.New[tidemill.Source]{
-			"postgres": config.Kind[tidemill.Source](postgres.NewSourceConfig), "sqlite": config.Kind[tidemill.Source](sqlite.NewSourceConfig)},
+			"postgres": config.Kind[tidemill.Source](postgres.NewSourceConfig),
+			"sqlite":   config.Kind[tidemill.Source](sqlite.NewSourceConfig)},
 		Features: map[string]config.New[tidemill.Feature]{
-			"pixels": config.Kind[tidemill.Feature](feature.NewPixelsConfig), "numeric": config.Kind[tidemill.Feature](feature.NewNumericConfig),
-			"onehot": config.Kind[tidemill.Feature](feature.NewOneHotConfig), "window": config.Kind[tidemill.Feature](feature.NewWindowConfig)},
+			"pixels":  config.Kind[tidemill.Feature](feature.NewPixelsConfig),
+			"numeric": config.Kind[tidemill.Feature](feature.NewNumericConfig),
+			"onehot":  config.Kind[tidemill.Feature](feature.NewOneHotConfig),
+			"window":  config.Kind[tidemill.Feature](feature.NewWindowConfig)},
 		Models: map[string]config.New[tidemill.Model]{
-			"mlp": config.Kind[tidemill.Model](model.NewMLPConfig), "logistic": config.Kind[tidemill.Model](model.NewLogisticConfig)},
+			"mlp":      config.Kind[tidemill.Model](model.NewMLPConfig),
+			"logistic": config.Kind[tidemill.Model](model.NewLogisticConfig)},
 		Scores: map[string]config.New[tidemill.Score]{
-			"accuracy": config.Kind[tidemill.Score](score.NewAccuracyConfig), "logloss": config.Kind[tidemill.Score](score.NewLogLossConfig),
-			"confusion": config.Kind[tidemill.Score](score.NewConfusionConfig), "auc": config.Kind[tidemill.Score](score.NewAUCConfig)},
+			"accuracy":  config.Kind[tidemill.Score](score.NewAccuracyConfig),
+			"logloss":   config.Kind[tidemill.Score](score.NewLogLossConfig),
+			"confusion": config.Kind[tidemill.Score](score.NewConfusionConfig),
+			"auc":       config.Kind[tidemill.Score](score.NewAUCConfig)},
 		Sinks: map[string]config.New[tidemill.Sink]{
-			"postgres": config.Kind[tidemill.Sink](postgres.NewSinkConfig), "sqlite": config.Kind[tidemill.Sink](sqlite.NewSinkConfig)},
+			"postgres": config.Kind[tidemill.Sink](postgres.NewSinkConfig),
+			"sqlite":   config.Kind[tidemill.Sink](sqlite.NewSinkConfig)},
 		Stores: map[string]config.New[tidemill.Store]{"dir": config.Kind[tidemill.Store](newDirConfig)},
 		Serve:  func() any { return serve.NewConfig() },
 	}

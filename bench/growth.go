@@ -42,7 +42,8 @@ type growth struct {
 
 // table makes a table of n rows.
 func (g *growth) table(ctx context.Context, n int) error {
-	return g.s.exec(ctx, "DROP TABLE IF EXISTS accounts", accounts, fillAccounts(0, n), "VACUUM ANALYZE accounts", "CHECKPOINT")
+	return g.s.exec(ctx, "DROP TABLE IF EXISTS accounts",
+		accounts, fillAccounts(0, n), "VACUUM ANALYZE accounts", "CHECKPOINT")
 }
 
 func (g *growth) slot() string {
@@ -77,35 +78,38 @@ func (g *growth) snapshot(n int) side {
 
 // stream inserts n rows into a table that has some already.
 func (g *growth) stream(n, have int) side {
-	return side{own: true, name: fmt.Sprintf("stream of %d rows into %d", n, have), run: func(ctx context.Context) (figures, error) {
-		if err := g.table(ctx, have); err != nil {
-			return nil, err
-		}
-		slot := g.slot()
-		if _, err := g.source(ctx, slot, have); err != nil { // the snapshot
-			return nil, err
-		}
-		if err := g.s.exec(ctx, fillAccounts(have, n)); err != nil {
-			return nil, err
-		}
-		f, err := g.source(ctx, slot, n)
-		if err != nil {
-			return nil, err
-		}
-		return perRow(f, n), g.s.forget(ctx)
-	}}
+	return side{own: true, name: fmt.Sprintf("stream of %d rows into %d", n, have),
+		run: func(ctx context.Context) (figures, error) {
+			if err := g.table(ctx, have); err != nil {
+				return nil, err
+			}
+			slot := g.slot()
+			if _, err := g.source(ctx, slot, have); err != nil { // the snapshot
+				return nil, err
+			}
+			if err := g.s.exec(ctx, fillAccounts(have, n)); err != nil {
+				return nil, err
+			}
+			f, err := g.source(ctx, slot, n)
+			if err != nil {
+				return nil, err
+			}
+			return perRow(f, n), g.s.forget(ctx)
+		}}
 }
 
 // year lets n flights go by.
 func (g *growth) year(n int) side {
-	return side{own: true, name: fmt.Sprintf("%d flights through SQLite", n), run: func(ctx context.Context) (f figures, err error) {
-		err = g.b.inFolder(func(dir string) error {
-			f, err = g.b.child("", "flights", "dir="+dir, "rows="+strconv.Itoa(n)).run(ctx)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		return figures{"seconds": f["seconds"], "us_per_row": 1e6 / f["rows_per_s"], "cpu_s": f["cpu_s"], "rss_mb": f["rss_mb"]}, nil
-	}}
+	return side{own: true, name: fmt.Sprintf("%d flights through SQLite", n),
+		run: func(ctx context.Context) (f figures, err error) {
+			err = g.b.inFolder(func(dir string) error {
+				f, err = g.b.child("", "flights", "dir="+dir, "rows="+strconv.Itoa(n)).run(ctx)
+				return err
+			})
+			if err != nil {
+				return nil, err
+			}
+			return figures{"seconds": f["seconds"], "us_per_row": 1e6 / f["rows_per_s"], "cpu_s": f["cpu_s"],
+				"rss_mb": f["rss_mb"]}, nil
+		}}
 }

@@ -38,7 +38,8 @@ func kmeansChild(context.Context, args) (figures, error) {
 		batch int
 	}{{"one", 1}, {"batch", 1024}, {"batch16k", 16384}} {
 		m := model.KMeans(8, func(k *model.KMeansConfig) { k.Batch, k.StreamBatch = c.batch, c.batch })
-		if err := m.Bind(tidemill.Input{Columns: []tidemill.FeatureColumn{{Name: "a"}, {Name: "b"}, {Name: "c"}, {Name: "d"}}}); err != nil {
+		if err := m.Bind(tidemill.Input{Columns: []tidemill.FeatureColumn{{Name: "a"}, {Name: "b"}, {Name: "c"},
+			{Name: "d"}}}); err != nil {
 			return nil, err
 		}
 		var v tidemill.Vector
@@ -71,7 +72,13 @@ func kmeansChild(context.Context, args) (figures, error) {
 
 func kmeansRow(ctx context.Context, b *bench) error {
 	_, err := b.interleave(ctx, 5, b.child("tidemill", "kmeans"),
-		side{name: "scikit-learn", run: func(ctx context.Context) (figures, error) { return b.python(ctx, "kmeans.py", "sklearn") }},
-		side{name: "river", runs: 3, run: func(ctx context.Context) (figures, error) { return b.python(ctx, "kmeans.py", "river") }})
+		side{name: "scikit-learn", run: func(ctx context.Context) (figures,
+			error) {
+			return b.python(ctx, "kmeans.py", "sklearn")
+		}},
+		side{name: "river", runs: 3, run: func(ctx context.Context) (figures,
+			error) {
+			return b.python(ctx, "kmeans.py", "river")
+		}})
 	return err
 }

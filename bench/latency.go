@@ -62,8 +62,8 @@ func (s *server) watch(ctx context.Context, saw func(id int, at time.Time)) (sto
 	return func() { cancel(); wait.Wait(); conn.Close(context.Background()) }, nil
 }
 
-// latencyRow inserts 200 rows per second, each a transaction, and measures from the answer to its COMMIT, and from before
-// its INSERT was sent, until its prediction is visible.
+// latencyRow inserts 200 rows per second, each a transaction, and measures from the answer to its COMMIT, and from
+// before its INSERT was sent, until its prediction is visible.
 func latencyRow(ctx context.Context, b *bench) error {
 	s, err := startServer()
 	if err != nil {
@@ -135,7 +135,8 @@ func (s *server) pace(ctx context.Context, rows int, perSecond float64) (figures
 	for i := 1; i <= rows; i++ {
 		time.Sleep(time.Until(start.Add(time.Duration(float64(i) / perSecond * 1e9))))
 		sent[i] = time.Now()
-		if _, err := conn.Exec(ctx, "INSERT INTO mnist_test(label, pixels) VALUES ($1, $2)", int16(set.Labels[i%set.N]), set.Image(i%set.N)); err != nil {
+		if _, err := conn.Exec(ctx, "INSERT INTO mnist_test(label, pixels) VALUES ($1, $2)",
+			int16(set.Labels[i%set.N]), set.Image(i%set.N)); err != nil {
 			return nil, err
 		}
 		acked[i] = time.Now()
@@ -153,8 +154,9 @@ func (s *server) pace(ctx context.Context, rows int, perSecond float64) (figures
 		whole = append(whole, ms(seen[i].Sub(sent[i])))
 		commit = append(commit, ms(acked[i].Sub(sent[i])))
 	}
-	return figures{"p50_ms": quantile(after, 0.5), "p99_ms": quantile(after, 0.99), "from_insert_p50_ms": quantile(whole, 0.5),
-		"from_insert_p99_ms": quantile(whole, 0.99), "insert_p50_ms": quantile(commit, 0.5), "insert_p99_ms": quantile(commit, 0.99)}, nil
+	return figures{"p50_ms": quantile(after, 0.5), "p99_ms": quantile(after, 0.99),
+		"from_insert_p50_ms": quantile(whole, 0.5), "from_insert_p99_ms": quantile(whole, 0.99),
+		"insert_p50_ms": quantile(commit, 0.5), "insert_p99_ms": quantile(commit, 0.99)}, nil
 }
 
 func ms(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e6 }

@@ -36,7 +36,8 @@ func rows() []row {
 		{"engine", "the engine alone on MNIST, source and sink in memory: processor time per row", engineRow},
 		{"checkpoint", "checkpoint of a million window keys and the MNIST model", checkpointRow},
 		{"start", "start to first prediction from a checkpoint", startRow},
-		{"rest", "predictions over REST at rest, and while the flights flow learns at full speed from SQLite; -rows is seconds", restRow},
+		{"rest", "predictions over REST at rest, and while the flights flow learns at full speed from SQLite; -rows is " +
+			"seconds", restRow},
 		{"size", "stripped binary and idle memory", sizeRow},
 	}
 }

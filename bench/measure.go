@@ -80,7 +80,8 @@ func command(ctx context.Context, env []string, name string, words ...string) (f
 	begin := time.Now()
 	peak, err := runWatched(cmd)
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w\n%s%s", name, strings.Join(words, " "), err, tail(out.String()), tail(errs.String()))
+		return nil, fmt.Errorf("%s %s: %w\n%s%s", name, strings.Join(words, " "), err,
+			tail(out.String()), tail(errs.String()))
 	}
 	f := figures{"wall_s": time.Since(begin).Seconds()}
 	for line := range strings.SplitSeq(out.String(), "\n") {
@@ -95,14 +96,16 @@ func command(ctx context.Context, env []string, name string, words ...string) (f
 }
 
 // commandJSON is command for a program whose JSON is not figures: pick makes them.
-func commandJSON(ctx context.Context, env []string, pick func(map[string]any) figures, name string, words ...string) (figures, error) {
+func commandJSON(ctx context.Context, env []string, pick func(map[string]any) figures, name string,
+	words ...string) (figures, error) {
 	cmd := exec.CommandContext(ctx, name, words...)
 	cmd.Env = append(os.Environ(), env...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	peak, err := runWatched(cmd)
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w\n%s%s", name, strings.Join(words, " "), err, tail(out.String()), tail(errs.String()))
+		return nil, fmt.Errorf("%s %s: %w\n%s%s", name, strings.Join(words, " "), err,
+			tail(out.String()), tail(errs.String()))
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	var v map[string]any
@@ -211,7 +214,8 @@ func (b *bench) interleave(ctx context.Context, n int, sides ...side) (map[strin
 	var names []string
 	for i := range n {
 		for k, s := range sides {
-			if b.ours && k > 0 && !s.own || b.only != "" && !slices.Contains(strings.Split(b.only, ","), s.name) || s.runs > 0 && i >= s.runs {
+			if b.ours && k > 0 && !s.own || b.only != "" && !slices.Contains(strings.Split(b.only, ","), s.name) ||
+				s.runs > 0 && i >= s.runs {
 				continue
 			}
 			f, err := s.run(ctx)

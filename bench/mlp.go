@@ -74,7 +74,8 @@ func mlpChild(_ context.Context, a args) (figures, error) {
 		}
 	}
 	n := float64(train.N * a.int("epochs"))
-	return figures{"images_per_s": n / seconds, "images_per_cpu_s": n / used, "accuracy": float64(right) / float64(test.N)}, nil
+	return figures{"images_per_s": n / seconds, "images_per_cpu_s": n / used,
+		"accuracy": float64(right) / float64(test.N)}, nil
 }
 
 // mlpRow compares with Keras as it comes and with Keras tuned; each run has a seed of its own.
@@ -108,6 +109,7 @@ func mlpRow(batch, epochs int) func(context.Context, *bench) error {
 
 // python runs a peer of the folder peers in the cache's own environment.
 func (b *bench) python(ctx context.Context, script string, words ...string) (figures, error) {
-	return command(ctx, []string{"TF_CPP_MIN_LOG_LEVEL=3", "TIDEMILL_BENCH_REPO=" + b.repo}, filepath.Join(b.cache, "venv", "bin", "python"),
+	return command(ctx, []string{"TF_CPP_MIN_LOG_LEVEL=3", "TIDEMILL_BENCH_REPO=" + b.repo},
+		filepath.Join(b.cache, "venv", "bin", "python"),
 		append([]string{filepath.Join(b.repo, "bench", "peers", script)}, words...)...)
 }

@@ -41,7 +41,8 @@ func mnistRow(ctx context.Context, b *bench) error {
 		}
 		begin := time.Now()
 		scores.f, err = commandJSON(ctx, s.env(), func(v map[string]any) figures {
-			out := figures{"accuracy": dig(v, "scores", "accuracy"), "learned": dig(v, "learned"), "scored": dig(v, "tasks", "digit", "evaluated")}
+			out := figures{"accuracy": dig(v, "scores", "accuracy"), "learned": dig(v, "learned"),
+				"scored": dig(v, "tasks", "digit", "evaluated")}
 			return out
 		}, b.binary(), "run", flow, "--once", "--json", "--quiet")
 		seconds := time.Since(begin).Seconds()

@@ -31,8 +31,8 @@ func startServer(conf ...postgrestest.Option) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := postgrestest.New(append([]postgrestest.Option{postgrestest.Fsync(), postgrestest.Conf("shared_buffers", "128MB"),
-		postgrestest.Conf("max_wal_size", "4GB")}, conf...)...)
+	s, err := postgrestest.New(append([]postgrestest.Option{postgrestest.Fsync(),
+		postgrestest.Conf("shared_buffers", "128MB"), postgrestest.Conf("max_wal_size", "4GB")}, conf...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,8 @@ func (s *server) reach(ctx context.Context, sql string, want int) error {
 	}
 }
 
-// cpu is the processor time that the server has used: the postmaster, its children that live, and those that have ended.
+// cpu is the processor time that the server has used: the postmaster, its children that
+// live, and those that have ended.
 func (s *server) cpu() float64 {
 	b, err := os.ReadFile(filepath.Join(s.Dir, "postmaster.pid"))
 	if err != nil {

@@ -122,7 +122,8 @@ func sizeRow(ctx context.Context, b *bench) error {
 			return nil, err
 		}
 		pid := m.cmd.Process.Pid
-		now := figures{"idle_mb": memory(pid, "VmRSS:"), "anon_mb": memory(pid, "RssAnon:"), "file_mb": memory(pid, "RssFile:")}
+		now := figures{"idle_mb": memory(pid, "VmRSS:"), "anon_mb": memory(pid, "RssAnon:"),
+			"file_mb": memory(pid, "RssFile:")}
 		f, err := m.stop()
 		maps.Copy(f, now)
 		return f, err

@@ -13,8 +13,8 @@ import (
 	"github.com/tidemill/tidemill/examples/flights"
 )
 
-// timetable writes flights into a SQLite file: what the world costs is to be little beside what is measured, so it speaks
-// to the driver without database/sql's own locks and conversions.
+// timetable writes flights into a SQLite file: what the world costs is to be little beside what is measured, so it
+// speaks to the driver without database/sql's own locks and conversions.
 type timetable struct {
 	db      *sql.DB
 	conn    *sql.Conn
@@ -31,7 +31,8 @@ const (
 )
 
 func newTimetable(ctx context.Context, path string) (*timetable, error) {
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(20000)")
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)"+
+		"&_pragma=busy_timeout(20000)")
 	if err != nil {
 		return nil, err
 	}
@@ -61,12 +62,14 @@ func (w *timetable) run(ctx context.Context, all []flights.Flight, events []flig
 		var err error
 		const values = "(?,?,?,?,?,?,?,?,?,?,?,?)"
 		for n := 1; n <= insertsAtOnce; n++ {
-			if w.inserts[n], err = prepare("INSERT INTO flights(id, scheduled_at, month, day, hour, minute, carrier, flight, tailnum, origin, dest, distance) VALUES " +
+			if w.inserts[n], err = prepare("INSERT INTO flights(id, scheduled_at, month, day, hour, minute, carrier, flight, " +
+				"tailnum, origin, dest, distance) VALUES " +
 				values + strings.Repeat(","+values, n-1)); err != nil {
 				return err
 			}
 		}
-		if w.landing, err = prepare("UPDATE flights SET dep_delay = ?, air_time = ?, arr_delay = ?, landed_at = ? WHERE id = ?"); err != nil {
+		if w.landing, err = prepare("UPDATE flights SET dep_delay = ?, air_time = ?, arr_delay = ?, landed_at = ? WHERE " +
+			"id = ?"); err != nil {
 			return err
 		}
 		begin, err := prepare("BEGIN IMMEDIATE")
@@ -96,7 +99,8 @@ func (w *timetable) write(all []flights.Flight, events []flights.Event) error {
 	for i := 0; i < len(events); {
 		if e := events[i]; e.Landing {
 			f := &all[e.Flight]
-			if err := w.exec(w.landing, int64(f.DepDelay), int64(f.Flying), int64(f.ArrDelay), flights.Time(f.LandedAt).Format(isoTime), int64(f.ID)); err != nil {
+			if err := w.exec(w.landing, int64(f.DepDelay), int64(f.Flying), int64(f.ArrDelay),
+				flights.Time(f.LandedAt).Format(isoTime), int64(f.ID)); err != nil {
 				return err
 			}
 			i++
@@ -113,8 +117,9 @@ func (w *timetable) write(all []flights.Flight, events []flights.Event) error {
 			if f.Tail != "" {
 				tail = f.Tail
 			}
-			copy(args[12*k:], []driver.Value{int64(f.ID), flights.Time(f.Scheduled).Format(isoTime), int64(f.Month), int64(f.Day), int64(f.Hour), int64(f.Minute), f.Carrier,
-				int64(f.Number), tail, f.Origin, f.Dest, int64(f.Distance)})
+			copy(args[12*k:], []driver.Value{int64(f.ID), flights.Time(f.Scheduled).Format(isoTime), int64(f.Month),
+				int64(f.Day), int64(f.Hour), int64(f.Minute), f.Carrier, int64(f.Number), tail, f.Origin,
+				f.Dest, int64(f.Distance)})
 		}
 		if err := w.exec(w.inserts[n], args[:12*n]...); err != nil {
 			return err

@@ -36,11 +36,12 @@ func insideWriter(ctx context.Context, path string, a args) (*world, error) {
 	if n := a.int("tx"); n > 0 {
 		w.perTx = n
 	}
-	return &world{flights: len(all), events: len(events), close: w.close, write: func(ctx context.Context) (figures, error) {
-		began := time.Now()
-		err := w.run(ctx, all, events)
-		return figures{"write_s": time.Since(began).Seconds()}, err
-	}}, nil
+	return &world{flights: len(all), events: len(events), close: w.close,
+		write: func(ctx context.Context) (figures, error) {
+			began := time.Now()
+			err := w.run(ctx, all, events)
+			return figures{"write_s": time.Since(began).Seconds()}, err
+		}}, nil
 }
 
 // outsideWriter is timetableChild in a process of its own.
@@ -50,7 +51,8 @@ func outsideWriter(ctx context.Context, path string, a args) (*world, error) {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, self, "-child", "timetable", "path="+path, "rows="+a["rows"], "tx="+a["tx"])
-	cmd.Stderr, cmd.Env = os.Stderr, append(os.Environ(), "BENCH_CPUPROFILE=", "BENCH_MEMPROFILE=") // those are of the flow
+	// those are of the flow
+	cmd.Stderr, cmd.Env = os.Stderr, append(os.Environ(), "BENCH_CPUPROFILE=", "BENCH_MEMPROFILE=")
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err

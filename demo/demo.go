@@ -61,7 +61,8 @@ type TaskResult struct {
 
 // taskResult is a task's figures over the stream.
 func taskResult(t *engine.TaskStatus) TaskResult {
-	r := TaskResult{Counts: t.Counts, Scores: map[string]float64{}, Baselines: map[string]map[string]float64{}, Coverage: t.Coverage, LabelDelay: t.LabelDelay}
+	r := TaskResult{Counts: t.Counts, Scores: map[string]float64{}, Baselines: map[string]map[string]float64{},
+		Coverage: t.Coverage, LabelDelay: t.LabelDelay}
 	for _, sc := range t.Scores {
 		if sc.Phase != "stream" {
 			continue
@@ -130,7 +131,8 @@ type stage struct {
 }
 
 func newStage(name string, o Options) (*stage, error) {
-	s := &stage{o: o, name: name, kind: "sqlite", bar: newBar(o.Err, o.Terminal), began: time.Now(), pace: 50 * time.Millisecond}
+	s := &stage{o: o, name: name, kind: "sqlite", bar: newBar(o.Err, o.Terminal), began: time.Now(),
+		pace: 50 * time.Millisecond}
 	if o.Source != "" {
 		s.kind = "postgres"
 	}
@@ -228,7 +230,8 @@ func (s *stage) run(ctx context.Context, flow string, look func(*engine.Status))
 
 // stream lets the writer write into the database while the flow runs, until done says that the flow has caught up. It
 // returns how long the writer wrote. A writer that fails ends the flow.
-func (s *stage) stream(ctx context.Context, write func() error, done func(*engine.Status) bool) (wrote time.Duration, err error) {
+func (s *stage) stream(ctx context.Context, write func() error,
+	done func(*engine.Status) bool) (wrote time.Duration, err error) {
 	began := time.Now()
 	failed := make(chan error, 1)
 	finished := make(chan time.Duration, 1)
@@ -257,8 +260,8 @@ func (s *stage) stream(ctx context.Context, write func() error, done func(*engin
 	}
 }
 
-// ticker paces what the world does while people may watch: every so often something is let through. With Once all is let
-// through at once. It returns false when the context has ended.
+// ticker paces what the world does while people may watch: every so often something is let through. With Once all is
+// let through at once. It returns false when the context has ended.
 func (s *stage) ticker(every time.Duration) (next func(context.Context) bool, stop func()) {
 	if s.o.Once {
 		return func(ctx context.Context) bool { return ctx.Err() == nil }, func() {}
@@ -313,8 +316,10 @@ func (s *stage) finish(ctx context.Context) error {
 	}
 	s.say("")
 	if s.kind == "postgres" {
-		s.say("The flow is %s: edit it, and run it with the URL of --source as DATABASE_URL:  tidemill run %s", s.path("flow.yaml"), s.path("flow.yaml"))
-		s.say("Its replication slot stays, and the server keeps WAL for it; to remove it, with the same DATABASE_URL:  tidemill source drop %s", s.path("flow.yaml"))
+		s.say("The flow is %s: edit it, and run it with the URL of --source as DATABASE_URL:  tidemill run %s",
+			s.path("flow.yaml"), s.path("flow.yaml"))
+		s.say("Its replication slot stays, and the server keeps WAL for it; to remove it, with the same DATABASE_URL:  "+
+			"tidemill source drop %s", s.path("flow.yaml"))
 	} else {
 		s.say("The flow is %s: edit it, and run it with  tidemill run %s", s.path("flow.yaml"), s.path("flow.yaml"))
 	}

@@ -25,14 +25,16 @@ type digits interface {
 type sqliteDigits struct{ db *sql.DB }
 
 func openSQLite(path string) (*sql.DB, error) {
-	return sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(20000)")
+	return sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)"+
+		"&_pragma=busy_timeout(20000)")
 }
 
 func (d *sqliteDigits) close() error { return d.db.Close() }
 
 func (d *sqliteDigits) load(ctx context.Context, train *mnist.Set, rows int, progress func(int)) error {
 	for _, t := range []string{"mnist_train", "mnist_test"} {
-		if _, err := d.db.ExecContext(ctx, "CREATE TABLE "+t+"(id INTEGER PRIMARY KEY, label INTEGER, pixels BLOB)"); err != nil {
+		if _, err := d.db.ExecContext(ctx, "CREATE TABLE "+t+
+			"(id INTEGER PRIMARY KEY, label INTEGER, pixels BLOB)"); err != nil {
 			return err
 		}
 	}
@@ -43,7 +45,8 @@ func (d *sqliteDigits) insert(ctx context.Context, test *mnist.Set, from, to int
 	return d.fill(ctx, "mnist_test", test, from, to, func(int) {})
 }
 
-func (d *sqliteDigits) fill(ctx context.Context, table string, set *mnist.Set, from, to int, progress func(int)) (err error) {
+func (d *sqliteDigits) fill(ctx context.Context, table string, set *mnist.Set, from, to int,
+	progress func(int)) (err error) {
 	tx, err := d.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -88,22 +91,25 @@ func (d *postgresDigits) close() error { return d.conn.Close(context.Background(
 
 func (d *postgresDigits) load(ctx context.Context, train *mnist.Set, rows int, progress func(int)) error {
 	for _, t := range []string{"mnist_train", "mnist_test"} {
-		if _, err := d.conn.Exec(ctx, fmt.Sprintf("DROP TABLE IF EXISTS %[1]s; CREATE TABLE %[1]s(id SERIAL PRIMARY KEY, label SMALLINT, pixels BYTEA); COMMENT ON TABLE %[1]s IS '%[2]s'", t, made)); err != nil {
+		if _, err := d.conn.Exec(ctx, fmt.Sprintf("DROP TABLE IF EXISTS %[1]s; CREATE TABLE %[1]s(id SERIAL PRIMARY KEY, "+
+			"label SMALLINT, pixels BYTEA); COMMENT ON TABLE %[1]s IS '%[2]s'", t, made)); err != nil {
 			return err
 		}
 	}
-	_, err := d.conn.CopyFrom(ctx, pgx.Identifier{"mnist_train"}, []string{"label", "pixels"}, pgx.CopyFromSlice(rows, func(i int) ([]any, error) {
-		if i%1000 == 0 {
-			progress(i)
-		}
-		return []any{int16(train.Labels[i]), train.Image(i)}, nil
-	}))
+	_, err := d.conn.CopyFrom(ctx, pgx.Identifier{"mnist_train"}, []string{"label", "pixels"},
+		pgx.CopyFromSlice(rows, func(i int) ([]any, error) {
+			if i%1000 == 0 {
+				progress(i)
+			}
+			return []any{int16(train.Labels[i]), train.Image(i)}, nil
+		}))
 	return err
 }
 
 func (d *postgresDigits) insert(ctx context.Context, test *mnist.Set, from, to int) error {
-	_, err := d.conn.CopyFrom(ctx, pgx.Identifier{"mnist_test"}, []string{"label", "pixels"}, pgx.CopyFromSlice(to-from, func(i int) ([]any, error) {
-		return []any{int16(test.Labels[from+i]), test.Image(from + i)}, nil
-	}))
+	_, err := d.conn.CopyFrom(ctx, pgx.Identifier{"mnist_test"}, []string{"label", "pixels"},
+		pgx.CopyFromSlice(to-from, func(i int) ([]any, error) {
+			return []any{int16(test.Labels[from+i]), test.Image(from + i)}, nil
+		}))
 	return err
 }

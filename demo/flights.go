@@ -138,9 +138,11 @@ func (s *stage) reportFlights(st *engine.Status) {
 		s.result.Tasks[st.Tasks[i].Name] = taskResult(&st.Tasks[i])
 	}
 	s.say("")
-	s.say("%d flights asked about at their scheduled departure, %d answered at their landing (coverage %.4f), %d never landed and were", c.Asked, c.Answered, first.Coverage, c.Expired+c.Open)
+	s.say("%d flights asked about at their scheduled departure, %d answered at their landing (coverage %.4f), %d never "+
+		"landed and were", c.Asked, c.Answered, first.Coverage, c.Expired+c.Open)
 	if first.LabelDelay != nil {
-		s.say("forgotten after two days; half of the answers came later than %s.", time.Duration(*first.LabelDelay*float64(time.Second)).Round(time.Minute))
+		s.say("forgotten after two days; half of the answers came later than %s.",
+			time.Duration(*first.LabelDelay*float64(time.Second)).Round(time.Minute))
 	}
 	s.say("")
 	head := fmt.Sprintf("%-34s", "over every answered question")

@@ -40,7 +40,8 @@ func (g *garden) setUp(ctx context.Context) error {
 	}
 	for _, t := range []string{"iris", "iris_new"} {
 		for _, q := range []string{"DROP TABLE IF EXISTS " + t, fmt.Sprintf(
-			"CREATE TABLE %s(id INTEGER PRIMARY KEY, sepal_length %s, sepal_width %s, petal_length %s, petal_width %s, iris_class INTEGER)", t, real, real, real, real)} {
+			"CREATE TABLE %s(id INTEGER PRIMARY KEY, sepal_length %s, sepal_width %s, petal_length %s, petal_width %s, "+
+				"iris_class INTEGER)", t, real, real, real, real)} {
 			if _, err := g.db.ExecContext(ctx, q); err != nil {
 				return err
 			}
@@ -62,14 +63,16 @@ func (g *garden) insert(ctx context.Context, table string, flowers []iris.Flower
 	}
 	defer tx.Rollback()
 	var ids []string
-	q := fmt.Sprintf("INSERT INTO %s VALUES (%s,%s,%s,%s,%s,%s)", table, g.mark(1), g.mark(2), g.mark(3), g.mark(4), g.mark(5), g.mark(6))
+	q := fmt.Sprintf("INSERT INTO %s VALUES (%s,%s,%s,%s,%s,%s)",
+		table, g.mark(1), g.mark(2), g.mark(3), g.mark(4), g.mark(5), g.mark(6))
 	for _, f := range flowers {
 		g.nextID++
 		var class any
 		if table == "iris" {
 			class = f.Class
 		}
-		if _, err := tx.ExecContext(ctx, q, g.nextID, f.Measures[0], f.Measures[1], f.Measures[2], f.Measures[3], class); err != nil {
+		if _, err := tx.ExecContext(ctx, q, g.nextID, f.Measures[0], f.Measures[1], f.Measures[2],
+			f.Measures[3], class); err != nil {
 			return nil, err
 		}
 		ids = append(ids, strconv.Itoa(g.nextID))
@@ -82,7 +85,8 @@ func (g *garden) predictions(ctx context.Context, task string, ids []string) ([]
 	out := make([]int, len(ids))
 	for i, id := range ids {
 		var p string
-		err := g.db.QueryRowContext(ctx, fmt.Sprintf("SELECT prediction FROM predictions WHERE task = %s AND id = %s", g.mark(1), g.mark(2)), task, id).Scan(&p)
+		err := g.db.QueryRowContext(ctx, fmt.Sprintf("SELECT prediction FROM predictions WHERE task = %s AND id = %s",
+			g.mark(1), g.mark(2)), task, id).Scan(&p)
 		if err != nil {
 			return nil, fmt.Errorf("prediction of %s for row %s: %w", task, id, err)
 		}
@@ -159,9 +163,10 @@ func (s *stage) openGarden(ctx context.Context) (g *garden, flow string, err err
 	return g, flow, err
 }
 
-// teachAndAsk adds the flowers of taught from done on, then those that are asked about, and waits until both are through
-// the flow. It returns the ids of the asked ones.
-func (s *stage) teachAndAsk(ctx context.Context, g *garden, taught []iris.Flower, done int, asked []iris.Flower) ([]string, error) {
+// teachAndAsk adds the flowers of taught from done on, then those that are asked about, and waits until both are
+// through the flow. It returns the ids of the asked ones.
+func (s *stage) teachAndAsk(ctx context.Context, g *garden, taught []iris.Flower, done int,
+	asked []iris.Flower) ([]string, error) {
 	if _, err := s.plant(ctx, g, "iris", taught[done:]); err != nil {
 		return nil, err
 	}
@@ -181,7 +186,8 @@ func (s *stage) teachAndAsk(ctx context.Context, g *garden, taught []iris.Flower
 }
 
 // reportPart prints how many of the asked flowers each task has right by now, and puts the shares into the result.
-func (s *stage) reportPart(ctx context.Context, g *garden, part string, taught, asked []iris.Flower, ids []string) error {
+func (s *stage) reportPart(ctx context.Context, g *garden, part string, taught,
+	asked []iris.Flower, ids []string) error {
 	line := fmt.Sprintf("%-16d", len(taught))
 	for _, task := range []string{"spark", "flink"} {
 		got, err := g.predictions(ctx, task, ids)

@@ -68,7 +68,10 @@ func runMNIST(ctx context.Context, o Options) error {
 // learnDigits loads the training set into its table and lets the flow learn it as its snapshot.
 func (s *stage) learnDigits(ctx context.Context, db digits, train *mnist.Set) error {
 	total, began := uint64(train.N), time.Now()
-	if err := db.load(ctx, train, train.N, func(n int) { s.bar.show("insert the training set", uint64(n), total, "") }); err != nil {
+	if err := db.load(ctx, train, train.N, func(n int) {
+		s.bar.show("insert the training set",
+			uint64(n), total, "")
+	}); err != nil {
 		return fmt.Errorf("demo mnist: load the training set: %w", err)
 	}
 	s.bar.end()
@@ -138,8 +141,8 @@ func (s *stage) openDigits(ctx context.Context) (digits, error) {
 // made is the comment on the tables that a demo makes in PostgreSQL: no others are ever dropped.
 const made = "made by tidemill demo"
 
-// clearPostgres removes the slot and the publication of an earlier run of the demo. What it wrote into predictions goes when
-// the flow starts. It refuses a database that has tables of the demo's names which no demo made.
+// clearPostgres removes the slot and the publication of an earlier run of the demo. What it wrote into predictions goes
+// when the flow starts. It refuses a database that has tables of the demo's names which no demo made.
 func (s *stage) clearPostgres(ctx context.Context, flow string, tables ...string) error {
 	if err := s.write(flow); err != nil {
 		return err
@@ -151,11 +154,13 @@ func (s *stage) clearPostgres(ctx context.Context, flow string, tables ...string
 	defer conn.Close(ctx)
 	for _, t := range tables {
 		var name, comment *string
-		if err := conn.QueryRow(ctx, "SELECT to_regclass($1)::text, obj_description(to_regclass($1), 'pg_class')", t).Scan(&name, &comment); err != nil {
+		if err := conn.QueryRow(ctx, "SELECT to_regclass($1)::text, obj_description(to_regclass($1), 'pg_class')",
+			t).Scan(&name, &comment); err != nil {
 			return fmt.Errorf("demo %s: %w", s.name, err)
 		}
 		if name != nil && (comment == nil || *comment != made) {
-			return fmt.Errorf("demo %s: the database has a table %s that no demo made, and the demo would replace it; name another database, or drop the table", s.name, t)
+			return fmt.Errorf("demo %s: the database has a table %s that no demo made, and the demo would replace it; name "+
+				"another database, or drop the table", s.name, t)
 		}
 	}
 	if d, ok := s.file.Flow.Source.(tidemill.Dropper); ok {
@@ -196,7 +201,8 @@ func (s *stage) showDigit(test *mnist.Set) error {
 	}
 	notes := append([]string{"", fmt.Sprintf("mnist_test row %d, labelled %d", row+1, test.Labels[row]),
 		fmt.Sprintf("recognised as %s by model %s", p.Label, p.Version), ""}, Probabilities(p.Probabilities)...)
-	for _, line := range terminal.Beside(terminal.Picture(test.Image(row), mnist.Width, mnist.Height, s.o.Colour), mnist.Width, notes) {
+	for _, line := range terminal.Beside(terminal.Picture(test.Image(row), mnist.Width, mnist.Height,
+		s.o.Colour), mnist.Width, notes) {
 		s.say("  %s", line)
 	}
 	return nil

@@ -40,8 +40,8 @@ func insertArgs(dst []any, f *flights.Flight) []any {
 	if f.Tail != "" {
 		tail = f.Tail
 	}
-	return append(dst, f.ID, flights.Time(f.Scheduled).Format(timeFormat), f.Month, f.Day, f.Hour, f.Minute, f.Carrier, f.Number, tail,
-		f.Origin, f.Dest, f.Distance)
+	return append(dst, f.ID, flights.Time(f.Scheduled).Format(timeFormat), f.Month, f.Day, f.Hour, f.Minute,
+		f.Carrier, f.Number, tail, f.Origin, f.Dest, f.Distance)
 }
 
 type sqliteTimetable struct {
@@ -64,11 +64,13 @@ func (d *sqliteTimetable) create(ctx context.Context) error {
 	const values = "(?,?,?,?,?,?,?,?,?,?,?,?)"
 	var err error
 	for _, n := range []int{1, insertsAtOnce} {
-		if d.inserts[n], err = d.db.PrepareContext(ctx, "INSERT INTO flights("+flightColumns+") VALUES "+values+strings.Repeat(","+values, n-1)); err != nil {
+		if d.inserts[n], err = d.db.PrepareContext(ctx, "INSERT INTO flights("+flightColumns+") VALUES "+values+
+			strings.Repeat(","+values, n-1)); err != nil {
 			return err
 		}
 	}
-	d.landing, err = d.db.PrepareContext(ctx, "UPDATE flights SET dep_delay = ?, air_time = ?, arr_delay = ?, landed_at = ? WHERE id = ?")
+	d.landing, err = d.db.PrepareContext(ctx, "UPDATE flights SET dep_delay = ?, air_time = ?, arr_delay = ?, "+
+		"landed_at = ? WHERE id = ?")
 	return err
 }
 
@@ -124,7 +126,8 @@ type postgresTimetable struct{ conn *pgx.Conn }
 
 func (d *postgresTimetable) create(ctx context.Context) error {
 	// The windows must tell a first value from one that has left them: an update brings the row as it was.
-	for _, q := range append(createFlights("TIMESTAMP"), "ALTER TABLE flights REPLICA IDENTITY FULL", "COMMENT ON TABLE flights IS '"+made+"'") {
+	for _, q := range append(createFlights("TIMESTAMP"), "ALTER TABLE flights REPLICA IDENTITY FULL",
+		"COMMENT ON TABLE flights IS '"+made+"'") {
 		if _, err := d.conn.Exec(ctx, q); err != nil {
 			return err
 		}

@@ -24,7 +24,8 @@ func leftOut(kind string, names []string, refused func(k int) float64) []string 
 	var out []string
 	for k, name := range names {
 		if n := refused(k); n > 0 {
-			out = append(out, fmt.Sprintf("encoder %s: column %s: %.0f values left out of the scale, a billion times beyond all others", kind, name, n))
+			out = append(out, fmt.Sprintf("encoder %s: column %s: %.0f values left out of the scale, a billion times beyond "+
+				"all others", kind, name, n))
 		}
 	}
 	return out

@@ -8,7 +8,8 @@ import (
 )
 
 // pick is the indexes of the columns named by names; of those for which ok is true when names is empty.
-func pick(kind string, in []tidemill.FeatureColumn, names []string, ok func(c *tidemill.FeatureColumn) bool) ([]int, error) {
+func pick(kind string, in []tidemill.FeatureColumn, names []string,
+	ok func(c *tidemill.FeatureColumn) bool) ([]int, error) {
 	var cols []int
 	if len(names) == 0 {
 		for i := range in {

@@ -26,8 +26,8 @@ type moments struct{ n, mean, variance, std, refused float64 }
 // absurd says that v is far from all that was learned.
 func (m *moments) absurd(v float64) bool { return Absurd(v-m.mean, math.Abs(m.mean)+m.std) }
 
-// near says what nearly every value can be recognised by, at the cost of one comparison: a number at this distance from the
-// mean is known, neither absurd nor too large.
+// near says what nearly every value can be recognised by, at the cost of one comparison: a number at this distance from
+// the mean is known, neither absurd nor too large.
 func near(distance float64) bool { return math.Abs(distance) <= FarBy }
 
 // tiny is the deviation above which the quotient of a near value cannot be infinite.

@@ -82,7 +82,8 @@ func (e *target) Supervised() bool { return true }
 // Describe implements tidemill.Encoder.
 func (e *target) Describe() string {
 	c := &e.config
-	return strings.TrimSpace(fmt.Sprintf("target smoothing=%v classes=%d max=%d %s", c.Smoothing, c.Classes, c.Max, strings.Join(c.Columns, ",")))
+	return strings.TrimSpace(fmt.Sprintf("target smoothing=%v classes=%d max=%d %s",
+		c.Smoothing, c.Classes, c.Max, strings.Join(c.Columns, ",")))
 }
 
 // New implements tidemill.Encoder.

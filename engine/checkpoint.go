@@ -65,10 +65,10 @@ func (m *Mill) finish(cause error) error {
 }
 
 // unfinished explains a stop that a sink held up.
-func unfinished(err error, patience time.Duration) error {
+func unfinished(err error, timeout time.Duration) error {
 	if errors.Is(err, errStopped) {
 		return fmt.Errorf("stopped without a last checkpoint: a sink did not take its rows within %s; the checkpoint "+
-			"before stands, and what came after it is read again", patience)
+			"before stands, and what came after it is read again", timeout)
 	}
 	return err
 }

@@ -74,7 +74,7 @@ func (k *checkpointer) begin(ctx context.Context, fixed *captured, began time.Ti
 }
 
 // await waits for the checkpoint under way.
-func (k *checkpointer) await(patience time.Duration) error {
+func (k *checkpointer) await(timeout time.Duration) error {
 	if !k.inSave {
 		return nil
 	}
@@ -84,9 +84,9 @@ func (k *checkpointer) await(patience time.Duration) error {
 			return err
 		}
 		return r.err
-	case <-time.After(patience):
+	case <-time.After(timeout):
 		return fmt.Errorf("a sink or the store did not finish within %s: the checkpoint before stands, nothing is lost",
-			patience)
+			timeout)
 	}
 }
 

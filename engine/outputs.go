@@ -176,10 +176,10 @@ func (o *outputs) send(ctx context.Context) error {
 }
 
 // drain waits until every sink has everything.
-func (o *outputs) drain(patience time.Duration) error {
+func (o *outputs) drain(timeout time.Duration) error {
 	for _, b := range o.boxes {
 		ch := make(chan markResult, 1)
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), timeout)
 		defer cancel()
 		select {
 		case b.in <- outItem{upto: o.seq, mark: ch}:
@@ -191,7 +191,7 @@ func (o *outputs) drain(patience time.Duration) error {
 				return r.err
 			}
 		case <-ctx.Done():
-			return fmt.Errorf("sink %s did not take its rows within %s", b.name, patience)
+			return fmt.Errorf("sink %s did not take its rows within %s", b.name, timeout)
 		}
 	}
 	return nil

@@ -135,7 +135,8 @@ func (f *columnar) row(c *tidemill.Change) ([]tidemill.Value, []int, error) {
 	row := c.Row()
 	for _, i := range *at {
 		if i >= len(row) {
-			return nil, nil, &tidemill.RowError{Table: c.Table.String(), Column: c.Table.Columns[i].Name, Reason: "the change carries no such value"}
+			return nil, nil, &tidemill.RowError{Table: c.Table.String(), Column: c.Table.Columns[i].Name,
+				Reason: "the change carries no such value"}
 		}
 	}
 	return row, *at, nil
@@ -165,7 +166,8 @@ func column(t *tidemill.Table, name string) (int, error) {
 
 // Reasons why a value cannot be used. They are fixed errors, so that a row costs nothing until it is rejected.
 var (
-	errNotSent  = errors.New("the source did not send the value (it did not change and is stored out of line); run ALTER TABLE … REPLICA IDENTITY FULL on the table")
+	errNotSent = errors.New("the source did not send the value (it did not change and is stored out of line); run " +
+		"ALTER TABLE … REPLICA IDENTITY FULL on the table")
 	errInfinite = errors.New("the number is infinite; correct the row, or use another column")
 	errBytes    = errors.New("bytes are no number; use pixels or image for pictures")
 )

@@ -105,7 +105,8 @@ func (s *valueStream) fold(c *tidemill.Change, f *folding, i int, id uint64, key
 		}
 		return
 	}
-	if err != nil || !key.known || key.null || at == noTime || c.Op == tidemill.Update && s.hadBefore(c, f, i, key, value) {
+	if err != nil || !key.known || key.null || at == noTime || c.Op == tidemill.Update &&
+		s.hadBefore(c, f, i, key, value) {
 		return
 	}
 	s.enter(key.hash, id, value, at)

@@ -65,7 +65,8 @@ func (f *hashed) Append(dst *tidemill.Vector, c *tidemill.Change, _ int64) error
 		if !v.Known() {
 			return reject(c, i, errNotSent)
 		}
-		dst.Terms = append(dst.Terms, tidemill.Term{Hash: bucket(tidemill.HashBytes(f.seeds[k], text(v, &scratch)), f.seeds[k], f.buckets), Value: 1})
+		dst.Terms = append(dst.Terms, tidemill.Term{Hash: bucket(tidemill.HashBytes(f.seeds[k], text(v, &scratch)),
+			f.seeds[k], f.buckets), Value: 1})
 	}
 	return nil
 }
@@ -76,5 +77,6 @@ func bucket(hash, seed uint64, n int) uint64 {
 		return hash
 	}
 	b := hash % uint64(n)
-	return tidemill.HashBytes(seed, []byte{byte(b), byte(b >> 8), byte(b >> 16), byte(b >> 24), byte(b >> 32), byte(b >> 40), byte(b >> 48), byte(b >> 56)})
+	return tidemill.HashBytes(seed, []byte{byte(b), byte(b >> 8), byte(b >> 16), byte(b >> 24), byte(b >> 32),
+		byte(b >> 40), byte(b >> 48), byte(b >> 56)})
 }

@@ -96,7 +96,8 @@ func (f *picture) Bind(t *tidemill.Table, role tidemill.Role) error {
 
 // Picture implements tidemill.Pictured.
 func (f *picture) Picture() tidemill.Picture {
-	p := tidemill.Picture{Column: f.config.Column, Width: f.config.Width, Height: f.config.Height, Holds: "file", Inverted: f.config.Invert}
+	p := tidemill.Picture{Column: f.config.Column, Width: f.config.Width, Height: f.config.Height, Holds: "file",
+		Inverted: f.config.Invert}
 	if f.config.Root != "" {
 		p.Holds = "path"
 	}

@@ -45,7 +45,8 @@ func Pixels(column string, width, height int) tidemill.Feature {
 }
 
 func newPixels(column string, width, height int, scale float64) *pixels {
-	f := &pixels{columnar: columnar{kind: "pixels", cols: []string{column}, fits: fitsBytes}, width: width, height: height, scale: scale}
+	f := &pixels{columnar: columnar{kind: "pixels", cols: []string{column}, fits: fitsBytes}, width: width,
+		height: height, scale: scale}
 	for i := range f.value {
 		if scale == 0 {
 			f.value[i] = float64(i) / 255
@@ -70,7 +71,8 @@ const maxPicture = 1 << 24
 
 func pictureSize(kind string, width, height int) error {
 	if width < 1 || height < 1 || width > maxPicture || height > maxPicture || width*height > maxPicture {
-		return fmt.Errorf("%s: the size is %d x %d pixels; say a width and a height of at least 1, together at most %d pixels", kind, width, height, maxPicture)
+		return fmt.Errorf("%s: the size is %d x %d pixels; say a width and a height of at least 1, together at "+
+			"most %d pixels", kind, width, height, maxPicture)
 	}
 	return nil
 }
@@ -125,7 +127,8 @@ func (f *pixels) bytes(c *tidemill.Change) ([]byte, error) {
 		return nil, reject(c, i, fmt.Errorf("it is %s, not bytes", v.Kind()))
 	}
 	if want := f.width * f.height; len(v.Bytes()) != want {
-		return nil, reject(c, i, fmt.Errorf("a picture of %d x %d pixels has %d bytes, this value has %d", f.width, f.height, want, len(v.Bytes())))
+		return nil, reject(c, i, fmt.Errorf("a picture of %d x %d pixels has %d bytes, this value has %d",
+			f.width, f.height, want, len(v.Bytes())))
 	}
 	return v.Bytes(), nil
 }

@@ -30,7 +30,8 @@ func (c *RatioConfig) Build(string) (tidemill.Feature, error) {
 // Ratio is column of divided by column to, NaN where one of them is NULL, where to is 0, and where the quotient is
 // beyond float64. The columns are read as Numeric reads them.
 func Ratio(of, to string) tidemill.Feature {
-	return &ratio{columnar{kind: "ratio", cols: []string{of, to}, fits: fitsNumber, out: []tidemill.FeatureColumn{{Name: of + " / " + to}}}}
+	return &ratio{columnar{kind: "ratio", cols: []string{of, to}, fits: fitsNumber,
+		out: []tidemill.FeatureColumn{{Name: of + " / " + to}}}}
 }
 
 // Describe implements tidemill.Feature.

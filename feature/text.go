@@ -78,7 +78,8 @@ func fitsText(k tidemill.Kind) string {
 // Describe implements tidemill.Feature.
 func (f *ngrams) Describe() string {
 	c := &f.config
-	return fmt.Sprintf("text %s of=%s from=%d to=%d case=%v value=%s norm=%v buckets=%d max=%d", c.Column, c.Of, c.From, c.To, c.Case, c.Value, c.Norm, c.Buckets, c.Max)
+	return fmt.Sprintf("text %s of=%s from=%d to=%d case=%v value=%s norm=%v buckets=%d max=%d",
+		c.Column, c.Of, c.From, c.To, c.Case, c.Value, c.Norm, c.Buckets, c.Max)
 }
 
 // Append implements tidemill.Feature.

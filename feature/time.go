@@ -30,7 +30,8 @@ type part struct {
 }
 
 // timePartNames lists the parts that a config may name; timePart gives them.
-var timePartNames = []string{"year", "quarter", "month", "week", "day", "dayofyear", "weekday", "hour", "minute", "second", "minuteofday", "unix"}
+var timePartNames = []string{"year", "quarter", "month", "week", "day", "dayofyear", "weekday", "hour", "minute",
+	"second", "minuteofday", "unix"}
 
 func timePart(name string) (part, bool) {
 	p := part{name: name}
@@ -94,7 +95,8 @@ func Time(column string, parts ...string) tidemill.Feature {
 }
 
 func newTime(c *TimeConfig) *timeParts {
-	f := &timeParts{columnar: columnar{kind: "time", cols: []string{c.Column}, fits: fitsTime}, zone: time.UTC, unix: c.Unix}
+	f := &timeParts{columnar: columnar{kind: "time", cols: []string{c.Column}, fits: fitsTime},
+		zone: time.UTC, unix: c.Unix}
 	if len(c.Parts) == 0 {
 		f.mistake = errors.New("time: name the parts, such as hour and weekday")
 	}

@@ -17,7 +17,8 @@ func (w *window) View(old tidemill.Feature, most int) (tidemill.Feature, int) {
 	}
 	v, ok := old.(*window)
 	if !ok || len(v.streams) != len(w.streams) {
-		v = &window{config: w.config, mistake: w.mistake, figures: w.figures, out: w.out, streams: make([]valueStream, len(w.streams))}
+		v = &window{config: w.config, mistake: w.mistake, figures: w.figures, out: w.out,
+			streams: make([]valueStream, len(w.streams))}
 		for i, s := range w.streams {
 			v.streams[i] = s
 			v.streams[i].stream = &stream{over: s.over, every: s.every, late: s.late, want: s.want}
@@ -32,7 +33,8 @@ func (w *window) View(old tidemill.Feature, most int) (tidemill.Feature, int) {
 
 // viewSize is about how many bytes viewTo copies.
 func (s *stream) viewSize() int {
-	n := len(s.slab.pages)*int(unsafe.Sizeof(page{})) + len(s.keys)*int(unsafe.Sizeof(keyed{})) + len(s.sums)*int(unsafe.Sizeof(exact{})) +
+	n := len(s.slab.pages)*int(unsafe.Sizeof(page{})) + len(s.keys)*int(unsafe.Sizeof(keyed{})) +
+		len(s.sums)*int(unsafe.Sizeof(exact{})) +
 		len(s.spans)*int(unsafe.Sizeof(extremes{})) + len(s.keyed.slots)*int(unsafe.Sizeof(place{}))
 	return n + len(s.values)*64 // a map is slower to copy than its bytes
 }

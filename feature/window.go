@@ -233,28 +233,34 @@ func (w *window) Needs(t *tidemill.Table, role tidemill.Role) (columns []string,
 	return slices.Compact(columns), before
 }
 
+// bindAsks finds the columns of the row that asks.
+func (w *window) bindAsks(t *tidemill.Table) error {
+	var at []int
+	for _, name := range w.match() {
+		i, err := column(t, name)
+		if err != nil {
+			return fmt.Errorf("window%s: the row that asks: %w; name its column with match", w.config.span(), err)
+		}
+		at = append(at, i)
+	}
+	w.asks.set(t, at)
+	return nil
+}
+
 // Bind implements tidemill.Feature.
 func (w *window) Bind(t *tidemill.Table, role tidemill.Role) error {
 	if w.mistake != nil {
 		return w.mistake
 	}
 	if role == tidemill.Asks {
-		var at []int
-		for _, name := range w.match() {
-			i, err := column(t, name)
-			if err != nil {
-				return fmt.Errorf("window%s: the row that asks: %w; name its column with match", w.config.span(), err)
-			}
-			at = append(at, i)
-		}
-		w.asks.set(t, at)
-		return nil
+		return w.bindAsks(t)
 	}
 	if !t.Is(w.config.Of) {
 		return nil
 	}
 	if len(t.Key) == 0 {
-		return fmt.Errorf("window%s: table %s has no primary key, so that corrections and deletes could not find their rows; give it one", w.config.span(), t)
+		return fmt.Errorf("window%s: table %s has no primary key, so that corrections and deletes could not find their "+
+			"rows; give it one", w.config.span(), t)
 	}
 	f := folding{seed: tidemill.Hash("row", t.Schema, t.Name), key: t.Key, at: -1}
 	place := func(name string) (int, error) {

@@ -78,7 +78,10 @@ func (c *WindowConfig) check() error {
 		return fmt.Errorf("window: match names %d columns and by %d; each of by has one in match", len(c.Match), len(c.By))
 	case c.Unix != "" && c.Unix != "s" && c.Unix != "ms":
 		return fmt.Errorf("window: unix is %q; say s or ms", c.Unix)
-	case slices.ContainsFunc(c.figures(), func(f windowed) bool { return f.column == "rows" && f.agg != aggCount && f.agg != aggSince }):
+	case slices.ContainsFunc(c.figures(), func(f windowed) bool {
+		return f.column == "rows" &&
+			f.agg != aggCount && f.agg != aggSince
+	}):
 		return errors.New("window: rows are counted (count) and timed (since); name a column for the other figures")
 	case c.Unix != "" && c.At == "":
 		return errors.New("window: unix says how the numbers of at count; name the column with at")
@@ -104,7 +107,8 @@ func (c *WindowConfig) span() string {
 
 // same is whether two windows are over the same rows.
 func (c *WindowConfig) same(d *WindowConfig) bool {
-	return c.Of == d.Of && slices.Equal(c.By, d.By) && slices.Equal(c.Match, d.Match) && c.Over == d.Over && c.Every == d.Every &&
+	return c.Of == d.Of && slices.Equal(c.By, d.By) && slices.Equal(c.Match, d.Match) &&
+		c.Over == d.Over && c.Every == d.Every &&
 		c.Where == d.Where && c.Late == d.Late && c.At == d.At && c.Unix == d.Unix
 }
 

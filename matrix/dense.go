@@ -45,7 +45,8 @@ func (d Dense) check(name string) {
 		panic(fmt.Sprintf("matrix: %s is %d x %d with stride %d", name, d.Rows, d.Cols, d.Stride))
 	}
 	if d.Rows > 0 && d.Cols > 0 && (d.Rows-1)*d.Stride+d.Cols > len(d.Data) {
-		panic(fmt.Sprintf("matrix: %s is %d x %d with stride %d and has only %d elements", name, d.Rows, d.Cols, d.Stride, len(d.Data)))
+		panic(fmt.Sprintf("matrix: %s is %d x %d with stride %d and has only %d elements",
+			name, d.Rows, d.Cols, d.Stride, len(d.Data)))
 	}
 }
 

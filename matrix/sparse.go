@@ -17,8 +17,8 @@ type Sparse struct {
 // NewSparse has room for what is not 0 in x, which stays x's.
 func NewSparse(x Dense) *Sparse {
 	x.check("x")
-	return &Sparse{x: x, found: make([]int32, x.Rows), columns: make([]int32, x.Rows*x.Cols), values: make([]float32, x.Rows*x.Cols),
-		sets: make([]uint64, (x.Rows+63)/64*x.Cols)}
+	return &Sparse{x: x, found: make([]int32, x.Rows), columns: make([]int32, x.Rows*x.Cols),
+		values: make([]float32, x.Rows*x.Cols), sets: make([]uint64, (x.Rows+63)/64*x.Cols)}
 }
 
 // Reset empties every row.
@@ -27,7 +27,8 @@ func (s *Sparse) Reset() {
 	clear(s.sets)
 }
 
-// Set looks at row i of x, which must be empty (of a new Sparse, or after Reset), and returns how many values are not 0.
+// Set looks at row i of x, which must be empty (of a new Sparse, or after Reset), and
+// returns how many values are not 0.
 func (s *Sparse) Set(i int) int {
 	x, at := s.x.Row(i), i*s.x.Cols
 	columns, values := s.columns[at:at+len(x)], s.values[at:at+len(x)]
@@ -52,11 +53,12 @@ func (s *Sparse) row(i int) (columns []int32, values []float32) {
 	return s.columns[from : from+n], s.values[from : from+n]
 }
 
-// MulSparse sets c to the product of b and as many rows of a as c has, from row on, with the bits of Mul. All of b must be
-// finite. It panics if the shapes do not fit.
+// MulSparse sets c to the product of b and as many rows of a as c has, from row on, with the bits of Mul. All of b must
+// be finite. It panics if the shapes do not fit.
 func MulSparse(c Dense, a *Sparse, row int, b Dense) {
 	if a.x.Cols != b.Rows || c.Cols != b.Cols || row < 0 || row+c.Rows > a.x.Rows {
-		panic(fmt.Sprintf("matrix: %d x %d = rows from %d of %d x %d times %d x %d", c.Rows, c.Cols, row, a.x.Rows, a.x.Cols, b.Rows, b.Cols))
+		panic(fmt.Sprintf("matrix: %d x %d = rows from %d of %d x %d times %d x %d",
+			c.Rows, c.Cols, row, a.x.Rows, a.x.Cols, b.Rows, b.Cols))
 	}
 	c.check("c")
 	b.check("b")
@@ -73,12 +75,13 @@ func MulSparse(c Dense, a *Sparse, row int, b Dense) {
 	}
 }
 
-// TMulSparse sets g to the product of aᵀ and d, of which it is the rows from row on, with the bits of TMul. The sum runs
-// over the first rows of a, as many as d has; the others must be empty. All of d must be finite. It panics if the shapes
-// do not fit.
+// TMulSparse sets g to the product of aᵀ and d, of which it is the rows from row on, with the bits of TMul. The sum
+// runs over the first rows of a, as many as d has; the others must be empty. All of d must be finite. It panics if the
+// shapes do not fit.
 func TMulSparse(g Dense, a *Sparse, row int, d Dense) {
 	if g.Cols != d.Cols || row < 0 || row+g.Rows > a.x.Cols || d.Rows > a.x.Rows {
-		panic(fmt.Sprintf("matrix: %d x %d = rows from %d of (%d x %d)ᵀ times %d x %d", g.Rows, g.Cols, row, a.x.Rows, a.x.Cols, d.Rows, d.Cols))
+		panic(fmt.Sprintf("matrix: %d x %d = rows from %d of (%d x %d)ᵀ times %d x %d",
+			g.Rows, g.Cols, row, a.x.Rows, a.x.Cols, d.Rows, d.Cols))
 	}
 	g.check("g")
 	d.check("d")
@@ -91,7 +94,8 @@ func TMulSparse(g Dense, a *Sparse, row int, d Dense) {
 		}
 	}
 	for i := 0; i < d.Rows; i += 64 {
-		collect(g, a.sets[i/64*a.x.Cols+row:][:g.Rows], a.x.Data[i*a.x.Stride+row:], a.x.Stride, d.RowRange(i, min(i+64, d.Rows)), i > 0)
+		collect(g, a.sets[i/64*a.x.Cols+row:][:g.Rows], a.x.Data[i*a.x.Stride+row:], a.x.Stride,
+			d.RowRange(i, min(i+64, d.Rows)), i > 0)
 	}
 }
 

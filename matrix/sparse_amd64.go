@@ -25,7 +25,8 @@ func plusZeroBlocks(x []float32) int {
 	return n
 }
 
-// nonZeroBlocks does the whole blocks of 8. A block writes 8 places, which end before those that its columns could take.
+// nonZeroBlocks does the whole blocks of 8. A block writes 8 places, which end before those
+// that its columns could take.
 func nonZeroBlocks(columns []int32, values, x []float32) (n, end int) {
 	end = len(x) &^ 7
 	if end == 0 || !vector() {

@@ -140,7 +140,8 @@ func (m *bayes) Learn(e *tidemill.Example) {
 // add takes one value in. A value so large that its square is infinite is left out, and so is one that is absurd while
 // such are rare.
 func (d *normal) add(v, w float64) {
-	if d.n > 0 && math.Abs(v-d.mean) > encode.FarBy && encode.Absurd(v-d.mean, math.Abs(d.mean)+math.Sqrt(d.s/d.n)) && encode.Rare(d.left+w-1, d.n) {
+	if d.n > 0 && math.Abs(v-d.mean) > encode.FarBy && encode.Absurd(v-d.mean, math.Abs(d.mean)+math.Sqrt(d.s/d.n)) &&
+		encode.Rare(d.left+w-1, d.n) {
 		d.left += w
 		return
 	}

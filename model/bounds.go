@@ -13,7 +13,8 @@ func noTerms(in *tidemill.Input, kind, with string) error {
 	if !in.Terms {
 		return nil
 	}
-	return fmt.Errorf("%s takes no sparse terms, which the features hashed and text and the encoder onehot make: turn them into columns with encoders: [%shasheddense], or leave them out", kind, with)
+	return fmt.Errorf("%s takes no sparse terms, which the features hashed and text and the encoder onehot make: turn "+
+		"them into columns with encoders: [%shasheddense], or leave them out", kind, with)
 }
 
 // hugeNumber bounds the values and weights that models take: beyond it a value counts as unknown and a weight teaches
@@ -25,7 +26,8 @@ func fullColumns(names []string, full func(i int) bool) []string {
 	var out []string
 	for i, name := range names {
 		if full(i) {
-			out = append(out, fmt.Sprintf("column %s has %d categories, the bound: further ones are not told apart", name, maxCategories))
+			out = append(out, fmt.Sprintf("column %s has %d categories, the bound: further ones are not told apart",
+				name, maxCategories))
 		}
 	}
 	return out

@@ -80,7 +80,8 @@ func (s *glmSettings) check() error {
 }
 
 func (s *glmSettings) describe(kind string) string {
-	return fmt.Sprintf("%s optimizer=%s l1=%v l2=%v intercept_rate=%v clip=%v", kind, s.opt.Describe(), s.l1, s.l2, s.interceptRate, s.clip)
+	return fmt.Sprintf("%s optimizer=%s l1=%v l2=%v intercept_rate=%v clip=%v",
+		kind, s.opt.Describe(), s.l1, s.l2, s.interceptRate, s.clip)
 }
 
 // glm is the weights of a linear model with one or more outputs, and how they are read and stepped.
@@ -115,7 +116,8 @@ func (g *glm) warnings() []string {
 	if len(g.index.keys) < maxTerms {
 		return nil
 	}
-	return []string{fmt.Sprintf("%d words and categories have a weight, which is the bound: new ones add nothing; give text and hashed a number of buckets", maxTerms)}
+	return []string{fmt.Sprintf("%d words and categories have a weight, which is the bound: new ones add nothing; give "+
+		"text and hashed a number of buckets", maxTerms)}
 }
 
 func newGLM(s glmSettings, outputs int) glm {
@@ -136,7 +138,8 @@ func (g *glm) bind(kind string, in tidemill.Input) error {
 	}
 	for i := range in.Columns {
 		if c := &in.Columns[i]; c.Nominal {
-			return fmt.Errorf("%s: feature column %q is a category, not a quantity; read it with onehot, or encode it", kind, c.Name)
+			return fmt.Errorf("%s: feature column %q is a category, not a quantity; read it with onehot, or encode it",
+				kind, c.Name)
 		}
 	}
 	g.widen(len(in.Columns))

@@ -24,7 +24,8 @@ type HoeffdingTreeConfig struct {
 
 // NewHoeffdingTreeConfig is the config with its defaults.
 func NewHoeffdingTreeConfig() *HoeffdingTreeConfig {
-	return &HoeffdingTreeConfig{GracePeriod: 200, Delta: 1e-7, Tau: 0.05, Leaf: "nba", SplitPoints: 10, MinBranch: 0.01, MaxShare: 0.99, MaxSize: 100}
+	return &HoeffdingTreeConfig{GracePeriod: 200, Delta: 1e-7, Tau: 0.05, Leaf: "nba",
+		SplitPoints: 10, MinBranch: 0.01, MaxShare: 0.99, MaxSize: 100}
 }
 
 // Build makes the model.
@@ -61,7 +62,8 @@ func (c *HoeffdingTreeConfig) check() error {
 }
 
 func (c *HoeffdingTreeConfig) describe() string {
-	return fmt.Sprintf("hoeffding_tree grace_period=%d delta=%v tau=%v leaf=%s split_points=%d binary_split=%v min_branch=%v max_share=%v max_depth=%d max_size=%v",
+	return fmt.Sprintf("hoeffding_tree grace_period=%d delta=%v tau=%v leaf=%s split_points=%d binary_split=%v "+
+		"min_branch=%v max_share=%v max_depth=%d max_size=%v",
 		c.GracePeriod, c.Delta, c.Tau, c.Leaf, c.SplitPoints, c.BinarySplit, c.MinBranch, c.MaxShare, c.MaxDepth, c.MaxSize)
 }
 
@@ -127,7 +129,8 @@ func (m *hoeffding) Warnings() []string {
 	return fullColumns(m.called, func(i int) bool {
 		for k := range m.nodes {
 			n := &m.nodes[k]
-			if n.leaf == nil && n.test == testEach && len(n.children) >= maxCategories && m.columns[n.column] == (treeColumn{true, int32(i)}) {
+			if n.leaf == nil && n.test == testEach && len(n.children) >= maxCategories &&
+				m.columns[n.column] == (treeColumn{true, int32(i)}) {
 				return true
 			}
 			if n.leaf != nil && i < len(n.leaf.names) && len(n.leaf.names[i].codes) >= maxCategories {

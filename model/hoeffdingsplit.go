@@ -173,7 +173,8 @@ func (m *hoeffding) bestCategory(l *treeLeaf, column int32, d *treeCategoric) tr
 			rest[c] = d.totals[c] - one[c]
 		}
 		if merit := m.merit(before, one, rest); merit > best.merit {
-			best = treeSplit{merit: merit, column: column, test: testEqual, at: d.codes[p], children: [][]float64{slices.Clone(one), slices.Clone(rest)}}
+			best = treeSplit{merit: merit, column: column, test: testEqual, at: d.codes[p],
+				children: [][]float64{slices.Clone(one), slices.Clone(rest)}}
 		}
 	}
 	return best

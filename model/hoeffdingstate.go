@@ -59,7 +59,8 @@ func (l *treeLeaf) append(b []byte, m *hoeffding) []byte {
 		d := &l.numbers[i]
 		b = statebytes.AppendFloat(b, d.n)
 		if d.n > 0 {
-			b = statebytes.AppendFloat(statebytes.AppendFloat(statebytes.AppendFloat(statebytes.AppendFloat(b, d.mean), d.s), d.min), d.max)
+			b = statebytes.AppendFloat(statebytes.AppendFloat(statebytes.AppendFloat(statebytes.AppendFloat(b,
+				d.mean), d.s), d.min), d.max)
 		}
 	}
 	b = binary.AppendUvarint(b, uint64(len(l.names)))

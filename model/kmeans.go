@@ -128,11 +128,13 @@ func (m *kmeans) Bind(in tidemill.Input) error {
 	}
 	for i := range in.Columns {
 		if c := &in.Columns[i]; c.Nominal {
-			return fmt.Errorf("kmeans: feature column %q is a category, not a quantity; encode it (onehotdense) or leave it out", c.Name)
+			return fmt.Errorf("kmeans: feature column %q is a category, not a quantity; encode it (onehotdense) or leave it out",
+				c.Name)
 		}
 	}
 	if n := len(m.set.Centers); n > 0 && len(m.set.Centers[0]) != len(in.Columns) {
-		return fmt.Errorf("kmeans: the centers have %d numbers, the features are %d columns", len(m.set.Centers[0]), len(in.Columns))
+		return fmt.Errorf("kmeans: the centers have %d numbers, the features are %d columns",
+			len(m.set.Centers[0]), len(in.Columns))
 	}
 	m.shape(len(in.Columns))
 	m.bound = true

@@ -25,7 +25,8 @@ type LinearConfig struct {
 
 // NewLinearConfig is the config with its defaults.
 func NewLinearConfig() *LinearConfig {
-	return &LinearConfig{Optimizer: "sgd", InterceptRate: 0.01, Clip: 1e12, Rho: 0.9, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, FTRLBeta: 1, FTRLL2: 1}
+	return &LinearConfig{Optimizer: "sgd", InterceptRate: 0.01, Clip: 1e12, Rho: 0.9, Beta1: 0.9, Beta2: 0.999,
+		Eps: 1e-8, FTRLBeta: 1, FTRLL2: 1}
 }
 
 // Build makes the model.
@@ -98,7 +99,8 @@ func (c *SoftmaxConfig) Build(string) (tidemill.Model, error) {
 
 // settings is what the three kinds share.
 func (c *LinearConfig) settings(kind string) (glmSettings, error) {
-	o := Optimizer{Kind: c.Optimizer, Rate: c.rate(kind), Rho: c.Rho, Beta1: c.Beta1, Beta2: c.Beta2, Eps: c.Eps, Beta: c.FTRLBeta, L1: c.FTRLL1, L2: c.FTRLL2}
+	o := Optimizer{Kind: c.Optimizer, Rate: c.rate(kind), Rho: c.Rho, Beta1: c.Beta1, Beta2: c.Beta2, Eps: c.Eps,
+		Beta: c.FTRLBeta, L1: c.FTRLL1, L2: c.FTRLL2}
 	s := glmSettings{opt: o, l1: c.L1, l2: c.L2, interceptRate: c.InterceptRate, clip: c.Clip}
 	if err := s.check(); err != nil {
 		return s, fmt.Errorf("%s: %w", kind, err)

@@ -288,10 +288,12 @@ func (m *mlp) Warnings() []string {
 	c := &m.counts
 	var out []string
 	if c.RefusedRows > 0 {
-		out = append(out, fmt.Sprintf("the network refused %d rows: an input or answer was infinite or beyond 1e9", c.RefusedRows))
+		out = append(out, fmt.Sprintf("the network refused %d rows: an input or answer was infinite or beyond 1e9",
+			c.RefusedRows))
 	}
 	if c.RefusedSteps > 0 {
-		out = append(out, fmt.Sprintf("the network refused %d steps whose gradient could overflow: lower learning_rate", c.RefusedSteps))
+		out = append(out, fmt.Sprintf("the network refused %d steps whose gradient could overflow: lower learning_rate",
+			c.RefusedSteps))
 	}
 	if c.Restarts > 0 {
 		out = append(out, fmt.Sprintf("the network began anew %d times after steps that it had to refuse", c.Restarts))

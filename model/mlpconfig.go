@@ -93,7 +93,8 @@ func (c *MLPConfig) complete() (MLPConfig, error) {
 		case l.Units < 1 || l.Units > maxUnits:
 			return fail("layer %d has %d units; say a number from 1 to %d", i+1, l.Units, maxUnits)
 		case !ok:
-			return fail("activation %q of layer %d is unknown; say one of %s", l.Activation, i+1, strings.Join(activationNames[:], ", "))
+			return fail("activation %q of layer %d is unknown; say one of %s",
+				l.Activation, i+1, strings.Join(activationNames[:], ", "))
 		case !(l.Dropout >= 0 && l.Dropout < 1):
 			return fail("dropout of layer %d is %v; it must be at least 0 and below 1", i+1, l.Dropout)
 		}

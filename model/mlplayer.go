@@ -42,7 +42,8 @@ func newMLPLayer(in, out int, act activation, dropout float64, slots int) mlpLay
 	for from := 0; from < out; from += blockCols {
 		to := min(from+blockCols, out)
 		n := in * (to - from)
-		l.blocks = append(l.blocks, mlpBlock{from: from, to: to, w: matrix.Of(in, to-from, make([]float32, n)), m: side(n, 0), v: side(n, 1)})
+		l.blocks = append(l.blocks, mlpBlock{from: from, to: to, w: matrix.Of(in, to-from, make([]float32, n)),
+			m: side(n, 0), v: side(n, 1)})
 	}
 	return l
 }

@@ -65,7 +65,8 @@ func (m *mlp) prepare() {
 			copy(x.Row(i), m.x.Row(i))
 		}
 		m.x = x
-		m.y, m.weight = append(make([]float64, 0, size), m.y[:m.n]...)[:size], append(make([]float64, 0, size), m.weight[:m.n]...)[:size]
+		m.y, m.weight = append(make([]float64, 0, size), m.y[:m.n]...)[:size],
+			append(make([]float64, 0, size), m.weight[:m.n]...)[:size]
 	}
 	r := &mlpRun{m: m, chunks: make([]mlpChunk, (size+chunkRows-1)/chunkRows), at: make([]int, size)}
 	for i := range r.at {
@@ -292,8 +293,9 @@ func (m *mlp) advance() {
 	m.counts.Steps++
 	m.pow1 *= c.Beta1
 	m.pow2 *= c.Beta2
-	m.run.opt = mlpOptimizer{kind: c.Optimizer, rate: float32(c.LearningRate), momentum: float32(c.Rho), nesterov: c.Nesterov,
-		adam: matrix.NewAdam(c.LearningRate, c.Beta1, c.Beta2, c.Eps, m.pow1, m.pow2)}
+	m.run.opt = mlpOptimizer{kind: c.Optimizer, rate: float32(c.LearningRate),
+		momentum: float32(c.Rho), nesterov: c.Nesterov, adam: matrix.NewAdam(c.LearningRate, c.Beta1,
+			c.Beta2, c.Eps, m.pow1, m.pow2)}
 }
 
 // LearnBatch implements tidemill.Batcher. A block whose steps are large enough is shared among the cores.

@@ -51,7 +51,8 @@ func (o *Optimizer) check() error {
 		return err
 	}
 	if !(o.Rate > 0 && o.Rate <= largestRate) {
-		return fmt.Errorf("%s: the learning rate is %v; it must be above 0 and at most %v", o.Kind, o.Rate, float64(largestRate))
+		return fmt.Errorf("%s: the learning rate is %v; it must be above 0 and at most %v",
+			o.Kind, o.Rate, float64(largestRate))
 	}
 	share := func(name string, v float64) error {
 		if !(v >= 0 && v < 1) {

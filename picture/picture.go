@@ -62,9 +62,9 @@ type Grey struct {
 	sums          []uint64 // a mean is sum/(OfWidth*OfHeight), from 0, black, to 255, white
 }
 
-// Reduce makes a picture of width*height pixels, in whole numbers: an old pixel is width*height units large, a new one as
-// many as there are old pixels. Proportions are not kept. Colours become grey by the weights of ITU-R BT.601, what is
-// transparent becomes black.
+// Reduce makes a picture of width*height pixels, in whole numbers: an old pixel is width*height units large, a new one
+// as many as there are old pixels. Proportions are not kept. Colours become grey by the weights of ITU-R BT.601, what
+// is transparent becomes black.
 func Reduce(img image.Image, width, height int) *Grey {
 	b := img.Bounds()
 	w, h := b.Dx(), b.Dy()

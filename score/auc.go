@@ -287,7 +287,8 @@ func (f *auc) readState(r *statebytes.Reader) {
 			return
 		}
 		all += c.neg + c.pos
-		if step<<f.drop>>f.drop != step || i > 0 && c.key <= last || c.neg > 1<<40 || c.pos > 1<<40 || c.neg+c.pos == 0 || all > 1<<40 {
+		if step<<f.drop>>f.drop != step || i > 0 && c.key <= last || c.neg > 1<<40 || c.pos > 1<<40 || c.neg+
+			c.pos == 0 || all > 1<<40 {
 			r.Fail(errors.New("its scores are out of order or out of range"))
 			return
 		}

@@ -161,7 +161,8 @@ func (c *counts) readState(r *statebytes.Reader) {
 		tp := r.Uint()
 		p := pair{truth: int32(uint32(tp)), predicted: int32(uint32(tp >> 32)), w: r.Weight()}
 		key := [2]int32{p.truth, p.predicted}
-		if p.truth < 0 || p.predicted < 0 || int(p.truth) >= c.size || int(p.predicted) >= c.size || max(p.truth, p.predicted) < dense {
+		if p.truth < 0 || p.predicted < 0 || int(p.truth) >= c.size || int(p.predicted) >= c.size ||
+			max(p.truth, p.predicted) < dense {
 			r.Fail(errors.New("a pair of classes is out of range"))
 		}
 		if _, ok := c.at[key]; ok {

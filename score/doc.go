@@ -10,7 +10,8 @@
 //	acc.Update(&tidemill.Answer{Kind: tidemill.Classify, Prediction: []float64{.2, .8}, Class: 1, Truth: 1})
 //	fmt.Println(acc.Value()) // 1
 //
-// Rolling is the same figure over the last n answers; the method Fading is it over all answers with weights that shrink.
+// Rolling is the same figure over the last n answers; the method Fading is it over all
+// answers with weights that shrink.
 //
 // One goroutine updates a score; Value, Details, Confusion and AppendBinary are pure reads, safe beside each other.
 package score

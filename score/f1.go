@@ -23,5 +23,8 @@ func (c *F1Config) Build(string) (tidemill.Score, error) {
 func F1() *Total { return f1("auto") }
 
 func f1(average string) *Total {
-	return perClass("f1", average, func(right, predicted, truth float64) float64 { return 2 * right / (predicted + truth) })
+	return perClass("f1", average, func(right, predicted,
+		truth float64) float64 {
+		return 2 * right / (predicted + truth)
+	})
 }

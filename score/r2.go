@@ -64,7 +64,8 @@ func (f *r2) scale(by float64) { f.n, f.spread, f.left = f.n*by, f.spread*by, f.
 
 func (f *r2) appendState(b []byte) []byte {
 	b = statebytes.AppendUint(b, f.answers)
-	return statebytes.AppendFloat(statebytes.AppendFloat(statebytes.AppendFloat(statebytes.AppendFloat(b, f.n), f.mean), f.spread), f.left)
+	return statebytes.AppendFloat(statebytes.AppendFloat(statebytes.AppendFloat(statebytes.AppendFloat(b, f.n),
+		f.mean), f.spread), f.left)
 }
 
 func (f *r2) readState(r *statebytes.Reader) {

@@ -22,27 +22,28 @@ func (*SilhouetteConfig) Build(string) (tidemill.Score, error) { return Silhouet
 // is best, 0 a row half way between two centres (also where both distances are 0). Rows are not counted until there are
 // two centres.
 func Silhouette() *Total {
-	return total(&mean{label: "silhouette", suits: []tidemill.ModelKind{tidemill.Cluster}, of: func(a *tidemill.Answer) (float64, bool) {
-		if a.Kind != tidemill.Cluster {
-			return 0, false
-		}
-		first, second := math.Inf(1), math.Inf(1)
-		for _, d := range a.Prediction {
-			if d != d || d < 0 {
+	return total(&mean{label: "silhouette", suits: []tidemill.ModelKind{tidemill.Cluster},
+		of: func(a *tidemill.Answer) (float64, bool) {
+			if a.Kind != tidemill.Cluster {
 				return 0, false
 			}
-			if d < first {
-				first, second = d, first
-			} else if d < second {
-				second = d
+			first, second := math.Inf(1), math.Inf(1)
+			for _, d := range a.Prediction {
+				if d != d || d < 0 {
+					return 0, false
+				}
+				if d < first {
+					first, second = d, first
+				} else if d < second {
+					second = d
+				}
 			}
-		}
-		if math.IsInf(second, 1) {
-			return 0, false
-		}
-		if second == 0 {
-			return 0, true
-		}
-		return (second - first) / second, true
-	}})
+			if math.IsInf(second, 1) {
+				return 0, false
+			}
+			if second == 0 {
+				return 0, true
+			}
+			return (second - first) / second, true
+		}})
 }

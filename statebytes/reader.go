@@ -12,8 +12,8 @@ import (
 // ErrShort is the mistake of bytes that end before what they promise.
 var ErrShort = errors.New("the bytes end too early")
 
-// Reader reads a state, one value after the other. After the first mistake every read gives zero; [Reader.Done] tells of
-// it. It is for one goroutine.
+// Reader reads a state, one value after the other. After the first mistake every read gives zero; [Reader.Done] tells
+// of it. It is for one goroutine.
 type Reader struct {
 	b   []byte
 	err error

@@ -15,8 +15,9 @@ import (
 	"github.com/tidemill/tidemill/statebytes"
 )
 
-// The layout; docs/formats/checkpoint.md is its specification. Of these, every later version keeps the magic, the place of the version
-// byte, and the SHA-256 over everything before it in the last 32 bytes: so a newer file is told from a damaged one.
+// The layout; docs/formats/checkpoint.md is its specification. Of these, every later version keeps the magic, the place
+// of the version byte, and the SHA-256 over everything before it in the last 32 bytes: so a newer
+// file is told from a damaged one.
 const (
 	magic       = "TIDE"
 	version     = 1
@@ -76,8 +77,8 @@ func appendHead(b []byte, c *tidemill.Checkpoint) []byte {
 	return b
 }
 
-// writeCheckpoint writes c to w in pieces of at most 1 MiB, without a copy of the sections. Equal checkpoints give equal
-// bytes.
+// writeCheckpoint writes c to w in pieces of at most 1 MiB, without a copy of the sections. Equal checkpoints give
+// equal bytes.
 func writeCheckpoint(ctx context.Context, w io.Writer, c *tidemill.Checkpoint) (size int64, err error) {
 	names := make(map[string]bool, len(c.Sections))
 	for i := range c.Sections {
@@ -191,8 +192,8 @@ func readHead(head []byte, size uint64) (*tidemill.Checkpoint, []extent, error) 
 	return c, ext, nil
 }
 
-// verify checks the size bytes of r from the first to the last, with 1 MiB of memory beside the head, and returns the checkpoint without
-// the sections' data. What is wrong with the bytes is a damage, or wraps ErrNewer.
+// verify checks the size bytes of r from the first to the last, with 1 MiB of memory beside the head, and returns the
+// checkpoint without the sections' data. What is wrong with the bytes is a damage, or wraps ErrNewer.
 func verify(r io.ReaderAt, size int64) (*tidemill.Checkpoint, []extent, error) {
 	if size < minFileSize {
 		return nil, nil, damagef("truncated: %d bytes are fewer than any checkpoint has", size)
@@ -211,7 +212,8 @@ func verify(r io.ReaderAt, size int64) (*tidemill.Checkpoint, []extent, error) {
 		} else if !ok {
 			return nil, nil, damagef("damaged: format version %d, and its SHA-256 differs", prefix[4])
 		}
-		return nil, nil, fmt.Errorf("format version %d, this program reads up to %d: %w", prefix[4], version, tidemill.ErrNewer)
+		return nil, nil, fmt.Errorf("format version %d, this program reads up to %d: %w",
+			prefix[4], version, tidemill.ErrNewer)
 	}
 	if prefix[4] == 0 || prefix[5] != 0 || prefix[6] != 0 || prefix[7] != 0 {
 		return nil, nil, damagef("damaged: bytes 4 to 7 are %x", prefix[4:8])

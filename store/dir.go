@@ -81,9 +81,11 @@ func (f *Folder) explain(doing string, err error) error {
 	case err == nil:
 		return nil
 	case isFull(err):
-		return fmt.Errorf("store: %s in %s: the disk is full; free some space, the next checkpoint tries again: %w", doing, f.root, err)
+		return fmt.Errorf("store: %s in %s: the disk is full; free some space, the next checkpoint tries again: %w",
+			doing, f.root, err)
 	case isReadOnly(err):
-		return fmt.Errorf("store: %s in %s: the folder cannot be written; give this user write permission, or name another folder under checkpoint.dir: %w", doing, f.root, err)
+		return fmt.Errorf("store: %s in %s: the folder cannot be written; give this user write permission, or name "+
+			"another folder under checkpoint.dir: %w", doing, f.root, err)
 	}
 	return fmt.Errorf("store: %s in %s: %w", doing, f.root, err)
 }
@@ -91,14 +93,15 @@ func (f *Folder) explain(doing string, err error) error {
 // explainRead is explain for what only reads.
 func (f *Folder) explainRead(doing string, err error) error {
 	if err != nil && isReadOnly(err) {
-		return fmt.Errorf("store: %s in %s: the folder cannot be read; give this user read permission: %w", doing, f.root, err)
+		return fmt.Errorf("store: %s in %s: the folder cannot be read; give this user read permission: %w",
+			doing, f.root, err)
 	}
 	return f.explain(doing, err)
 }
 
-// Lock takes the folder for this process and gives out the next term. It removes what a killed process left behind: temporary files, and
-// segments to which no checkpoint refers. These stay where a checkpoint is damaged and none is whole, since a person
-// will want to look, and where one is of a newer version.
+// Lock takes the folder for this process and gives out the next term. It removes what a killed process left behind:
+// temporary files, and segments to which no checkpoint refers. These stay where a checkpoint is damaged and none is
+// whole, since a person will want to look, and where one is of a newer version.
 func (f *Folder) Lock(ctx context.Context) (term uint64, unlock func() error, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -116,7 +119,8 @@ func (f *Folder) Lock(ctx context.Context) (term uint64, unlock func() error, er
 		return 0, nil, f.explain("take the lock", err)
 	}
 	if release == nil {
-		return 0, nil, fmt.Errorf("store: %s: %s has it; stop that run, or give this flow a folder of its own: %w", f.root, cmp.Or(holder, "another process"), tidemill.ErrLocked)
+		return 0, nil, fmt.Errorf("store: %s: %s has it; stop that run, or give this flow a folder of its own: %w",
+			f.root, cmp.Or(holder, "another process"), tidemill.ErrLocked)
 	}
 	defer func() {
 		if err != nil {
@@ -180,7 +184,8 @@ func (f *Folder) readTerm() (uint64, error) {
 	text, whole := strings.CutSuffix(string(b[:n]), "\n")
 	term, err := strconv.ParseUint(text, 10, 64)
 	if err != nil || !whole {
-		return 0, fmt.Errorf("store: %s holds %q, not a number; write into it a number as high as the highest term that the sinks of this flow have seen", path, b[:n])
+		return 0, fmt.Errorf("store: %s holds %q, not a number; write into it a number as high as the highest term that "+
+			"the sinks of this flow have seen", path, b[:n])
 	}
 	return term, nil
 }
@@ -248,8 +253,8 @@ func (f *Folder) takeStock(ctx context.Context) error {
 	return nil
 }
 
-// scan reads every checkpoint file whole. found is oldest first. err wraps ErrNewer when that is all that is wrong. Where
-// all that were listed are pruned before they are read, it lists again: there are newer ones then.
+// scan reads every checkpoint file whole. found is oldest first. err wraps ErrNewer when that is all that is wrong.
+// Where all that were listed are pruned before they are read, it lists again: there are newer ones then.
 func (f *Folder) scan(ctx context.Context) (found []named, broken []error, err error) {
 	for {
 		found, broken, gone, err := f.scanOnce(ctx)
@@ -280,7 +285,8 @@ func (f *Folder) scanOnce(ctx context.Context) (found []named, broken []error, g
 		case errors.Is(err, fs.ErrNotExist): // pruned by the process that runs the flow
 			gone++
 		case errors.Is(err, tidemill.ErrNewer):
-			newer = fmt.Errorf("store: %s: %w; run that version again, or name another folder under checkpoint.dir", f.path(id), err)
+			newer = fmt.Errorf("store: %s: %w; run that version again, or name another folder under checkpoint.dir",
+				f.path(id), err)
 		case isDamage(err):
 			broken = append(broken, fmt.Errorf("store: %s is %w", f.path(id), err))
 		default:
@@ -332,9 +338,9 @@ func (f *Folder) check(id tidemill.CheckpointID) (segments []string, err error) 
 	return c.Segments, nil
 }
 
-// List reads every checkpoint in full, so that none is called whole whose bytes have changed. A damaged file is named in
-// broken with what is wrong with it. A file of a newer version is an error that wraps ErrNewer, beside the ids of those
-// that can be read.
+// List reads every checkpoint in full, so that none is called whole whose bytes have changed. A damaged file is named
+// in broken with what is wrong with it. A file of a newer version is an error that wraps ErrNewer, beside the ids of
+// those that can be read.
 func (f *Folder) List(ctx context.Context) (ids []tidemill.CheckpointID, broken []error, err error) {
 	found, broken, err := f.scan(ctx)
 	for i := len(found) - 1; i >= 0; i-- {

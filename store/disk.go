@@ -13,7 +13,8 @@ type disk interface {
 	rename(from, to string) error      // replaces to, where to is a file
 	remove(path string) error          // one file
 	sync(dir string) error             // makes the names in dir durable
-	// lock takes path for this process until unlock or its death. While another has it, holder says who, as far as is known.
+	// lock takes path for this process until unlock or its death. While another has it, holder
+	// says who, as far as is known.
 	lock(path string) (unlock func() error, holder string, err error)
 }
 

@@ -21,9 +21,9 @@ func (f *Folder) writable(doing string) error {
 	return f.newer
 }
 
-// Save writes c, makes it durable and removes what is older than the one before it. c.ID has the term that Lock gave and
-// is above every ID that was saved. The bytes go from the sections to the file without a copy; the caller leaves c alone
-// until Save returns. After an error nothing of c is left, and a Save of the same ID may follow.
+// Save writes c, makes it durable and removes what is older than the one before it. c.ID has the term that Lock gave
+// and is above every ID that was saved. The bytes go from the sections to the file without a copy; the caller leaves c
+// alone until Save returns. After an error nothing of c is left, and a Save of the same ID may follow.
 func (f *Folder) Save(ctx context.Context, c *tidemill.Checkpoint) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -34,7 +34,8 @@ func (f *Folder) Save(ctx context.Context, c *tidemill.Checkpoint) error {
 		return fmt.Errorf("store: save checkpoint %d.%d in %s: this run has term %d", c.ID.Term, c.ID.Seq, f.root, f.term)
 	}
 	if n := len(f.kept); n > 0 && compareIDs(c.ID, f.kept[n-1].id) <= 0 {
-		return fmt.Errorf("store: save checkpoint %d.%d in %s: %d.%d is there already", c.ID.Term, c.ID.Seq, f.root, f.kept[n-1].id.Term, f.kept[n-1].id.Seq)
+		return fmt.Errorf("store: save checkpoint %d.%d in %s: %d.%d is there already",
+			c.ID.Term, c.ID.Seq, f.root, f.kept[n-1].id.Term, f.kept[n-1].id.Seq)
 	}
 	term, err := f.readTerm()
 	if err != nil {

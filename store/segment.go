@@ -13,8 +13,8 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// segmentFile is a segment's file name: letters, digits, "-", "_" and "." as they are, all else as %XX. The ".seg" keeps
-// names such as "con" and ".." harmless.
+// segmentFile is a segment's file name: letters, digits, "-", "_" and "." as they are, all else as %XX. The ".seg"
+// keeps names such as "con" and ".." harmless.
 func segmentFile(name string) string {
 	var b strings.Builder
 	for i := range len(name) {
@@ -160,7 +160,8 @@ func (f *Folder) Remove(ctx context.Context, name string) error {
 	for _, c := range f.kept {
 		for _, s := range c.segments {
 			if s == name {
-				return fmt.Errorf("store: remove segment %q in %s: checkpoint %d.%d refers to it", name, f.root, c.id.Term, c.id.Seq)
+				return fmt.Errorf("store: remove segment %q in %s: checkpoint %d.%d refers to it",
+					name, f.root, c.id.Term, c.id.Seq)
 			}
 		}
 	}

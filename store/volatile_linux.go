@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// volatile says why a checkpoint in dir, or in the nearest parent that exists, may not outlive a power cut; "" if it may.
-// The numbers are those of statfs(2).
+// volatile says why a checkpoint in dir, or in the nearest parent that exists, may not outlive a power cut; "" if it
+// may. The numbers are those of statfs(2).
 func volatile(dir string) string {
 	dir, err := filepath.Abs(dir)
 	if err != nil {

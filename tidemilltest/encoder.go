@@ -12,8 +12,8 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// EncoderColumns are the columns of the vectors that Encoder learns from: three numbers (the third is constant), one that
-// is scaled already, two one-hot nominal ones and a nominal one that is not.
+// EncoderColumns are the columns of the vectors that Encoder learns from: three numbers (the third is constant), one
+// that is scaled already, two one-hot nominal ones and a nominal one that is not.
 func EncoderColumns() []tidemill.FeatureColumn {
 	return []tidemill.FeatureColumn{
 		{Name: "distance"},
@@ -53,8 +53,8 @@ func EncoderVectors(n int) (xs []*tidemill.Vector, ys [][]float64) {
 }
 
 // Encoder checks the laws of tidemill.Encoder: the columns that Bind promises; Apply is a pure read that overwrites dst
-// wholly and leaves x alone; Learn keeps and changes nothing of x; New is unlearned; the state survives a restart at any
-// row, bit for bit; broken states are errors. It binds EncoderColumns.
+// wholly and leaves x alone; Learn keeps and changes nothing of x; New is unlearned; the state survives a restart at
+// any row, bit for bit; broken states are errors. It binds EncoderColumns.
 func Encoder(t *testing.T, made func() tidemill.Encoder) {
 	t.Helper()
 	h := &encoderTest{made: made}

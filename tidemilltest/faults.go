@@ -198,7 +198,8 @@ func (w *faultyStore) List(ctx context.Context) (ids []tidemill.CheckpointID, br
 }
 
 func (w *faultyStore) Load(ctx context.Context, id tidemill.CheckpointID) (c *tidemill.Checkpoint, err error) {
-	err = w.f.step(ctx, fmt.Sprintf("store.Load %d.%d", id.Term, id.Seq), func() (err error) { c, err = w.s.Load(ctx, id); return err })
+	err = w.f.step(ctx, fmt.Sprintf("store.Load %d.%d", id.Term, id.Seq),
+		func() (err error) { c, err = w.s.Load(ctx, id); return err })
 	return c, err
 }
 
@@ -282,7 +283,8 @@ func (w *faultySink) Mark(ctx context.Context, flow string) (m tidemill.Mark, er
 
 func (w *faultySink) Resume(ctx context.Context, r tidemill.Resumption) error {
 	w.f.atDeath(w.close)
-	return w.f.step(ctx, fmt.Sprintf("sink.Resume term %d after %d", r.Term, r.After.Seq), func() error { return w.s.Resume(ctx, r) })
+	return w.f.step(ctx, fmt.Sprintf("sink.Resume term %d after %d", r.Term, r.After.Seq),
+		func() error { return w.s.Resume(ctx, r) })
 }
 
 func (w *faultySink) Write(ctx context.Context, out []tidemill.Output) error {
@@ -330,7 +332,8 @@ func (w *faultySource) Changes(ctx context.Context, after tidemill.Position) ite
 		}
 		for b, err := range w.s.Changes(ctx, after) {
 			if err == nil {
-				err = w.f.step(ctx, fmt.Sprintf("source yields %d changes up to %q", len(b.Changes), b.Upto), func() error { return nil })
+				err = w.f.step(ctx, fmt.Sprintf("source yields %d changes up to %q", len(b.Changes), b.Upto),
+					func() error { return nil })
 			}
 			if err != nil {
 				yield(tidemill.Batch{}, err)

@@ -36,8 +36,9 @@ func FeatureTable() *tidemill.Table {
 	}, []int{0})
 }
 
-// FeatureChanges is n changes of FeatureTable, the same ones at every call: most are inserts, some update or delete rows
-// that came before, one value in eight is NULL, and each commits some seconds after the one before. Pictures have 4 bytes.
+// FeatureChanges is n changes of FeatureTable, the same ones at every call: most are inserts, some update or delete
+// rows that came before, one value in eight is NULL, and each commits some seconds after the one
+// before. Pictures have 4 bytes.
 func FeatureChanges(n int) []tidemill.Change {
 	t := FeatureTable()
 	r := rand.New(rand.NewPCG(51, 52))
@@ -67,7 +68,8 @@ func FeatureChanges(n int) []tidemill.Change {
 	var open [][]tidemill.Value
 	for i := range n {
 		at = at.Add(time.Duration(r.IntN(60)) * time.Second)
-		c := tidemill.Change{Op: tidemill.Insert, Table: t, Tx: &tidemill.Tx{Order: uint64(i + 1), ID: fmt.Sprint(i), Commit: at}}
+		c := tidemill.Change{Op: tidemill.Insert, Table: t,
+			Tx: &tidemill.Tx{Order: uint64(i + 1), ID: fmt.Sprint(i), Commit: at}}
 		switch k := r.IntN(6); {
 		case k == 0 && len(open) > 0:
 			j := r.IntN(len(open))
@@ -87,10 +89,10 @@ func FeatureChanges(n int) []tidemill.Change {
 	return cs
 }
 
-// Feature checks the laws of tidemill.Feature over FeatureChanges. Append adds as many dense columns as Columns says, to
-// what is there; it is a pure read, also beside others; a row of NULLs is NaN; Update keeps nothing of the change's memory; the
-// state survives a restart before any change, bit for bit; the order of a table's columns does not matter; tables that it does
-// not read are no error; broken states are.
+// Feature checks the laws of tidemill.Feature over FeatureChanges. Append adds as many dense columns as Columns says,
+// to what is there; it is a pure read, also beside others; a row of NULLs is NaN; Update keeps nothing of the change's
+// memory; the state survives a restart before any change, bit for bit; the order of a table's columns does not matter;
+// tables that it does not read are no error; broken states are.
 func Feature(t *testing.T, made func() tidemill.Feature) {
 	t.Helper()
 	FeatureWith(t, FeatureCase{New: made})
@@ -187,7 +189,8 @@ func (f *featureTest) columns(t *testing.T) {
 		t.Errorf("a table that the feature does not read is an error: %v", err)
 	}
 	saved := StateBytes(t, a)
-	update(a, &tidemill.Change{Op: tidemill.Insert, Table: foreign, After: []tidemill.Value{tidemill.Blob([]byte("x"))}, Tx: f.Changes[0].Tx})
+	update(a, &tidemill.Change{Op: tidemill.Insert, Table: foreign,
+		After: []tidemill.Value{tidemill.Blob([]byte("x"))}, Tx: f.Changes[0].Tx})
 	if !bytes.Equal(saved, StateBytes(t, a)) {
 		t.Error("a change of a table that the feature does not read changed its state")
 	}
@@ -267,8 +270,8 @@ func (f *featureTest) stream(t *testing.T) {
 	})
 }
 
-// appendsAlike checks what Append adds for change i: as many finite columns as Columns says, behind what is there, without
-// a change of the state, and the same by a feature that was restarted.
+// appendsAlike checks what Append adds for change i: as many finite columns as Columns says, behind what is there,
+// without a change of the state, and the same by a feature that was restarted.
 func appendsAlike(t *testing.T, i int, c *tidemill.Change, plain, restarted tidemill.Feature) {
 	t.Helper()
 	want := tidemill.Vector{}

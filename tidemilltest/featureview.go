@@ -8,8 +8,8 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// view checks tidemill.Viewer: a view gives the numbers of its moment while the feature goes on, also one that is made in the
-// memory of another, and none is larger than what is allowed.
+// view checks tidemill.Viewer: a view gives the numbers of its moment while the feature goes on, also one that is made
+// in the memory of another, and none is larger than what is allowed.
 func (f *featureTest) view(t *testing.T) {
 	a := f.bound(t, f.Changes)
 	viewer, ok := a.(tidemill.Viewer)

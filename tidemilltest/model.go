@@ -15,16 +15,18 @@ type ModelCase struct {
 	New     func() tidemill.Model
 	Terms   bool // the model takes sparse terms
 	Columns []tidemill.FeatureColumn
-	Rows    []tidemill.Example // with Columns: rows of its own instead of ModelRows; batches are then not tested in float32
+	// with Columns: rows of its own instead of ModelRows; batches are then not tested in float32
+	Rows []tidemill.Example
 	// Learns, if set, is called with a model that learned all rows: what it must have learned by then.
 	Learns func(t *testing.T, m tidemill.Model, rows []tidemill.Example)
 }
 
-// Model checks the laws of tidemill.Model. Predict is a pure read, also beside others; Learn keeps nothing of the example;
-// the same rows give the same bytes; New is untrained; a restart at any row changes no bit of what follows; LearnBatch and
-// PredictBatch give the bits of single rows in whatever cuts; probabilities are probabilities; rows of NaN, huge values,
-// odd weights, answers that are no number, one class only and a class that comes late leave a model that still answers with
-// numbers; broken states are errors. A model that is refused with an open set of classes is bound with three.
+// Model checks the laws of tidemill.Model. Predict is a pure read, also beside others; Learn keeps nothing of the
+// example; the same rows give the same bytes; New is untrained; a restart at any row changes no bit of what follows;
+// LearnBatch and PredictBatch give the bits of single rows in whatever cuts; probabilities are probabilities; rows of
+// NaN, huge values, odd weights, answers that are no number, one class only and a class that comes late leave a model
+// that still answers with numbers; broken states are errors. A model that is refused with an open set of
+// classes is bound with three.
 func Model(t *testing.T, made func() tidemill.Model) {
 	t.Helper()
 	ModelWith(t, ModelCase{New: made})
@@ -121,7 +123,8 @@ func (m *modelTest) stream(t *testing.T, rows []tidemill.Example) {
 			next := m.bound(t)
 			restore(t, next, saved)
 			if !sameNumbers(next.Predict(nil, e.X), restarted.Predict(nil, e.X)) {
-				t.Fatalf("row %d: the restored model predicts %v, the saved one %v", i, next.Predict(nil, e.X), restarted.Predict(nil, e.X))
+				t.Fatalf("row %d: the restored model predicts %v, the saved one %v",
+					i, next.Predict(nil, e.X), restarted.Predict(nil, e.X))
 			}
 			restarted = next
 		}
@@ -315,8 +318,8 @@ func (m *modelTest) steady(t *testing.T, rows []tidemill.Example) {
 	}
 }
 
-// sameRows compares predictions per row. Where classes came during the batch a row's prediction may be padded to the width
-// of the last: by 0, or by NaN where it was not ready.
+// sameRows compares predictions per row. Where classes came during the batch a row's prediction may be padded to the
+// width of the last: by 0, or by NaN where it was not ready.
 func (m *modelTest) sameRows(got, want []float64, rows int) bool {
 	if len(got) == len(want) {
 		return sameNumbers(got, want)
@@ -399,7 +402,8 @@ var odds = []struct {
 	}},
 }
 
-// odd learns rows of which some are spoiled: the model is not poisoned, restores, and its bytes do not depend on restarts.
+// odd learns rows of which some are spoiled: the model is not poisoned, restores, and its
+// bytes do not depend on restarts.
 func (m *modelTest) odd(t *testing.T, rows []tidemill.Example, spoil func(i int, e *tidemill.Example)) {
 	plain := slices.Clone(rows)
 	for i := range plain {

@@ -10,20 +10,22 @@ import (
 
 // ModelColumns are the columns of the vectors that Model learns from: four numbers near 0 (the last is constant).
 func ModelColumns() []tidemill.FeatureColumn {
-	return []tidemill.FeatureColumn{{Name: "a", Scaled: true}, {Name: "b", Scaled: true}, {Name: "c", Scaled: true}, {Name: "one", Scaled: true}}
+	return []tidemill.FeatureColumn{{Name: "a", Scaled: true}, {Name: "b", Scaled: true}, {Name: "c", Scaled: true},
+		{Name: "one", Scaled: true}}
 }
 
 // modelClasses is the number of classes where a model needs a fixed one.
 const modelClasses = 3
 
-// ModelRows is n examples of ModelColumns for a model of that kind, the same ones at every call. Their numbers are exact
-// in float32. Classifiers get the classes 0 and 1 that depend on the first two columns, and 2 now and then in the second
-// half; regressions get a linear function of the columns; the others get no answer.
+// ModelRows is n examples of ModelColumns for a model of that kind, the same ones at every call. Their numbers are
+// exact in float32. Classifiers get the classes 0 and 1 that depend on the first two columns, and 2 now and then in the
+// second half; regressions get a linear function of the columns; the others get no answer.
 func ModelRows(kind tidemill.ModelKind, n int) []tidemill.Example {
 	r := rand.New(rand.NewPCG(21, uint64(kind)))
 	es := make([]tidemill.Example, n)
 	for i := range es {
-		x := &tidemill.Vector{Dense: []float64{narrow(r.NormFloat64()), narrow(r.NormFloat64()), narrow(r.Float64()*2 - 1), 1}}
+		x := &tidemill.Vector{Dense: []float64{narrow(r.NormFloat64()), narrow(r.NormFloat64()),
+			narrow(r.Float64()*2 - 1), 1}}
 		e := tidemill.Example{X: x, Weight: 1}
 		switch kind {
 		case tidemill.Classify:
@@ -51,7 +53,8 @@ func withTerms(es []tidemill.Example) []tidemill.Example {
 	r := rand.New(rand.NewPCG(31, 32))
 	for i := range es {
 		if r.IntN(3) > 0 {
-			es[i].X.Terms = []tidemill.Term{{Hash: tidemill.Hash("word", string(rune('a'+r.IntN(12)))), Value: 1}, {Hash: 77, Value: .5}}
+			es[i].X.Terms = []tidemill.Term{{Hash: tidemill.Hash("word", string(rune('a'+r.IntN(12)))),
+				Value: 1}, {Hash: 77, Value: .5}}
 		}
 	}
 	return es

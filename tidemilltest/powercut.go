@@ -113,8 +113,8 @@ func (p *PowerCut) after(now, safe []byte, random *rand.Rand) []byte {
 	return append(bytes.Clone(safe), rest...)
 }
 
-// Store wraps s: what was written to a segment is read again, and is gone after Cut, unless it was synced. Checkpoints are
-// as durable as s makes them.
+// Store wraps s: what was written to a segment is read again, and is gone after Cut, unless it was synced. Checkpoints
+// are as durable as s makes them.
 func (p *PowerCut) Store(s tidemill.Store) tidemill.Store { return &cutStore{s, p} }
 
 type cutStore struct {

@@ -10,8 +10,8 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// Score checks the laws of tidemill.Score: NaN until it is defined; it is defined for the kinds of models that it suits, and
-// for no others; New is empty; Update keeps nothing of the answer;
+// Score checks the laws of tidemill.Score: NaN until it is defined; it is defined for the kinds of models that it
+// suits, and for no others; New is empty; Update keeps nothing of the answer;
 // Value is pure; the state survives a restart at any answer, bit for bit; broken states are errors.
 func Score(t *testing.T, made func() tidemill.Score) {
 	t.Helper()
@@ -128,13 +128,14 @@ func scoreOdd(t *testing.T, made func() tidemill.Score) {
 	}
 }
 
-// Answers is n answers of a model of that kind, the same ones at every call: a binary classifier with the positive class 1
-// first, and three classes from the second half on, the third unseen when it is first asked about.
+// Answers is n answers of a model of that kind, the same ones at every call: a binary classifier with the positive
+// class 1 first, and three classes from the second half on, the third unseen when it is first asked about.
 func Answers(kind tidemill.ModelKind, n int) []tidemill.Answer {
 	r := rand.New(rand.NewPCG(uint64(kind), 42))
 	as := make([]tidemill.Answer, n)
 	for i := range as {
-		a := tidemill.Answer{Kind: kind, Class: -1, Weight: 1, Positive: -1, X: &tidemill.Vector{Dense: []float64{r.NormFloat64()}}}
+		a := tidemill.Answer{Kind: kind, Class: -1, Weight: 1, Positive: -1,
+			X: &tidemill.Vector{Dense: []float64{r.NormFloat64()}}}
 		switch kind {
 		case tidemill.Classify:
 			k := 2

@@ -27,8 +27,8 @@ type SinkHarness struct {
 type SinkTarget struct {
 	// Open gives another sink on the target, as another process would have it.
 	Open func(t *testing.T) tidemill.Sink
-	// Rows reads all rows back; the key is task + "/" + id. For a log it folds the lines: the last prediction of a key wins,
-	// a truth is added to it.
+	// Rows reads all rows back; the key is task + "/" + id. For a log it folds the lines: the last prediction of a key
+	// wins, a truth is added to it.
 	Rows func(t *testing.T) map[string]SinkRow
 }
 
@@ -151,7 +151,8 @@ func (s *sinkTest) rows(want map[string]SinkRow) {
 func (r SinkRow) equal(w SinkRow) bool {
 	same := r.Score == w.Score || math.IsNaN(r.Score) && math.IsNaN(w.Score)
 	same = same && r.Asked.Equal(w.Asked) && r.Answered.Equal(w.Answered)
-	same = same && (len(r.Probabilities) == 0 && len(w.Probabilities) == 0 || reflect.DeepEqual(r.Probabilities, w.Probabilities))
+	same = same && (len(r.Probabilities) == 0 && len(w.Probabilities) == 0 ||
+		reflect.DeepEqual(r.Probabilities, w.Probabilities))
 	return same && r.Prediction == w.Prediction && r.Version == w.Version && r.Position == w.Position && r.Truth == w.Truth
 }
 

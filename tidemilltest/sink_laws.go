@@ -18,7 +18,8 @@ func (s *sinkTest) fields() {
 	odd := predicted(2, "it's \"odd\", 雪\t\\ {}")
 	odd.Label, odd.Labels = "näh, \"that\" 'one'", []string{"näh, \"that\" 'one'", "b\\c\n"}
 	number := predicted(3, "3")
-	number.Model, number.Label, number.Score, number.Prediction, number.Labels = tidemill.Regress, "12.5", 12.5, []float64{12.5}, nil
+	number.Model, number.Label, number.Score, number.Prediction, number.Labels = tidemill.Regress, "12.5",
+		12.5, []float64{12.5}, nil
 	unready := predicted(4, "4")
 	unready.Label, unready.Score, unready.Prediction = "", math.NaN(), nil
 	unready.Labels = nil
@@ -81,7 +82,8 @@ func (s *sinkTest) moves() {
 		return
 	}
 	move := func(seq uint64, from, to string) tidemill.Output {
-		return tidemill.Output{Kind: tidemill.Retracted, Seq: seq, Task: "late", ID: from, NewID: to, Position: "0/9", Change: sinkChange(seq)}
+		return tidemill.Output{Kind: tidemill.Retracted, Seq: seq, Task: "late", ID: from, NewID: to, Position: "0/9",
+			Change: sinkChange(seq)}
 	}
 	k := s.open(1, tidemill.Mark{})
 	a, b := predicted(1, "a"), predicted(2, "b")
@@ -144,7 +146,8 @@ func (s *sinkTest) others() {
 	s.write(k)
 	s.write(k,
 		tidemill.Output{Kind: tidemill.RowPassed, Seq: 1, Change: sinkChange(1), Position: "0/1"},
-		tidemill.Output{Kind: tidemill.RowRejected, Seq: 2, Change: sinkChange(2), Task: "late", ID: "2", Position: "0/2", Reason: "no number"},
+		tidemill.Output{Kind: tidemill.RowRejected, Seq: 2, Change: sinkChange(2), Task: "late", ID: "2",
+			Position: "0/2", Reason: "no number"},
 		a,
 		tidemill.Output{Kind: tidemill.EventRaised, Seq: 4, Task: "late", Reason: "drift", Position: "0/3"})
 	s.rows(map[string]SinkRow{key("a"): row(a)})
@@ -276,7 +279,8 @@ func (s *sinkTest) startsOver() {
 	k := s.open(2, tidemill.Mark{})
 	s.write(k, predicted(1, "a"), predicted(2, "b"), predicted(3, "c"))
 	s.mark(k)
-	if err := engine.ResumeSink(s.Context(), k, tidemill.Resumption{Flow: sinkFlow, Term: 2, After: tidemill.Mark{Term: 2}}); err != nil {
+	if err := engine.ResumeSink(s.Context(), k, tidemill.Resumption{Flow: sinkFlow, Term: 2,
+		After: tidemill.Mark{Term: 2}}); err != nil {
 		s.Fatalf("Resume again: %v", err)
 	}
 	o := predicted(1, "d")
@@ -353,7 +357,8 @@ func (s *sinkTest) fence() {
 	}
 	late := s.target.Open(s.T) // the higher term came after the look
 	s.Cleanup(func() { _ = late.Close() })
-	if err := late.Resume(s.Context(), tidemill.Resumption{Flow: sinkFlow, Term: 1, After: mark}); !errors.Is(err, tidemill.ErrFenced) {
+	if err := late.Resume(s.Context(), tidemill.Resumption{Flow: sinkFlow, Term: 1,
+		After: mark}); !errors.Is(err, tidemill.ErrFenced) {
 		s.Errorf("Resume of term 1 itself gives %v, not ErrFenced", err)
 	}
 	s.write(now, predicted(3, "d"))
@@ -411,13 +416,15 @@ func (s *sinkTest) unknown() {
 			s.Errorf("Resume after %+v of a sink that holds %+v gives %v, not ErrUnknownMark", r.After, mark, err)
 		}
 	}
-	if _, err := s.resume(tidemill.Resumption{Flow: sinkFlow, Term: 1}); !errors.Is(err, tidemill.ErrUnknownMark) && !errors.Is(err, tidemill.ErrFenced) {
+	if _, err := s.resume(tidemill.Resumption{Flow: sinkFlow, Term: 1}); !errors.Is(err, tidemill.ErrUnknownMark) &&
+		!errors.Is(err, tidemill.ErrFenced) {
 		s.Errorf("Resume of a new state folder gives %v, neither ErrUnknownMark nor ErrFenced", err)
 	}
 	s.rows(s.fold(outs)) // a refusal touches nothing
 	s.open(5, mark)
 	empty := &sinkTest{s.T, s.h, s.h.New(s.T)}
-	if _, err := empty.resume(tidemill.Resumption{Flow: sinkFlow, Term: 4, After: mark}); !errors.Is(err, tidemill.ErrUnknownMark) {
+	if _, err := empty.resume(tidemill.Resumption{Flow: sinkFlow, Term: 4, After: mark}); !errors.Is(err,
+		tidemill.ErrUnknownMark) {
 		s.Errorf("Resume after %+v of an empty sink gives %v, not ErrUnknownMark", mark, err)
 	}
 }
@@ -463,7 +470,8 @@ func (s *sinkTest) adopt() {
 	_ = k.Close()
 	// Reset removes what is there of the flow's tasks.
 	task, _, _ := strings.Cut(key("0"), "/")
-	if k, err = s.resume(tidemill.Resumption{Flow: sinkFlow, Term: 1, Adopt: true, Reset: true, Tasks: []string{task}}); err != nil {
+	if k, err = s.resume(tidemill.Resumption{Flow: sinkFlow, Term: 1, Adopt: true, Reset: true,
+		Tasks: []string{task}}); err != nil {
 		s.Fatalf("Resume with Reset: %v", err)
 	}
 	s.rows(map[string]SinkRow{})

@@ -26,13 +26,15 @@ type SourceHarness struct {
 	Before bool
 	// SharedLog: two databases of New are in one log, so that a position of one is not refused by the other.
 	SharedLog bool
-	// Pause is how long the slow consumer keeps the source waiting; the best is twice its server's timeout. Default 300 ms.
+	// Pause is how long the slow consumer keeps the source waiting; the best is twice its
+	// server's timeout. Default 300 ms.
 	Pause time.Duration
 }
 
 // SourceDatabase is one database with the table items.
 type SourceDatabase struct {
-	// Apply carries out changes in one transaction; it is called beside a running source. SourceSQL makes statements of them.
+	// Apply carries out changes in one transaction; it is called beside a running source.
+	// SourceSQL makes statements of them.
 	Apply func(t *testing.T, changes []SourceChange)
 	// Rollback, if there is one, carries them out and rolls back.
 	Rollback func(t *testing.T, changes []SourceChange)
@@ -78,9 +80,11 @@ func SourceSQL(changes []SourceChange) []string {
 		}
 		switch c.Op {
 		case tidemill.Insert:
-			sql = append(sql, fmt.Sprintf("INSERT INTO items (id, name, amount, count) VALUES (%d, %s, %v, %s)", c.After.ID, name, c.After.Amount, count))
+			sql = append(sql, fmt.Sprintf("INSERT INTO items (id, name, amount, count) VALUES (%d, %s, %v, %s)",
+				c.After.ID, name, c.After.Amount, count))
 		case tidemill.Update:
-			sql = append(sql, fmt.Sprintf("UPDATE items SET id = %d, name = %s, amount = %v, count = %s WHERE id = %d", c.After.ID, name, c.After.Amount, count, c.ID))
+			sql = append(sql, fmt.Sprintf("UPDATE items SET id = %d, name = %s, amount = %v, count = %s WHERE id = %d",
+				c.After.ID, name, c.After.Amount, count, c.ID))
 		case tidemill.Delete:
 			sql = append(sql, fmt.Sprintf("DELETE FROM items WHERE id = %d", c.ID))
 		}
@@ -184,7 +188,8 @@ func (s *sourceTest) hear(src tidemill.Source, b *tidemill.Batch) heard {
 }
 
 // run reads src after a position until stop says so, the source ends, or it fails.
-func (s *sourceTest) run(src tidemill.Source, after tidemill.Position, stop func(heard) bool) (tape []heard, err error) {
+func (s *sourceTest) run(src tidemill.Source, after tidemill.Position,
+	stop func(heard) bool) (tape []heard, err error) {
 	s.Helper()
 	for b, err := range src.Changes(s.ctx, after) {
 		if err != nil {

@@ -103,7 +103,8 @@ func (s *sourceTest) release() {
 		s.same(got)
 		old := last
 		last = positions[len(positions)-1]
-		for _, p := range []tidemill.Position{last, last, old} { // between runs; again; and an older one, which changes nothing
+		for _, p := range []tidemill.Position{last, last, old} {
+			// between runs; again; and an older one, which changes nothing
 			if err := src.Release(s.ctx, p); err != nil {
 				s.Fatalf("Release %q: %v", p, err)
 			}
@@ -168,7 +169,8 @@ func (s *sourceTest) memory() {
 		for k := range b.Changes {
 			c, was := &b.Changes[k], &tape[i].changes[k]
 			if !sameValues(c.Before, was.before) || !sameValues(c.After, was.after) {
-				s.Fatalf("batch %d, change %d was %v -> %v when it came and is %v -> %v later", i, k, was.before, was.after, c.Before, c.After)
+				s.Fatalf("batch %d, change %d was %v -> %v when it came and is %v -> %v later",
+					i, k, was.before, was.after, c.Before, c.After)
 			}
 		}
 	}

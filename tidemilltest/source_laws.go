@@ -104,7 +104,8 @@ func (s *sourceTest) operations() {
 	// A change of the key is one Update, or a Delete and an Insert of one transaction.
 	for i := range more {
 		c := &more[i]
-		if c.op == tidemill.Update && c.after == nil || c.op == tidemill.Delete && c.after != nil || c.op == tidemill.Insert && c.before != nil {
+		if c.op == tidemill.Update && c.after == nil || c.op == tidemill.Delete && c.after != nil ||
+			c.op == tidemill.Insert && c.before != nil {
 			s.Errorf("%s with before %v, after %v", c.op, c.before, c.after)
 		}
 		if c.commit.IsZero() {
@@ -179,10 +180,12 @@ func (s *sourceTest) replay() {
 // alike compares a change with the same one on a replay.
 func (s *sourceTest) alike(a, b *seen) {
 	s.Helper()
-	same := a.op == b.op && a.id == b.id && a.where == b.where && a.table.Sum == b.table.Sum && a.commit.Equal(b.commit) && a.flags == b.flags &&
+	same := a.op == b.op && a.id == b.id && a.where == b.where && a.table.Sum == b.table.Sum &&
+		a.commit.Equal(b.commit) && a.flags == b.flags &&
 		sameValues(a.before, b.before) && sameValues(a.after, b.after)
 	if !same {
-		s.Fatalf("a change was\n%s %v at %s: %v -> %v\nand is on replay\n%s %v at %s: %v -> %v", a.op, a.id, a.where, a.before, a.after, b.op, b.id, b.where, b.before, b.after)
+		s.Fatalf("a change was\n%s %v at %s: %v -> %v\nand is on replay\n%s %v at %s: %v -> %v",
+			a.op, a.id, a.where, a.before, a.after, b.op, b.id, b.where, b.before, b.after)
 	}
 }
 
@@ -241,7 +244,8 @@ func (s *sourceTest) parity() {
 		}
 		for k := range a.after {
 			if name := a.table.Columns[k].Name; name != "id" && !a.after[k].Equal(b.after[k]) {
-				s.Errorf("row %d: %s is %s %q in the snapshot and %s %q in the stream", i+1, name, a.after[k].Kind(), a.after[k], b.after[k].Kind(), b.after[k])
+				s.Errorf("row %d: %s is %s %q in the snapshot and %s %q in the stream",
+					i+1, name, a.after[k].Kind(), a.after[k], b.after[k].Kind(), b.after[k])
 			}
 		}
 		for k, c := range a.table.Columns {
@@ -286,7 +290,8 @@ func (s *sourceTest) transactions() {
 		runs[len(runs)-1]++
 	}
 	if fmt.Sprint(runs) != fmt.Sprint(append(sizes, 1)) {
-		s.Errorf("%d transactions, the first ones of %v changes, not of %v", len(runs), runs[:min(len(runs), 10)], append(sizes, 1))
+		s.Errorf("%d transactions, the first ones of %v changes, not of %v",
+			len(runs), runs[:min(len(runs), 10)], append(sizes, 1))
 	}
 	at := 0
 	for _, h := range tape {

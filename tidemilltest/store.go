@@ -74,7 +74,8 @@ func SampleCheckpoint(term, seq uint64) *tidemill.Checkpoint {
 		Position: tidemill.Position(fmt.Sprintf("sample log=1 at=%d", seq)),
 		Marks:    []tidemill.Mark{{Term: term, Seq: seq * 10, Place: fmt.Sprint(seq * 100)}, {}},
 		Sections: []tidemill.Section{
-			{Name: "task/a/model", Kind: "sample", Version: 7, Fingerprint: "sample(1, ü)", Data: bytes.Repeat([]byte{byte(term), byte(seq), 0, 255}, 1000)},
+			{Name: "task/a/model", Kind: "sample", Version: 7, Fingerprint: "sample(1, ü)",
+				Data: bytes.Repeat([]byte{byte(term), byte(seq), 0, 255}, 1000)},
 			{Name: "task/a/scores", Kind: "sample", Version: 1, Data: []byte{}},
 		},
 	}

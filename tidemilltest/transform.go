@@ -23,15 +23,17 @@ func TransformTable() *tidemill.Table {
 	}, []int{0})
 }
 
-// TransformChanges is n changes of TransformTable, the same ones at every call: rows of a snapshot, inserts, updates, deletes
-// that bring all of the row or its key alone, a truncate, and a logical message without a table. One value in eight is NULL.
+// TransformChanges is n changes of TransformTable, the same ones at every call: rows of a snapshot, inserts, updates,
+// deletes that bring all of the row or its key alone, a truncate, and a logical message without a
+// table. One value in eight is NULL.
 func TransformChanges(n int) []tidemill.Change {
 	t := TransformTable()
 	r := rand.New(rand.NewPCG(61, 62))
 	at := time.Date(2024, 3, 1, 8, 0, 0, 0, time.UTC)
 	row := func(id int) []tidemill.Value {
-		v := []tidemill.Value{tidemill.Int(int64(id)), tidemill.Text([]string{"nl", "de", "fr"}[r.IntN(3)]), tidemill.Float(float64(r.IntN(1000)) / 4),
-			tidemill.Int(int64(r.IntN(9))), tidemill.Text(fmt.Sprintf("p%d@example.org", r.IntN(50))), tidemill.Text("note"), tidemill.TimeOf(at)}
+		v := []tidemill.Value{tidemill.Int(int64(id)), tidemill.Text([]string{"nl", "de", "fr"}[r.IntN(3)]),
+			tidemill.Float(float64(r.IntN(1000)) / 4), tidemill.Int(int64(r.IntN(9))),
+			tidemill.Text(fmt.Sprintf("p%d@example.org", r.IntN(50))), tidemill.Text("note"), tidemill.TimeOf(at)}
 		for i := 1; i < len(v); i++ {
 			if r.IntN(8) == 0 {
 				v[i] = tidemill.Null()
@@ -41,7 +43,8 @@ func TransformChanges(n int) []tidemill.Change {
 	}
 	var out []tidemill.Change
 	for i := range n {
-		c := tidemill.Change{Table: t, Tx: &tidemill.Tx{Order: uint64(i + 1), Commit: at.Add(time.Duration(i) * time.Second)}, N: uint64(i % 3), At: uint64(i)}
+		c := tidemill.Change{Table: t, Tx: &tidemill.Tx{Order: uint64(i + 1), Commit: at.Add(time.Duration(i) * time.Second)},
+			N: uint64(i % 3), At: uint64(i)}
 		switch i % 8 {
 		case 0, 1:
 			c.Op, c.After = tidemill.Read, row(i)
@@ -52,7 +55,8 @@ func TransformChanges(n int) []tidemill.Change {
 		case 5:
 			c.Op, c.Before = tidemill.Delete, row(i)
 		case 6:
-			c.Op, c.Before = tidemill.Delete, append([]tidemill.Value{tidemill.Int(int64(i))}, make([]tidemill.Value, len(t.Columns)-1)...)
+			c.Op, c.Before = tidemill.Delete, append([]tidemill.Value{tidemill.Int(int64(i))},
+				make([]tidemill.Value, len(t.Columns)-1)...)
 		case 7:
 			if c.Op = tidemill.Truncate; i%16 == 7 {
 				c.Op, c.Table = tidemill.LogicalMessage, nil
@@ -63,8 +67,8 @@ func TransformChanges(n int) []tidemill.Change {
 	return out
 }
 
-// Transform checks the laws of the Transform door: the same change gives the same changes whatever came before it, nothing that
-// came in is changed, what leaves has the shape that was announced, and what is not of a row passes.
+// Transform checks the laws of the Transform door: the same change gives the same changes whatever came before it,
+// nothing that came in is changed, what leaves has the shape that was announced, and what is not of a row passes.
 func Transform(t *testing.T, make func() tidemill.Transform) {
 	t.Helper()
 	tr, other := make(), make()
@@ -116,7 +120,8 @@ func sameChange(a, b tidemill.Change) bool {
 	if (a.Table == nil) != (b.Table == nil) || a.Table != nil && a.Table.Sum != b.Table.Sum {
 		return false
 	}
-	return a.Op == b.Op && a.Tx.Order == b.Tx.Order && a.N == b.N && a.At == b.At && row(a.Before, b.Before) && row(a.After, b.After)
+	return a.Op == b.Op && a.Tx.Order == b.Tx.Order && a.N == b.N && a.At == b.At &&
+		row(a.Before, b.Before) && row(a.After, b.After)
 }
 
 // leaves checks a change that leaves against the shapes that were announced.

@@ -53,15 +53,16 @@ func derived(t *tidemill.Table, column string, e *expr.Expr) (*plan, error) {
 		columns[n] = made
 	}
 	fresh := n == len(t.Columns)
-	return &plan{to: shaped(t, t.Schema, t.Name, columns, t.Key), width: len(columns), row: func(dst, src []tidemill.Value, holds verdict) {
-		copy(dst, src[:min(len(src), len(t.Columns))])
-		switch {
-		case holds == yes:
-			dst[n] = b.Eval(src)
-		case holds == untold:
-			dst[n] = tidemill.Value{}
-		case fresh:
-			dst[n] = tidemill.Null()
-		}
-	}}, nil
+	return &plan{to: shaped(t, t.Schema, t.Name, columns, t.Key), width: len(columns),
+		row: func(dst, src []tidemill.Value, holds verdict) {
+			copy(dst, src[:min(len(src), len(t.Columns))])
+			switch {
+			case holds == yes:
+				dst[n] = b.Eval(src)
+			case holds == untold:
+				dst[n] = tidemill.Value{}
+			case fresh:
+				dst[n] = tidemill.Null()
+			}
+		}}, nil
 }

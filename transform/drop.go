@@ -42,14 +42,15 @@ func dropped(t *tidemill.Table, names []string, sometimes bool) (*plan, error) {
 		for _, i := range gone {
 			columns[i].Nullable = true
 		}
-		return &plan{to: shaped(t, t.Schema, t.Name, columns, t.Key), width: len(columns), safe: true, row: func(dst, src []tidemill.Value, holds verdict) {
-			copy(dst, src[:min(len(src), len(columns))])
-			for _, i := range gone {
-				if holds == yes {
-					dst[i] = tidemill.Null()
+		return &plan{to: shaped(t, t.Schema, t.Name, columns, t.Key), width: len(columns), safe: true,
+			row: func(dst, src []tidemill.Value, holds verdict) {
+				copy(dst, src[:min(len(src), len(columns))])
+				for _, i := range gone {
+					if holds == yes {
+						dst[i] = tidemill.Null()
+					}
 				}
-			}
-		}}, nil
+			}}, nil
 	}
 	var stay []int
 	var columns []tidemill.Column
@@ -64,9 +65,10 @@ func dropped(t *tidemill.Table, names []string, sometimes bool) (*plan, error) {
 	for _, i := range t.Key {
 		key = append(key, moved[i])
 	}
-	return &plan{to: shaped(t, t.Schema, t.Name, columns, key), width: len(columns), row: func(dst, src []tidemill.Value, _ verdict) {
-		for k, i := range stay {
-			dst[k] = at(src, i)
-		}
-	}}, nil
+	return &plan{to: shaped(t, t.Schema, t.Name, columns, key), width: len(columns),
+		row: func(dst, src []tidemill.Value, _ verdict) {
+			for k, i := range stay {
+				dst[k] = at(src, i)
+			}
+		}}, nil
 }

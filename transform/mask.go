@@ -35,7 +35,8 @@ func (c *MaskConfig) Build(string) (tidemill.Transform, error) {
 	case how != "empty" && how != "stars" && how != "hash":
 		return nil, fmt.Errorf("how is %q; say empty, stars or hash", how)
 	case how == "hash" && len(secret) < 16:
-		return nil, errors.New("secret: the hash takes a secret of at least 16 characters, as in '${MASK_SECRET}': without one, values are found by guessing")
+		return nil, errors.New("secret: the hash takes a secret of at least 16 characters, as in '${MASK_SECRET}': " +
+			"without one, values are found by guessing")
 	case how != "hash" && len(secret) > 0:
 		return nil, errors.New("secret: only how: hash takes one")
 	case how == "hash":
@@ -73,14 +74,15 @@ func masked(t *tidemill.Table, names []string, how string, secret []byte, someti
 	case "hash":
 		hide = keyed(hmac.New(sha256.New, secret))
 	}
-	return &plan{to: shaped(t, t.Schema, t.Name, columns, t.Key), width: len(columns), safe: true, row: func(dst, src []tidemill.Value, holds verdict) {
-		copy(dst, src[:min(len(src), len(columns))])
-		for _, i := range hidden {
-			if holds == yes && dst[i].Known() && !dst[i].IsNull() {
-				dst[i] = hide(dst[i])
+	return &plan{to: shaped(t, t.Schema, t.Name, columns, t.Key), width: len(columns), safe: true,
+		row: func(dst, src []tidemill.Value, holds verdict) {
+			copy(dst, src[:min(len(src), len(columns))])
+			for _, i := range hidden {
+				if holds == yes && dst[i].Known() && !dst[i].IsNull() {
+					dst[i] = hide(dst[i])
+				}
 			}
-		}
-	}}, nil
+		}}, nil
 }
 
 // keyed hashes a value's canonical text.

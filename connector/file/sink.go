@@ -114,7 +114,8 @@ func (w *Writer) own(o owner) error {
 	return errors.Join(w.side.Truncate(int64(len(b))), w.syncFile(w.side))
 }
 
-// Mark is the term in the sidecar, and the place of the file's end if it has bytes: how many outputs those are is not known.
+// Mark is the term in the sidecar, and the place of the file's end if it has bytes: how many
+// outputs those are is not known.
 func (w *Writer) Mark(ctx context.Context, flow string) (m tidemill.Mark, err error) {
 	look := &Writer{path: w.path} // this one may be writing
 	if look.side, err = os.Open(w.path + ".tidemill"); err == nil {
@@ -147,7 +148,8 @@ func (w *Writer) Mark(ctx context.Context, flow string) (m tidemill.Mark, err er
 
 // foreign refuses a file that belongs to another flow.
 func (w *Writer) foreign(o owner, flow string) error {
-	return tidemill.Fatalf("file: %s belongs to the flow %q, this one is %q: give each flow a file of its own", w.path, o.Flow, flow)
+	return tidemill.Fatalf("file: %s belongs to the flow %q, this one is %q: give each flow a file of its own",
+		w.path, o.Flow, flow)
 }
 
 // Resume cuts the file off at the mark. Without a mark the file has to be empty, unless it is adopted: then its lines
@@ -180,7 +182,8 @@ func (w *Writer) Resume(ctx context.Context, r tidemill.Resumption) error {
 	case owned && was.Flow != r.Flow:
 		return w.foreign(was, r.Flow)
 	case owned && was.Term > r.Term:
-		return fmt.Errorf("file: sink %s: term %d, the file has seen term %d: %w", w.path, r.Term, was.Term, tidemill.ErrFenced)
+		return fmt.Errorf("file: sink %s: term %d, the file has seen term %d: %w",
+			w.path, r.Term, was.Term, tidemill.ErrFenced)
 	}
 	f, err := os.OpenFile(w.path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 const dayMicros = 86400 * 1_000_000
 
 // pgoutput can send values as their types' binary send functions write them. bytea then takes half the bytes, in the
-// server, on the way and here; other types gain little. So binary is asked for where a table has a bytea column and every
-// type is one whose Value is surely the same as that of the text, and never where one is not.
+// server, on the way and here; other types gain little. So binary is asked for where a table has a bytea column and
+// every type is one whose Value is surely the same as that of the text, and never where one is not.
 
 // hasBinary reports whether values of the type are decoded from binary too: bool bytea int8 int2 int4 text json float8
 // bpchar varchar date timestamp timestamptz.
@@ -38,7 +38,8 @@ func (u *run) wantsBinary(ctx context.Context, s *session) (bool, error) {
 	for i, t := range u.tables {
 		names[i] = "to_regclass(" + quoting.Text(t.sql()) + ")"
 	}
-	rows, err := s.ask(ctx, "SELECT DISTINCT atttypid FROM pg_attribute WHERE attrelid IN ("+strings.Join(names, ", ")+") AND attnum > 0 AND NOT attisdropped")
+	rows, err := s.ask(ctx, "SELECT DISTINCT atttypid FROM pg_attribute WHERE attrelid IN ("+strings.Join(names, ", ")+
+		") AND attnum > 0 AND NOT attisdropped")
 	if err != nil {
 		return false, err
 	}

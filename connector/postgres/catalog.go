@@ -65,7 +65,8 @@ func (c *catalog) info(ctx context.Context, name tableName) (*tableInfo, error) 
 			t.generated = append(t.generated, string(r[0]))
 			continue
 		}
-		col := columnInfo{name: string(r[0]), native: string(r[1]), oid: number(r[2]), mod: number(r[3]), nullable: string(r[4]) == "f"}
+		col := columnInfo{name: string(r[0]), native: string(r[1]), oid: number(r[2]), mod: number(r[3]),
+			nullable: string(r[4]) == "f"}
 		if r[6] != nil {
 			def := string(r[6])
 			col.def = &def
@@ -96,7 +97,8 @@ func (c *catalog) form(ctx context.Context, oid uint32) (form, error) {
 			c.types[oid] = f
 			return f, nil
 		}
-		rows, err := c.s.ask(ctx, `SELECT typtype, typcategory, typbasetype::int8 FROM pg_type WHERE oid = `+strconv.FormatUint(uint64(base), 10))
+		rows, err := c.s.ask(ctx, `SELECT typtype, typcategory, typbasetype::int8 FROM pg_type WHERE oid = `+
+			strconv.FormatUint(uint64(base), 10))
 		if err != nil {
 			return 0, err
 		}
@@ -116,8 +118,10 @@ func (c *catalog) form(ctx context.Context, oid uint32) (form, error) {
 	return formOther, nil
 }
 
-// shape makes the Table and the column forms; key names the primary key's columns, identity what the log holds of old rows.
-func (c *catalog) shape(ctx context.Context, name tableName, columns []columnInfo, key []string, identity byte) (*tidemill.Table, []form, error) {
+// shape makes the Table and the column forms; key names the primary key's columns, identity
+// what the log holds of old rows.
+func (c *catalog) shape(ctx context.Context, name tableName, columns []columnInfo, key []string,
+	identity byte) (*tidemill.Table, []form, error) {
 	cols := make([]tidemill.Column, len(columns))
 	forms := make([]form, len(columns))
 	for i, col := range columns {
@@ -126,7 +130,8 @@ func (c *catalog) shape(ctx context.Context, name tableName, columns []columnInf
 			return nil, nil, err
 		}
 		forms[i] = f
-		cols[i] = tidemill.Column{Name: col.name, Kind: formKinds[f], Native: col.native, OID: col.oid, Mod: col.mod, Nullable: col.nullable, Default: col.def}
+		cols[i] = tidemill.Column{Name: col.name, Kind: formKinds[f], Native: col.native, OID: col.oid, Mod: col.mod,
+			Nullable: col.nullable, Default: col.def}
 	}
 	var at []int
 	for _, k := range key {

@@ -16,7 +16,8 @@ type checker struct {
 }
 
 func (c *checker) add(level, mend, format string, a ...any) {
-	c.findings = append(c.findings, tidemill.Finding{Path: c.path, Level: level, Text: fmt.Sprintf(format, a...), Mend: mend})
+	c.findings = append(c.findings, tidemill.Finding{Path: c.path, Level: level,
+		Text: fmt.Sprintf(format, a...), Mend: mend})
 }
 
 // failed reports an error in the words that Changes would use.
@@ -24,8 +25,8 @@ func (c *checker) failed(err error, mend string) {
 	c.add("error", mend, "%s", strings.TrimPrefix(err.Error(), "postgres: "))
 }
 
-// Check looks whether the server, the role, the tables, the publication and the slot allow the source to run. It changes
-// nothing.
+// Check looks whether the server, the role, the tables, the publication and the slot allow the source to run. It
+// changes nothing.
 func (r *Capture) Check(ctx context.Context) []tidemill.Finding {
 	c := &checker{path: "source.postgres"}
 	if r.problem != nil {
@@ -38,7 +39,8 @@ func (r *Capture) Check(ctx context.Context) []tidemill.Finding {
 		return c.findings
 	}
 	defer s.shut()
-	for _, look := range []func(context.Context, *session, *checker) error{r.checkServer, r.checkRole, r.checkTables, r.checkPublished, r.checkSlot} {
+	for _, look := range []func(context.Context, *session, *checker) error{r.checkServer, r.checkRole, r.checkTables,
+		r.checkPublished, r.checkSlot} {
 		if err := look(ctx, s, c); err != nil {
 			c.failed(err, "")
 			if s.IsClosed() {
@@ -83,7 +85,9 @@ func (r *Capture) checkServer(ctx context.Context, s *session, c *checker) error
 	case version < oldest:
 		c.add("error", "use PostgreSQL 13 or newer", "the server is PostgreSQL %s", f[1])
 	case f[3] == "t" && version < 160000:
-		c.add("error", "name the primary in url", "the server is a standby; PostgreSQL %s decodes its log on the primary only", f[1])
+		c.add("error", "name the primary in url", "the server is a standby; PostgreSQL %s decodes its log on "+
+			"the primary only",
+			f[1])
 	default:
 		c.add("ok", "", "the server is PostgreSQL %s", f[1])
 	}
@@ -104,23 +108,27 @@ func (r *Capture) checkServer(ctx context.Context, s *session, c *checker) error
 		c.add("error", mend, "all of max_replication_slots = %s are taken", f[6])
 	}
 	if (slot == nil || slot.pid == "") && (f[5] == "0" || strings.HasPrefix(f[5], "-")) {
-		c.add("error", "ALTER SYSTEM SET max_wal_senders = "+fmt.Sprint(number([]byte(f[7]))+10)+"; then restart the server", "all of max_wal_senders = %s are taken", f[7])
+		c.add("error", "ALTER SYSTEM SET max_wal_senders = "+fmt.Sprint(number([]byte(f[7]))+10)+"; then restart the server",
+			"all of max_wal_senders = %s are taken", f[7])
 	}
 	if f[8] != "-1" {
-		c.add("warning", "", "max_slot_wal_keep_size is %s MB: a flow that is stopped for longer than so much WAL must start over", f[8])
+		c.add("warning", "", "max_slot_wal_keep_size is %s MB: a flow that is stopped for longer than so much WAL must "+
+			"start over", f[8])
 	}
 	return nil
 }
 
 // freeSlots says how a slot comes free: by more of them, or by dropping one that nobody reads.
 func freeSlots(ctx context.Context, s *session, have string) (string, error) {
-	rows, err := s.ask(ctx, "SELECT slot_name, pg_size_pretty(coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)) FROM pg_replication_slots WHERE NOT active ORDER BY 1 LIMIT 10")
+	rows, err := s.ask(ctx, "SELECT slot_name, pg_size_pretty(coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), "+
+		"restart_lsn), 0)) FROM pg_replication_slots WHERE NOT active ORDER BY 1 LIMIT 10")
 	if err != nil {
 		return "", err
 	}
 	mend := fmt.Sprintf("ALTER SYSTEM SET max_replication_slots = %d; then restart the server", number([]byte(have))+10)
 	for _, r := range rows {
-		mend += fmt.Sprintf("\nor, if nobody needs slot %s, which holds %s of WAL: SELECT pg_drop_replication_slot(%s)", r[0], r[1], quoting.Text(string(r[0])))
+		mend += fmt.Sprintf("\nor, if nobody needs slot %s, which holds %s of WAL: SELECT pg_drop_replication_slot(%s)",
+			r[0], r[1], quoting.Text(string(r[0])))
 	}
 	return mend, nil
 }
@@ -147,7 +155,8 @@ func (r *Capture) checkRole(ctx context.Context, s *session, c *checker) error {
 		}
 	}
 	mend := fmt.Sprintf("ALTER ROLE %s REPLICATION", rows[0][1])
-	if code(err) == "28000" && !strings.Contains(err.Error(), "REPLICATION") && !strings.Contains(err.Error(), "replication role") {
+	if code(err) == "28000" && !strings.Contains(err.Error(), "REPLICATION") &&
+		!strings.Contains(err.Error(), "replication role") {
 		mend = "let the role in: a line in pg_hba.conf, then SELECT pg_reload_conf()"
 	}
 	if err != nil {
@@ -177,23 +186,28 @@ func (r *Capture) checkTables(ctx context.Context, s *session, c *checker) error
 			c.add("error", "name the tables under it", "%s is not a table", name)
 			continue
 		}
-		rows, err := s.ask(ctx, "SELECT has_table_privilege("+fmt.Sprint(info.oid)+"::oid, 'SELECT') AND has_schema_privilege("+quoting.Text(name.schema)+", 'USAGE'), quote_ident(current_user)")
+		rows, err := s.ask(ctx, "SELECT has_table_privilege("+fmt.Sprint(info.oid)+
+			"::oid, 'SELECT') AND has_schema_privilege("+quoting.Text(name.schema)+", 'USAGE'), quote_ident(current_user)")
 		if err != nil {
 			return err
 		}
 		if string(rows[0][0]) != "t" {
-			c.add("error", fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT ON %s TO %[2]s", quoting.Name(name.schema), rows[0][1], name.sql()), "the role may not read %s", name)
+			c.add("error", fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT ON %s TO %[2]s",
+				quoting.Name(name.schema), rows[0][1], name.sql()), "the role may not read %s", name)
 		}
 		switch {
 		case len(info.key) == 0 && info.identity == 'f':
-			c.add("warning", "ALTER TABLE "+name.sql()+" ADD PRIMARY KEY (…)", "%s has no primary key: name id: in the tasks that read it", name)
+			c.add("warning", "ALTER TABLE "+name.sql()+" ADD PRIMARY KEY (…)",
+				"%s has no primary key: name id: in the tasks that read it", name)
 		case !info.identified():
-			c.add("error", "ALTER TABLE "+name.sql()+" REPLICA IDENTITY FULL\nor, better, give it a primary key: ALTER TABLE "+name.sql()+" ADD PRIMARY KEY (…)",
-				"%s has no primary key and no replica identity: once published, its UPDATEs and DELETEs would fail", name)
+			c.add("error", "ALTER TABLE "+name.sql()+" REPLICA IDENTITY FULL\nor, better, give it a primary key: ALTER TABLE "+
+				name.sql()+" ADD PRIMARY KEY (…)", "%s has no primary key and no replica identity: once published, its UPDATEs "+
+				"and DELETEs would fail", name)
 		case info.identity == 'f':
 			c.add("ok", "", "%s has a primary key; an update tells the whole old row", name)
 		default:
-			c.add("ok", "", "%s has a primary key; an update tells of the old row its key only (REPLICA IDENTITY FULL tells all)", name)
+			c.add("ok", "", "%s has a primary key; an update tells of the old row its key only "+
+				"(REPLICA IDENTITY FULL tells all)", name)
 		}
 		for _, g := range info.generated {
 			c.add("warning", "", "%s.%s is a generated column: it is not in the log and is left out", name, g)
@@ -229,7 +243,8 @@ func (r *Capture) checkPublished(ctx context.Context, s *session, c *checker) er
 			return nil // said already
 		}
 		infos = append(infos, info)
-		rows, err := s.ask(ctx, "SELECT pg_has_role(relowner, 'USAGE') AND has_database_privilege(current_database(), 'CREATE') FROM pg_class WHERE oid = "+fmt.Sprint(info.oid))
+		rows, err := s.ask(ctx, "SELECT pg_has_role(relowner, 'USAGE') AND has_database_privilege(current_database(), "+
+			"'CREATE') FROM pg_class WHERE oid = "+fmt.Sprint(info.oid))
 		if err != nil {
 			return err
 		}
@@ -240,7 +255,8 @@ func (r *Capture) checkPublished(ctx context.Context, s *session, c *checker) er
 	case p == nil && !r.create:
 		c.add("error", sql, "publication %s is missing", r.publication)
 	case p == nil && !owner:
-		c.add("error", "have an owner of the tables run: "+sql, "publication %s is missing, and the role may not make it", r.publication)
+		c.add("error", "have an owner of the tables run: "+sql,
+			"publication %s is missing, and the role may not make it", r.publication)
 	case p == nil:
 		c.add("ok", "", "publication %s will be made", r.publication)
 	default:
@@ -249,8 +265,10 @@ func (r *Capture) checkPublished(ctx context.Context, s *session, c *checker) er
 			c.add("error", p.addSQL(r.publication, t, infos), "publication %s does not publish %s", r.publication, t)
 		}
 		if !p.insert || !p.update || !p.delete || !p.trunc {
-			c.add("warning", "ALTER PUBLICATION "+quoting.Name(r.publication)+" SET (publish = 'insert, update, delete, truncate')",
-				"publication %s publishes not all kinds of changes (insert %t, update %t, delete %t, truncate %t)", r.publication, p.insert, p.update, p.delete, p.trunc)
+			c.add("warning", "ALTER PUBLICATION "+quoting.Name(r.publication)+
+				" SET (publish = 'insert, update, delete, truncate')",
+				"publication %s publishes not all kinds of changes (insert %t, update %t, delete %t, truncate %t)",
+				r.publication, p.insert, p.update, p.delete, p.trunc)
 		}
 		if len(missing) == 0 {
 			c.add("ok", "", "publication %s publishes the tables", r.publication)
@@ -275,7 +293,8 @@ func (r *Capture) checkSlot(ctx context.Context, s *session, c *checker) error {
 	case st.plugin != "pgoutput":
 		c.add("error", "name another slot: slot: …", "slot %s is for %s, not for pgoutput", r.slot, st.plugin)
 	case st.pid != "":
-		c.add("ok", "", "slot %s is in use by server process %s and holds %s of WAL; it is at %s", r.slot, st.pid, size(st.retained), st.confirmed)
+		c.add("ok", "", "slot %s is in use by server process %s and holds %s of WAL; it is at %s",
+			r.slot, st.pid, size(st.retained), st.confirmed)
 	default:
 		level, mend := "ok", ""
 		if st.retained > 1<<30 {
@@ -324,11 +343,14 @@ func (w *Predictions) Check(ctx context.Context) []tidemill.Finding {
 			c.failed(err, "")
 			return c.findings
 		}
-		sql, mend := "SELECT coalesce((SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = "+quoting.Text(name.schema)+"), false)",
-			"CREATE SCHEMA IF NOT EXISTS "+quoting.Name(name.schema)+"; GRANT CREATE, USAGE ON SCHEMA "+quoting.Name(name.schema)+" TO "+role
+		sql, mend := "SELECT coalesce((SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = "+
+			quoting.Text(name.schema)+"), false)",
+			"CREATE SCHEMA IF NOT EXISTS "+quoting.Name(name.schema)+"; GRANT CREATE, USAGE ON SCHEMA "+
+				quoting.Name(name.schema)+" TO "+role
 		what := "may be made"
 		if info != nil {
-			sql = fmt.Sprintf("SELECT bool_and(has_table_privilege(%d::oid, p)) FROM unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) p", info.oid)
+			sql = fmt.Sprintf("SELECT bool_and(has_table_privilege(%d::oid, p)) FROM "+
+				"unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) p", info.oid)
 			mend = "GRANT SELECT, INSERT, UPDATE, DELETE ON " + name.sql() + " TO " + role
 			what = "may be written"
 		}
@@ -339,8 +361,8 @@ func (w *Predictions) Check(ctx context.Context) []tidemill.Finding {
 		case string(rows[0][0]) != "t":
 			c.add("error", mend, "table %s: not allowed for this role", name)
 		case info != nil && name == t.name && t.misfit(ctx, s, info) != "":
-			c.add("error", "name another table: table: …\nor ALTER TABLE "+name.sql()+" RENAME TO "+quoting.Name(name.name+"_before"),
-				"table %s is not one of predictions: %s", name, t.misfit(ctx, s, info))
+			c.add("error", "name another table: table: …\nor ALTER TABLE "+name.sql()+" RENAME TO "+
+				quoting.Name(name.name+"_before"), "table %s is not one of predictions: %s", name, t.misfit(ctx, s, info))
 		default:
 			c.add("ok", "", "table %s %s", name, what)
 		}

@@ -97,7 +97,8 @@ func connect(ctx context.Context, url string, replication bool) (*session, error
 	s.PgConn, err = pgconn.ConnectConfig(ctx, cfg)
 	if err != nil {
 		if replication && code(err) == "42501" {
-			return nil, tidemill.Fatalf("%w; the role needs the right to replicate: ALTER ROLE … REPLICATION", connectError(ctx, err))
+			return nil, tidemill.Fatalf("%w; the role needs the right to replicate: ALTER ROLE … REPLICATION",
+				connectError(ctx, err))
 		}
 		return nil, connectError(ctx, err)
 	}
@@ -131,7 +132,8 @@ func (s *session) shut() {
 	s.Close(ctx)
 }
 
-// ask runs one statement by the simple protocol, which a walsender takes too, and returns its rows as text; nil is NULL.
+// ask runs one statement by the simple protocol, which a walsender takes too, and returns
+// its rows as text; nil is NULL.
 func (s *session) ask(ctx context.Context, sql string) ([][][]byte, error) {
 	return ask(ctx, s.PgConn, sql)
 }

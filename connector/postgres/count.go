@@ -38,8 +38,8 @@ func (r *Capture) Count(ctx context.Context) (snapshot, stream uint64, err error
 	return snapshot, 0, nil
 }
 
-// Retained implements tidemill.Retainer: the bytes of WAL that the server keeps for the slot. It asks on a connection of its
-// own, and closes it.
+// Retained implements tidemill.Retainer: the bytes of WAL that the server keeps for the slot. It asks on a connection
+// of its own, and closes it.
 func (r *Capture) Retained(ctx context.Context) (uint64, error) {
 	if r.problem != nil {
 		return 0, r.problem

@@ -165,7 +165,8 @@ func (d *decoder) begin(c *cursor) error {
 	if d.tx != nil {
 		return tidemill.Fatalf("postgres: pgoutput began transaction %d inside transaction %s", xid, d.tx.ID)
 	}
-	d.tx = &tidemill.Tx{Order: final, ID: strconv.FormatUint(uint64(xid), 10), Commit: time.UnixMicro(when + epoch2000).UTC(), Meta: d.meta}
+	d.tx = &tidemill.Tx{Order: final, ID: strconv.FormatUint(uint64(xid), 10),
+		Commit: time.UnixMicro(when + epoch2000).UTC(), Meta: d.meta}
 	d.n = 0
 	return nil
 }
@@ -251,7 +252,8 @@ func (d *decoder) tuple(rel *relation, c *cursor, key bool) ([]tidemill.Value, e
 		return nil, nil
 	}
 	if n != len(rel.forms) {
-		return nil, tidemill.Fatalf("postgres: pgoutput sent a row of %d columns for %s, which has %d", n, rel.table, len(rel.forms))
+		return nil, tidemill.Fatalf("postgres: pgoutput sent a row of %d columns for %s, which has %d",
+			n, rel.table, len(rel.forms))
 	}
 	if n == 0 {
 		return []tidemill.Value{}, nil
@@ -291,7 +293,8 @@ func (d *decoder) tuple(rel *relation, c *cursor, key bool) ([]tidemill.Value, e
 			}
 		case 'u':
 		default:
-			return nil, tidemill.Fatalf("postgres: pgoutput sent a value of kind %q for %s.%s", kind, rel.table, rel.table.Columns[i].Name)
+			return nil, tidemill.Fatalf("postgres: pgoutput sent a value of kind %q for %s.%s",
+				kind, rel.table, rel.table.Columns[i].Name)
 		}
 	}
 	c.b = b

@@ -61,7 +61,8 @@ func (p place) position() tidemill.Position { return tidemill.Position(p.prefix(
 
 func parsePosition(text tidemill.Position) (place, error) {
 	bad := func() (place, error) {
-		return place{}, fmt.Errorf("postgres: %q is no position of this source (like postgres:7412345678901234567/1 slot=tidemill_late lsn=0/16B3748)", string(text))
+		return place{}, fmt.Errorf("postgres: %q is no position of this source (like postgres:7412345678901234567/1 "+
+			"slot=tidemill_late lsn=0/16B3748)", string(text))
 	}
 	words := strings.Split(string(text), " ")
 	if len(words) != 3 {

@@ -38,7 +38,8 @@ func lookPublication(ctx context.Context, s *session, name string) (*publication
 	}
 	is := func(b []byte) bool { return string(b) == "t" }
 	r := rows[0]
-	p := &publicationState{ours: string(r[0]) == ours, insert: is(r[1]), update: is(r[2]), delete: is(r[3]), trunc: is(r[4]), root: is(r[5]), members: map[tableName]member{}}
+	p := &publicationState{ours: string(r[0]) == ours, insert: is(r[1]), update: is(r[2]), delete: is(r[3]),
+		trunc: is(r[4]), root: is(r[5]), members: map[tableName]member{}}
 	rows, err = s.ask(ctx, "SELECT current_setting('server_version_num')::int >= 150000")
 	if err != nil {
 		return nil, err
@@ -77,7 +78,8 @@ func (p *publicationState) missing(tables []tableName) (missing []tableName) {
 func (p *publicationState) addSQL(publication string, t tableName, infos []*tableInfo) string {
 	for _, i := range infos {
 		if i.name == t && i.kind == 'p' && !p.root {
-			return "ALTER PUBLICATION " + quoting.Name(publication) + " SET (publish_via_partition_root = true), and if it lacks the table, ADD TABLE " + t.sql()
+			return "ALTER PUBLICATION " + quoting.Name(publication) +
+				" SET (publish_via_partition_root = true), and if it lacks the table, ADD TABLE " + t.sql()
 		}
 	}
 	return "ALTER PUBLICATION " + quoting.Name(publication) + " ADD TABLE " + t.sql()
@@ -114,10 +116,12 @@ func (u *run) checkPublication(ctx context.Context, s *session) error {
 		return err
 	}
 	if p == nil {
-		return tidemill.Fatalf("postgres: publication %q is gone: changes may have been missed; %s: %w", u.publication, fresh, tidemill.ErrGap)
+		return tidemill.Fatalf("postgres: publication %q is gone: changes may have been missed; %s: %w",
+			u.publication, fresh, tidemill.ErrGap)
 	}
 	if missing := p.missing(u.tables); len(missing) > 0 {
-		return tidemill.Fatalf("postgres: publication %q does not publish %s (any more): changes may have been missed; %s: %w", u.publication, missing[0], fresh, tidemill.ErrGap)
+		return tidemill.Fatalf("postgres: publication %q does not publish %s (any more): changes may have "+
+			"been missed; %s: %w", u.publication, missing[0], fresh, tidemill.ErrGap)
 	}
 	return nil
 }
@@ -134,10 +138,12 @@ func (u *run) ensurePublication(ctx context.Context, s *session, infos []*tableI
 		sql = u.createSQL(infos)
 	case p.ours && (len(p.members) != len(infos) || len(p.missing(u.tables)) > 0):
 		list, root := tableList(infos)
-		sql = fmt.Sprintf("ALTER PUBLICATION %s SET TABLE %s; ALTER PUBLICATION %[1]s SET (publish_via_partition_root = %[3]t)", quoting.Name(u.publication), list, root)
+		sql = fmt.Sprintf("ALTER PUBLICATION %s SET TABLE %s; ALTER PUBLICATION %[1]s SET (publish_via_partition_root = "+
+			"%[3]t)", quoting.Name(u.publication), list, root)
 	case len(p.missing(u.tables)) > 0:
 		m := p.missing(u.tables)[0]
-		return nil, tidemill.Fatalf("postgres: publication %q does not publish %s; run %s", u.publication, m, p.addSQL(u.publication, m, infos))
+		return nil, tidemill.Fatalf("postgres: publication %q does not publish %s; run %s",
+			u.publication, m, p.addSQL(u.publication, m, infos))
 	default:
 		return p, nil
 	}
@@ -147,12 +153,15 @@ func (u *run) ensurePublication(ctx context.Context, s *session, infos []*tableI
 	for _, t := range infos {
 		// PostgreSQL refuses UPDATE and DELETE on a published table without an identity: the application would break.
 		if !t.identified() {
-			return nil, tidemill.Fatalf("postgres: table %s has neither a primary key nor REPLICA IDENTITY FULL: publishing it would make its UPDATEs and DELETEs fail; "+
-				"add a primary key, or run ALTER TABLE %s REPLICA IDENTITY FULL, or, if rows are only ever inserted, %s WITH (publish = 'insert, truncate')",
+			return nil, tidemill.Fatalf("postgres: table %s has neither a primary key nor REPLICA IDENTITY FULL: publishing "+
+				"it would make its UPDATEs and DELETEs fail; "+
+				"add a primary key, or run ALTER TABLE %s REPLICA IDENTITY FULL, or, if rows are only ever inserted, %s WITH "+
+				"(publish = 'insert, truncate')",
 				t.name, t.name.sql(), strings.TrimSuffix(u.createSQL(infos), " WITH (publish_via_partition_root = true)"))
 		}
 	}
-	_, err = s.ask(ctx, "BEGIN; "+sql+"; COMMENT ON PUBLICATION "+quoting.Name(u.publication)+" IS "+quoting.Text(ours)+"; COMMIT")
+	_, err = s.ask(ctx, "BEGIN; "+sql+"; COMMENT ON PUBLICATION "+quoting.Name(u.publication)+" IS "+
+		quoting.Text(ours)+"; COMMIT")
 	if code(err) == "42501" {
 		return nil, tidemill.Fatalf("%w; have an owner of the tables run: %s", err, sql)
 	}

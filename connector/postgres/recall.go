@@ -55,7 +55,8 @@ func (r *Capture) Find(ctx context.Context, table, column string, ids []string) 
 	for i, id := range ids {
 		list[i] = quoting.Text(id)
 	}
-	rows, err := s.ask(ctx, `SELECT `+quoting.Name(info.key[0])+`::text, `+quoting.Name(column)+` FROM `+name.sql()+` WHERE `+quoting.Name(info.key[0])+`::text IN (`+strings.Join(list, ", ")+`)`)
+	rows, err := s.ask(ctx, `SELECT `+quoting.Name(info.key[0])+`::text, `+quoting.Name(column)+` FROM `+name.sql()+
+		` WHERE `+quoting.Name(info.key[0])+`::text IN (`+strings.Join(list, ", ")+`)`)
 	if err != nil {
 		return nil, err
 	}

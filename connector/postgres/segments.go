@@ -43,7 +43,8 @@ func (x *streamer) streamed(b []byte, at uint64) (done bool, err error) {
 		xid := c.u32()
 		c.u8()
 		if x.tx != nil {
-			return true, tidemill.Fatalf("postgres: pgoutput began a segment of transaction %d inside transaction %s", xid, x.tx.ID)
+			return true, tidemill.Fatalf("postgres: pgoutput began a segment of transaction %d inside transaction %s",
+				xid, x.tx.ID)
 		}
 		if !c.bad {
 			x.segment = x.spool.begin(xid)
@@ -69,7 +70,8 @@ func (x *streamer) streamed(b []byte, at uint64) (done bool, err error) {
 	return true, nil
 }
 
-// inside takes a message of the open segment: those of protocol version 1 with the subtransaction's number after the kind.
+// inside takes a message of the open segment: those of protocol version 1 with the
+// subtransaction's number after the kind.
 func (x *streamer) inside(b []byte, at uint64) error {
 	if len(b) == 1 && b[0] == 'E' {
 		x.segment = nil
@@ -96,7 +98,8 @@ func (x *streamer) inside(b []byte, at uint64) error {
 
 // replay decodes a transaction that has committed, as if it had come whole.
 func (x *streamer) replay(xid uint32, order uint64, ends lsn, when int64) error {
-	x.tx = &tidemill.Tx{Order: order, ID: strconv.FormatUint(uint64(xid), 10), Commit: time.UnixMicro(when + epoch2000).UTC(), Meta: x.decoder.meta}
+	x.tx = &tidemill.Tx{Order: order, ID: strconv.FormatUint(uint64(xid), 10),
+		Commit: time.UnixMicro(when + epoch2000).UTC(), Meta: x.decoder.meta}
 	x.n = 0
 	if t := x.spool.open[xid]; t != nil {
 		if err := t.each(func(message []byte, at uint64) error {

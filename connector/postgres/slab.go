@@ -2,7 +2,8 @@ package postgres
 
 import "github.com/tidemill/tidemill"
 
-// A batch ends with the first transaction beyond batchChanges or batchBytes; inside a transaction only at tornBatches times that.
+// A batch ends with the first transaction beyond batchChanges or batchBytes; inside a transaction
+// only at tornBatches times that.
 const (
 	batchChanges = 1024
 	batchBytes   = 1 << 20

@@ -9,8 +9,8 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// slotTimeout is how long a slot that is still in use is waited for: the server needs a moment to see that a former run of
-// ours has gone.
+// slotTimeout is how long a slot that is still in use is waited for: the server needs a moment to see that a former run
+// of ours has gone.
 const slotTimeout = 5 * time.Second
 
 // slotState is a replication slot as the server has it.
@@ -63,7 +63,8 @@ func (u *run) verify(ctx context.Context, s *session, p place) error {
 		return fmt.Errorf("postgres: "+format+"; "+fresh+": %w", append(a, tidemill.ErrGap)...)
 	}
 	if p.system != u.place.system {
-		return gap("the position %s is of the server with system id %s, this server has system id %s", p.position(), p.system, u.place.system)
+		return gap("the position %s is of the server with system id %s, this server has system id %s",
+			p.position(), p.system, u.place.system)
 	}
 	if p.timeline != u.place.timeline {
 		left, err := leftTimeline(ctx, s, p.timeline, u.place.timeline)
@@ -71,9 +72,11 @@ func (u *run) verify(ctx context.Context, s *session, p place) error {
 		case err != nil:
 			return err
 		case left == 0:
-			return gap("the position %s is of timeline %d, this server is on timeline %d, which does not come from it (the server was restored)", p.position(), p.timeline, u.place.timeline)
+			return gap("the position %s is of timeline %d, this server is on timeline %d, which does not come from it (the "+
+				"server was restored)", p.position(), p.timeline, u.place.timeline)
 		case u.reached.Load() >= uint64(left):
-			return gap("this server left timeline %d at %s, this run has read it up to %s: transactions that the server does not have (%s); started again, the flow goes on if its checkpoint is from before; if not",
+			return gap("this server left timeline %d at %s, this run has read it up to %s: transactions that the server does "+
+				"not have (%s); started again, the flow goes on if its checkpoint is from before; if not",
 				p.timeline, left, lsn(u.reached.Load()), behind)
 		case left < p.lsn:
 			return gap("this server left timeline %d at %s, this flow is at %s (%s)", p.timeline, left, p.lsn, behind)
@@ -153,7 +156,8 @@ func dropSlot(ctx context.Context, s *session, name string) (done bool, err erro
 }
 
 func inUse(slot, pid string) error {
-	return fmt.Errorf("postgres: slot %q is in use by server process %s; stop the other run, or end the process: SELECT pg_terminate_backend(%s)", slot, pid, pid)
+	return fmt.Errorf("postgres: slot %q is in use by server process %s; stop the other run, or end the process: "+
+		"SELECT pg_terminate_backend(%s)", slot, pid, pid)
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -182,7 +186,8 @@ func (u *run) createSlot(ctx context.Context, s *session) (at lsn, snapshot stri
 	case "42501":
 		return 0, "", tidemill.Fatalf("%w; the role needs the right to replicate: ALTER ROLE … REPLICATION", err)
 	case "53400":
-		return 0, "", tidemill.Fatalf("%w; raise max_replication_slots and restart the server, or drop a slot that nobody needs: SELECT slot_name, active FROM pg_replication_slots", err)
+		return 0, "", tidemill.Fatalf("%w; raise max_replication_slots and restart the server, or drop a slot that nobody "+
+			"needs: SELECT slot_name, active FROM pg_replication_slots", err)
 	case "42601":
 		if u.failover {
 			return 0, "", tidemill.Fatalf("%w; failover: true needs PostgreSQL 17 or newer", err)
@@ -199,5 +204,6 @@ func (u *run) createSlot(ctx context.Context, s *session) (at lsn, snapshot stri
 }
 
 func (u *run) existing() error {
-	return fmt.Errorf("postgres: slot %q exists, but this flow has no checkpoint: the slot belongs to another flow, or the state folder was lost; drop it with `tidemill source drop`, or %s: %w", u.slot, fresh, tidemill.ErrGap)
+	return fmt.Errorf("postgres: slot %q exists, but this flow has no checkpoint: the slot belongs to another flow, or "+
+		"the state folder was lost; drop it with `tidemill source drop`, or %s: %w", u.slot, fresh, tidemill.ErrGap)
 }

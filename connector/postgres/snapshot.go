@@ -35,9 +35,10 @@ func (u *run) begin(ctx context.Context, s *session, interrupted bool) error {
 		return err
 	}
 	defer reader.shut()
-	// The snapshot's time is taken before the slot: no transaction of the stream has an earlier one. transaction_timeout is
-	// PostgreSQL 17's.
-	now, err := reader.ask(ctx, "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'; SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8")
+	// The snapshot's time is taken before the slot: no transaction of the stream has an earlier one. transaction_timeout
+	// is PostgreSQL 17's.
+	now, err := reader.ask(ctx, "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = "+
+		"'transaction_timeout'; SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8")
 	if err != nil {
 		return err
 	}
@@ -49,7 +50,8 @@ func (u *run) begin(ctx context.Context, s *session, interrupted bool) error {
 		return err
 	}
 	u.place.lsn = at
-	if _, err := reader.ask(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT "+quoting.Text(snapshot)); err != nil {
+	if _, err := reader.ask(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT "+
+		quoting.Text(snapshot)); err != nil {
 		return err
 	}
 	s.shut()
@@ -78,15 +80,16 @@ func (u *run) look(ctx context.Context, s *session) ([]*tableInfo, error) {
 			return nil, missingTable(name)
 		}
 		if info.kind != 'r' && info.kind != 'p' {
-			return nil, tidemill.Fatalf("postgres: %s is not a table: views, foreign tables and sequences are not in the log; name the tables under it", name)
+			return nil, tidemill.Fatalf("postgres: %s is not a table: views, foreign tables and sequences are not in the "+
+				"log; name the tables under it", name)
 		}
 		infos[i] = info
 	}
 	return infos, nil
 }
 
-// snapshot reads all tables in the transaction of s. One batch is held back, because only what follows says whether a row
-// is the last one; at the end it is returned.
+// snapshot reads all tables in the transaction of s. One batch is held back, because only what follows says whether a
+// row is the last one; at the end it is returned.
 func (u *run) snapshot(ctx context.Context, s *session) (last []tidemill.Change, err error) {
 	infos, err := u.look(ctx, s) // in the snapshot
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// Capture is the source: one replication slot, one publication, their tables. Source and SourceConfig make it. The engine
-// calls Changes from one goroutine; Release may come from another.
+// Capture is the source: one replication slot, one publication, their tables. Source and SourceConfig make it. The
+// engine calls Changes from one goroutine; Release may come from another.
 type Capture struct {
 	url         string
 	words       []string
@@ -36,8 +36,8 @@ type Capture struct {
 	poke        chan struct{} // tells the running stream of a release
 }
 
-// Source reads the tables ("flights" or "schema.flights") of the database at url, a connection string as libpq takes it.
-// The slot and the publication are named tidemill_<database>; SourceConfig sets more.
+// Source reads the tables ("flights" or "schema.flights") of the database at url, a connection string as libpq takes
+// it. The slot and the publication are named tidemill_<database>; SourceConfig sets more.
 func Source(url string, tables ...string) *Capture {
 	name := ""
 	if cfg, err := parseURL(url); err == nil {
@@ -49,8 +49,9 @@ func Source(url string, tables ...string) *Capture {
 }
 
 func (c *SourceConfig) reader(flow string) *Capture {
-	r := &Capture{url: c.URL, words: c.Tables, slot: c.Slot, publication: c.Publication, create: c.CreatePublication, failover: c.Failover,
-		openBytes: openBytes, spoolBytes: spoolBudget, lookEvery: lookEvery, poke: make(chan struct{}, 1)}
+	r := &Capture{url: c.URL, words: c.Tables, slot: c.Slot, publication: c.Publication,
+		create: c.CreatePublication, failover: c.Failover, openBytes: openBytes, spoolBytes: spoolBudget,
+		lookEvery: lookEvery, poke: make(chan struct{}, 1)}
 	if r.slot == "" {
 		r.slot = slotName(flow)
 	}
@@ -133,11 +134,12 @@ func (r *Capture) Tables(ctx context.Context) ([]*tidemill.Table, error) {
 }
 
 func missingTable(name tableName) error {
-	return tidemill.Fatalf("postgres: there is no table %s; look at the name, its schema and its letters (they are case-sensitive here), or create it", name)
+	return tidemill.Fatalf("postgres: there is no table %s; look at the name, its schema and its letters (they are "+
+		"case-sensitive here), or create it", name)
 }
 
-// Release lets the server forget the log up to a position. The running stream tells the server at once; between two runs
-// the next one does.
+// Release lets the server forget the log up to a position. The running stream tells the server at once; between two
+// runs the next one does.
 func (r *Capture) Release(_ context.Context, upto tidemill.Position) error {
 	if upto == "" || upto == tidemill.Begun {
 		return nil
@@ -243,7 +245,8 @@ func (u *run) identify(ctx context.Context, s *session) error {
 		return err
 	}
 	if len(rows) != 1 || len(rows[0]) < 4 || rows[0][3] == nil {
-		return tidemill.Fatalf("postgres: the server does not answer IDENTIFY_SYSTEM as PostgreSQL does; connect to the server itself, not to a pooler")
+		return tidemill.Fatalf("postgres: the server does not answer IDENTIFY_SYSTEM as PostgreSQL does; connect to the " +
+			"server itself, not to a pooler")
 	}
 	timeline, _ := strconv.ParseUint(string(rows[0][1]), 10, 32)
 	u.place = place{system: string(rows[0][0]), timeline: uint32(timeline), slot: u.slot}
@@ -257,7 +260,8 @@ func (u *run) identify(ctx context.Context, s *session) error {
 		return tidemill.Fatalf("postgres: the server is PostgreSQL %s; this source needs 13 or newer", rows[0][1])
 	}
 	if level := string(rows[0][2]); level != "logical" {
-		return tidemill.Fatalf("postgres: wal_level is %s; run ALTER SYSTEM SET wal_level = 'logical' and restart the server", level)
+		return tidemill.Fatalf("postgres: wal_level is %s; run ALTER SYSTEM SET wal_level = 'logical' and restart the server",
+			level)
 	}
 	u.goal, err = parseLSN(string(rows[0][3]))
 	return err

@@ -159,8 +159,8 @@ func (t *spooled) remove() {
 	}
 }
 
-// each calls f for the messages of t that were not undone, in the order in which they came. Descriptions of tables always
-// count: the server does not send them again after a savepoint.
+// each calls f for the messages of t that were not undone, in the order in which they came. Descriptions of tables
+// always count: the server does not send them again after a savepoint.
 func (t *spooled) each(f func(message []byte, at uint64) error) error {
 	use := func(sub uint32, at uint64, message []byte) error {
 		if t.undone[sub] && message[0] != 'R' {

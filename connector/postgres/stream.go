@@ -100,7 +100,8 @@ func (u *run) stream(ctx context.Context, s *session) error {
 	var beside sync.WaitGroup
 	beside.Go(func() { st.loop(timeout, u.poke, stop) })
 	cancel := context.AfterFunc(ctx, func() { s.Conn().SetDeadline(time.Unix(1, 0)) })
-	x := &streamer{run: u, session: s, status: st, prefix: []byte(u.place.prefix()), at: u.place.lsn, yielded: u.place.lsn, looked: time.Now()}
+	x := &streamer{run: u, session: s, status: st, prefix: []byte(u.place.prefix()), at: u.place.lsn,
+		yielded: u.place.lsn, looked: time.Now()}
 	x.spool.budget = u.spoolBytes
 	x.decoder = decoder{relations: map[uint32]*relation{}, meta: u.meta}
 	x.resolve = func(m *relationMessage) (*relation, error) { return x.relation(ctx, m) }
@@ -158,7 +159,8 @@ func (u *run) start(ctx context.Context, s *session) error {
 				return inUse(u.slot, pid)
 			}
 		case "42704":
-			return fmt.Errorf("postgres: slot %q is gone, and the log after %s with it; %s: %w", u.slot, u.place.lsn, fresh, tidemill.ErrGap)
+			return fmt.Errorf("postgres: slot %q is gone, and the log after %s with it; %s: %w",
+				u.slot, u.place.lsn, fresh, tidemill.ErrGap)
 		case "55000", "58P01":
 			return fmt.Errorf("%w; slot %q cannot go on after %s; %s: %w", err, u.slot, u.place.lsn, fresh, tidemill.ErrGap)
 		case "42501":
@@ -200,9 +202,9 @@ func (u *run) startOnce(ctx context.Context, s *session, sql string) error {
 	}
 }
 
-// largeTx is from how many changes on a transaction is a large one. PostgreSQL sends each change by itself, and waking up
-// for each costs more than all decoding, and takes the processor from the server: inside a large transaction, and while
-// it has not caught up, the reader draws breath where nothing is waiting, so as to find several.
+// largeTx is from how many changes on a transaction is a large one. PostgreSQL sends each change by itself, and waking
+// up for each costs more than all decoding, and takes the processor from the server: inside a large transaction, and
+// while it has not caught up, the reader draws breath where nothing is waiting, so as to find several.
 const largeTx = 512
 
 // loop reads and decodes; a batch goes when nothing is waiting and no transaction is open, or when it is full.
@@ -329,14 +331,16 @@ func (x *streamer) send() error {
 func (x *streamer) relation(ctx context.Context, m *relationMessage) (*relation, error) {
 	name := tableName{m.schema, m.name}
 	if old := x.relations[m.oid]; old != nil && !old.skip && old.table.String() != name.String() {
-		return nil, tidemill.Fatalf("postgres: table %s was renamed to %s; name it so in the flow, and %s", old.table, name, fresh)
+		return nil, tidemill.Fatalf("postgres: table %s was renamed to %s; name it so in the flow, and %s",
+			old.table, name, fresh)
 	}
 	wanted := false
 	for _, t := range x.tables {
 		wanted = wanted || t == name
 	}
 	if !wanted {
-		return &relation{skip: true, table: tidemill.NewTable(m.schema, m.name, nil, nil), forms: make([]form, len(m.columns)), ident: make([]bool, len(m.columns))}, nil
+		return &relation{skip: true, table: tidemill.NewTable(m.schema, m.name, nil, nil),
+			forms: make([]form, len(m.columns)), ident: make([]bool, len(m.columns))}, nil
 	}
 	for try := 0; ; try++ {
 		if err := x.catalog(ctx); err != nil {
@@ -349,8 +353,8 @@ func (x *streamer) relation(ctx context.Context, m *relationMessage) (*relation,
 	}
 }
 
-// catalog makes sure of a session to ask about tables. One may have lain idle for days, and the server or a firewall has
-// closed it.
+// catalog makes sure of a session to ask about tables. One may have lain idle for days, and the server or a firewall
+// has closed it.
 func (x *streamer) catalog(ctx context.Context) error {
 	if x.cat != nil && !x.cat.s.IsClosed() {
 		return nil

@@ -9,9 +9,9 @@ import (
 	"github.com/tidemill/tidemill/expr"
 )
 
-// form is how a column's text is read. Snapshot (COPY in text format) and stream (pgoutput, text format) both carry what
-// the type's output function prints, with the same session settings, and both are read by decode: so the same stored
-// value gives the same Value.
+// form is how a column's text is read. Snapshot (COPY in text format) and stream (pgoutput, text format) both carry
+// what the type's output function prints, with the same session settings, and both are read by decode: so the same
+// stored value gives the same Value.
 type form uint8
 
 const (
@@ -33,8 +33,8 @@ var formKinds = [...]tidemill.Kind{
 	formDate: tidemill.KindTime, formTime: tidemill.KindTime, formTimestamp: tidemill.KindTime,
 }
 
-// builtin is the form of PostgreSQL's own types by OID (src/include/catalog/pg_type.dat); ok is false for types that the
-// catalog must tell about.
+// builtin is the form of PostgreSQL's own types by OID (src/include/catalog/pg_type.dat); ok is false for types that
+// the catalog must tell about.
 func builtin(oid uint32) (f form, ok bool) {
 	switch oid {
 	case 16:
@@ -59,8 +59,8 @@ func builtin(oid uint32) (f form, ok bool) {
 	return formOther, oid < 10000 // OIDs below 10000 are assigned by hand: never a domain or an enumeration
 }
 
-// decode makes a Value of a type's output text. b is not kept. A text that the form cannot hold (infinity, a year beyond
-// int64's microseconds) is Other with the exact text.
+// decode makes a Value of a type's output text. b is not kept. A text that the form cannot hold (infinity, a year
+// beyond int64's microseconds) is Other with the exact text.
 func (s *slab) decode(f form, b []byte) tidemill.Value {
 	switch f {
 	case formInt:

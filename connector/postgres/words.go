@@ -53,7 +53,8 @@ func (*Capture) MendKey(t *tidemill.Table) string {
 	for t.Col(column) >= 0 {
 		column = "tidemill_" + column
 	}
-	return "ALTER TABLE " + quoting.Name(t.Schema, t.Name) + " ADD COLUMN " + quoting.Name(column) + " bigserial PRIMARY KEY"
+	return "ALTER TABLE " + quoting.Name(t.Schema, t.Name) + " ADD COLUMN " + quoting.Name(column) +
+		" bigserial PRIMARY KEY"
 }
 
 // MendBefore is the statement that puts rows as they were into the log.

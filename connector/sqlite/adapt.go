@@ -16,8 +16,8 @@ type need struct {
 	trigger bool    // the triggers are to be made again
 }
 
-// adapt brings the triggers up to date after the schema changed: it looks first, and takes the write lock only when there
-// is something to do.
+// adapt brings the triggers up to date after the schema changed: it looks first, and takes the write lock only when
+// there is something to do.
 func (st *stream) adapt(ctx context.Context) error {
 	var version int64
 	var needs []need
@@ -73,13 +73,16 @@ func (st *stream) needs() (needs []need, err error) {
 	for _, name := range st.c.tables {
 		sh := st.latest(name)
 		if sh == nil {
-			return nil, tidemill.Fatalf("sqlite: %s: the change log %s does not know table %q: it was made for other tables; run with --fresh",
+			return nil, tidemill.Fatalf("sqlite: %s: the change log %s does not know table %q: it was made for other tables; "+
+				"run with --fresh",
 				st.path, st.meta.log, name)
 		}
 		now, err := st.d.layout(name)
 		if err != nil {
-			if to, e := st.d.text(`SELECT tbl_name FROM main.sqlite_schema WHERE type='trigger' AND name=?`, triggerName(st.meta.log, sh.Name, "insert")); e == nil && to != "" {
-				return nil, tidemill.Fatalf("sqlite: %s: table %q was renamed to %q; name it so in the flow and run with --fresh", st.path, name, to)
+			if to, e := st.d.text(`SELECT tbl_name FROM main.sqlite_schema WHERE type='trigger' AND name=?`,
+				triggerName(st.meta.log, sh.Name, "insert")); e == nil && to != "" {
+				return nil, tidemill.Fatalf("sqlite: %s: table %q was renamed to %q; name it so in the flow and run with --fresh",
+					st.path, name, to)
 			}
 			return nil, err
 		}
@@ -91,12 +94,14 @@ func (st *stream) needs() (needs []need, err error) {
 		n := need{now: now, sh: sh, shape: !sh.same(now)}
 		for _, t := range sh.triggers(st.meta, sh.id) {
 			text, ok := made[t.name]
-			if !ok && strings.Contains(t.name[len(st.meta.log):], ":before ") || !ok && strings.HasSuffix(t.name, ":after update") {
+			if !ok && strings.Contains(t.name[len(st.meta.log):], ":before ") || !ok &&
+				strings.HasSuffix(t.name, ":after update") {
 				n.trigger = true // only needed beside unique indexes, which may be new
 				continue
 			}
 			if !ok {
-				return nil, fmt.Errorf("sqlite: %s: trigger %s is gone: the table was dropped and made anew, or somebody dropped the trigger, "+
+				return nil, fmt.Errorf("sqlite: %s: trigger %s is gone: the table was dropped and made anew, or somebody "+
+					"dropped the trigger, "+
 					"and changes since then are not in the log; run with --fresh: %w", st.path, t.name, tidemill.ErrGap)
 			}
 			n.trigger = n.trigger || text != t.sql
@@ -111,9 +116,9 @@ func (st *stream) needs() (needs []need, err error) {
 
 func sameUnique(a, b [][]indexed) bool { return fmt.Sprint(a) == fmt.Sprint(b) }
 
-// made reads our triggers of the table: their statements by name, and whether the table has a trigger of somebody else's
-// that is newer. SQLite fires the newest first: a newer one that changes the row again would have its change logged
-// before the one that caused it.
+// made reads our triggers of the table: their statements by name, and whether the table has a trigger of somebody
+// else's that is newer. SQLite fires the newest first: a newer one that changes the row again would have its change
+// logged before the one that caused it.
 func (st *stream) made(sh *shape) (made map[string]string, newer bool, err error) {
 	made = map[string]string{}
 	ours := st.meta.log + ":"
@@ -138,10 +143,11 @@ func (st *stream) made(sh *shape) (made map[string]string, newer bool, err error
 func (st *stream) renew(n need) error {
 	d := st.d
 	var drop []string
-	err := d.query(`SELECT name FROM main.sqlite_schema WHERE type='trigger' AND substr(name, 1, length(?)) = ?`, func(s *stmt) error {
-		drop = append(drop, s.text(0))
-		return nil
-	}, triggerName(st.meta.log, n.sh.Name, ""), triggerName(st.meta.log, n.sh.Name, ""))
+	err := d.query(`SELECT name FROM main.sqlite_schema WHERE type='trigger' AND substr(name, 1, length(?)) = ?`,
+		func(s *stmt) error {
+			drop = append(drop, s.text(0))
+			return nil
+		}, triggerName(st.meta.log, n.sh.Name, ""), triggerName(st.meta.log, n.sh.Name, ""))
 	if err != nil {
 		return err
 	}
@@ -186,8 +192,8 @@ func (st *stream) refresh(n need, shape int64) error {
 		keys = append(keys, fmt.Sprintf("quote(c%d)", k))
 	}
 	code := n.sh.id << opBits
-	from := fmt.Sprintf("main.%s WHERE seq>%d AND code IN (%d, %d, %d) GROUP BY %s ORDER BY min(seq)", quoting.Name(st.meta.log), st.safe,
-		code+opRefresh, code+opInsert, code+opUpdate, strings.Join(keys, ", "))
+	from := fmt.Sprintf("main.%s WHERE seq>%d AND code IN (%d, %d, %d) GROUP BY %s ORDER BY min(seq)",
+		quoting.Name(st.meta.log), st.safe, code+opRefresh, code+opInsert, code+opUpdate, strings.Join(keys, ", "))
 	if keys == nil {
 		from = "main." + quoting.Name(n.now.Name)
 		for _, k := range n.now.Key {
@@ -212,7 +218,8 @@ func (st *stream) refresh(n need, shape int64) error {
 		for i, k := range n.now.Key {
 			eq[i] = quoting.Name(n.now.Columns[k].Name) + " IS " + key[i]
 		}
-		if err := d.exec(st.meta.inserts(shape<<opBits+opRefresh, n.now.exprs("", nil), " FROM "+quoting.Name(n.now.Name)+" WHERE "+strings.Join(eq, " AND "))); err != nil {
+		if err := d.exec(st.meta.inserts(shape<<opBits+opRefresh, n.now.exprs("", nil), " FROM "+quoting.Name(n.now.Name)+
+			" WHERE "+strings.Join(eq, " AND "))); err != nil {
 			return err
 		}
 	}

@@ -59,11 +59,13 @@ func (c *Capture) look(d *db, f *findings) error {
 		return err
 	}
 	if err := writable(c.path); err != nil {
-		f.add("error", "give this user write access to the file and to its folder", "%s cannot be written, and triggers must be made there: %v", c.path, err)
+		f.add("error", "give this user write access to the file and to its folder",
+			"%s cannot be written, and triggers must be made there: %v", c.path, err)
 	}
 	if mode != "wal" {
 		f.add("warning", "PRAGMA journal_mode=WAL",
-			"journal_mode is %s: writers wait while changes are read, and the snapshot is read from a temporary copy of the file", mode)
+			"journal_mode is %s: writers wait while changes are read, and the snapshot is read from a "+
+				"temporary copy of the file", mode)
 	}
 	layouts, err := c.layouts(d)
 	if err != nil {
@@ -104,7 +106,8 @@ func (c *Capture) look(d *db, f *findings) error {
 func (c *Capture) lookTable(l *layout, f *findings) {
 	switch {
 	case l.Rowid != "":
-		f.add("warning", "give the table an INTEGER PRIMARY KEY", "table %s has no primary key: rows are told apart by %s, which VACUUM may change", l.Name, l.Rowid)
+		f.add("warning", "give the table an INTEGER PRIMARY KEY",
+			"table %s has no primary key: rows are told apart by %s, which VACUUM may change", l.Name, l.Rowid)
 	case len(l.Key) == 0:
 		f.add("error", "give the table a primary key", "table %s has no primary key, and its columns hide the rowid", l.Name)
 	default:
@@ -115,7 +118,8 @@ func (c *Capture) lookTable(l *layout, f *findings) {
 		f.add("ok", "", "table %s: %d columns, primary key %s", l.Name, len(l.Columns), strings.Join(names, ", "))
 	}
 	if len(l.Unique) > 0 && len(l.Key) > maxKey {
-		f.add("warning", "", "table %s: rows that REPLACE deletes for another unique index are not seen: the key has more than %d columns", l.Name, maxKey)
+		f.add("warning", "", "table %s: rows that REPLACE deletes for another unique index are not seen: the key has more "+
+			"than %d columns", l.Name, maxKey)
 	}
 }
 
@@ -127,7 +131,8 @@ func (p *Predictions) Check(ctx context.Context) []tidemill.Finding {
 		return f.failed(err)
 	}
 	if err := writable(t.path); err != nil {
-		f.add("error", "make the folder, or give this user write access to it and to the file", "%s cannot be written: %v", t.path, err)
+		f.add("error", "make the folder, or give this user write access to it and to the file",
+			"%s cannot be written: %v", t.path, err)
 		return f.list
 	}
 	if _, err := os.Stat(t.path); errors.Is(err, os.ErrNotExist) {
@@ -152,7 +157,8 @@ func (t *table) look(d *db, f *findings) error {
 		return err
 	}
 	if mode != "wal" {
-		f.add("warning", "PRAGMA journal_mode=WAL", "journal_mode is %s: every batch of predictions waits for the disk, and readers and writers wait for each other", mode)
+		f.add("warning", "PRAGMA journal_mode=WAL", "journal_mode is %s: every batch of predictions waits for the disk, "+
+			"and readers and writers wait for each other", mode)
 	}
 	missing, have, err := t.missing(d)
 	switch {

@@ -24,8 +24,8 @@ func (a *arena[T]) take(n int) []T {
 	return s
 }
 
-// builder collects batches, one after the other. A batch's memory goes to the receiver with it; what is left of the chunks
-// serves the next ones, so that small batches cost no chunk each.
+// builder collects batches, one after the other. A batch's memory goes to the receiver with it; what is left of the
+// chunks serves the next ones, so that small batches cost no chunk each.
 type builder struct {
 	changes []tidemill.Change
 	hint    int // how many changes a batch has lately
@@ -133,7 +133,8 @@ func (st *stream) shapeOf(code int64) (*shape, error) {
 	}
 	sh := st.shapes[code>>opBits]
 	if sh == nil || code < 0 || code&(1<<opBits-1) > opGone {
-		return nil, tidemill.Fatalf("sqlite: %s: row %d of %s has a code that this program did not write; run with --fresh to start over",
+		return nil, tidemill.Fatalf("sqlite: %s: row %d of %s has a code that this program did not write; run with "+
+			"--fresh to start over",
 			st.path, st.seq, st.meta.log)
 	}
 	return sh, nil
@@ -211,6 +212,7 @@ func restore(logged, after tidemill.Value) tidemill.Value {
 
 // missing is the error of a hole in the log.
 func (st *stream) missing(from, to int64) error {
-	return fmt.Errorf("sqlite: %s: rows %d to %d of the change log %s are gone: somebody else deleted them; run with --fresh: %w",
+	return fmt.Errorf("sqlite: %s: rows %d to %d of the change log %s are gone: somebody else deleted them; run with "+
+		"--fresh: %w",
 		st.path, from, to, st.meta.log, tidemill.ErrGap)
 }

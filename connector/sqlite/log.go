@@ -11,8 +11,8 @@ import (
 // formatVersion is of the log's tables; a program that meets a higher one stops.
 const formatVersion = 1
 
-// maxWidth bounds the columns of the log. A row of more values goes over several log rows, so that a wide table does not
-// make every log row of a narrow one long.
+// maxWidth bounds the columns of the log. A row of more values goes over several log rows, so that a wide table does
+// not make every log row of a narrow one long.
 const maxWidth = 64
 
 // meta is what the log says about itself: shape 0 in the table of shapes.
@@ -33,7 +33,8 @@ func logTables(log string) []string { return []string{log, shapesTable(log), gon
 
 // exists reports whether anything of the log is in the database.
 func (d *db) exists(log string) (bool, error) {
-	n, err := d.one(`SELECT count(*) FROM main.sqlite_schema WHERE name IN (?, ?, ?)`, log, shapesTable(log), goneTable(log))
+	n, err := d.one(`SELECT count(*) FROM main.sqlite_schema WHERE name IN (?, ?, ?)`,
+		log, shapesTable(log), goneTable(log))
 	return n > 0, err
 }
 
@@ -49,13 +50,16 @@ func (d *db) meta(log string) (*meta, error) {
 	}
 	m := &meta{log: log}
 	if err := json.Unmarshal([]byte(body), m); err != nil || m.ID == "" {
-		return nil, tidemill.Fatalf("sqlite: %s: table %s is not what this program wrote; run with --fresh to start over", d.path, shapesTable(log))
+		return nil, tidemill.Fatalf("sqlite: %s: table %s is not what this program wrote; run with --fresh to start over",
+			d.path, shapesTable(log))
 	}
 	if m.Version > formatVersion {
-		return nil, fmt.Errorf("sqlite: %s: log %s has format %d, this program knows %d: %w", d.path, log, m.Version, formatVersion, tidemill.ErrNewer)
+		return nil, fmt.Errorf("sqlite: %s: log %s has format %d, this program knows %d: %w",
+			d.path, log, m.Version, formatVersion, tidemill.ErrNewer)
 	}
 	if m.Width < 1 || m.Width > maxWidth {
-		return nil, tidemill.Fatalf("sqlite: %s: table %s is damaged; run with --fresh to start over", d.path, shapesTable(log))
+		return nil, tidemill.Fatalf("sqlite: %s: table %s is damaged; run with --fresh to start over",
+			d.path, shapesTable(log))
 	}
 	return m, nil
 }
@@ -80,13 +84,14 @@ func (d *db) install(log, flow string, layouts []*layout) error {
 	for i := range m.Width {
 		fmt.Fprintf(&cols, ", c%d", i)
 	}
-	// No AUTOINCREMENT: it costs a write per statement. The newest row is never deleted, so that max+1 is always new and the
-	// numbers have no holes, which is how a missing row is noticed. No types: a value keeps its storage class.
+	// No AUTOINCREMENT: it costs a write per statement. The newest row is never deleted, so that max+1 is always new and
+	// the numbers have no holes, which is how a missing row is noticed. No types: a value keeps its storage class.
 	err = d.exec(fmt.Sprintf(`CREATE TABLE main.%s(seq INTEGER PRIMARY KEY, code, at%s);
 		CREATE TABLE main.%s(shape INTEGER PRIMARY KEY, body TEXT NOT NULL);
 		CREATE TABLE main.%s(shape%s);
 		INSERT INTO main.%s(code, at) VALUES(%d, julianday('now'))`,
-		quoting.Name(log), cols.String(), quoting.Name(shapesTable(log)), quoting.Name(goneTable(log)), keys, quoting.Name(log), codeMark))
+		quoting.Name(log), cols.String(), quoting.Name(shapesTable(log)), quoting.Name(goneTable(log)), keys,
+		quoting.Name(log), codeMark))
 	if err != nil {
 		return err
 	}
@@ -110,7 +115,8 @@ func (d *db) addShape(m *meta, shape int64, body any) error {
 	if err != nil {
 		return err
 	}
-	return d.query(fmt.Sprintf("INSERT INTO main.%s(shape, body) VALUES(?, ?)", quoting.Name(shapesTable(m.log))), nil, shape, string(b))
+	return d.query(fmt.Sprintf("INSERT INTO main.%s(shape, body) VALUES(?, ?)",
+		quoting.Name(shapesTable(m.log))), nil, shape, string(b))
 }
 
 func (d *db) addTriggers(m *meta, l *layout, shape int64) error {

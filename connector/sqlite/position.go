@@ -28,7 +28,8 @@ func parsePlace(p tidemill.Position) (place, error) {
 	var at place
 	f := strings.Split(string(p), " ")
 	bad := func() (place, error) {
-		return place{}, fmt.Errorf("sqlite: the position %q is not of this source: it reads \"sqlite:… seq=… at=…\": %w", p, tidemill.ErrGap)
+		return place{}, fmt.Errorf("sqlite: the position %q is not of this source: it reads \"sqlite:… seq=… at=…\": %w",
+			p, tidemill.ErrGap)
 	}
 	if len(f) != 3 {
 		return bad()

@@ -31,7 +31,8 @@ func (c *Capture) Find(ctx context.Context, table, column string, ids []string) 
 		key := quoting.Name(t.Columns[t.Key[0]].Name)
 		for _, id := range ids {
 			// The key's affinity turns the text into what the column holds.
-			if err := d.query(fmt.Sprintf("SELECT %s FROM main.%s WHERE %s=?", quoting.Name(column), quoting.Name(t.Name), key), func(s *stmt) error {
+			if err := d.query(fmt.Sprintf("SELECT %s FROM main.%s WHERE %s=?",
+				quoting.Name(column), quoting.Name(t.Name), key), func(s *stmt) error {
 				found[id] = s.value(0, &slab{}).Clone()
 				return nil
 			}, id); err != nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// How much of the log one Release deletes, and in what portions: a portion takes the write lock for some milliseconds, and
-// between two of them other writers get it. What is left goes with the next Release, or while the stream is idle.
+// How much of the log one Release deletes, and in what portions: a portion takes the write lock for some milliseconds,
+// and between two of them other writers get it. What is left goes with the next Release, or while the stream is idle.
 const (
 	pruneRows  = 1_000_000
 	pruneFirst = 1_000
@@ -17,7 +17,8 @@ const (
 	prunePause = 2 * time.Millisecond
 )
 
-// Release deletes the log's rows before upto, some at once and the rest later. The row at upto stays: it holds the place.
+// Release deletes the log's rows before upto, some at once and the rest later. The row at
+// upto stays: it holds the place.
 func (c *Capture) Release(ctx context.Context, upto tidemill.Position) error {
 	if upto == "" || upto == tidemill.Begun {
 		return nil
@@ -47,8 +48,8 @@ func (c *Capture) Release(ctx context.Context, upto tidemill.Position) error {
 	return explain(c.path, err)
 }
 
-// relaxed leaves out the sync of each commit where that keeps the file whole: a deletion that a power cut undoes is made
-// again.
+// relaxed leaves out the sync of each commit where that keeps the file whole: a deletion that a power cut undoes is
+// made again.
 func (d *db) relaxed(ctx context.Context) error {
 	return d.retry(ctx, func() error {
 		mode, err := d.text("PRAGMA main.journal_mode")
@@ -59,7 +60,8 @@ func (d *db) relaxed(ctx context.Context) error {
 	})
 }
 
-// prune deletes about most rows of the log before upto; done when none are left. It gives way when another writer is busy.
+// prune deletes about most rows of the log before upto; done when none are left. It gives way
+// when another writer is busy.
 func (d *db) prune(ctx context.Context, log string, upto, most int64) (done bool, err error) {
 	var low int64
 	table := "main." + quoting.Name(log)

@@ -12,12 +12,12 @@ import (
 	"github.com/tidemill/tidemill"
 )
 
-// lockTimeout is how long a lock that somebody else holds is waited for before the wait becomes an error, which the engine
-// meets by trying again.
+// lockTimeout is how long a lock that somebody else holds is waited for before the wait becomes an error, which the
+// engine meets by trying again.
 const lockTimeout = 30 * time.Second
 
-// retry calls f until it succeeds, fails with anything but a lock, ctx ends or lockTimeout has passed. SQLite has waited
-// busyStep inside each call already.
+// retry calls f until it succeeds, fails with anything but a lock, ctx ends or lockTimeout has passed. SQLite has
+// waited busyStep inside each call already.
 func (d *db) retry(ctx context.Context, f func() error) error {
 	var waited time.Duration
 	for pause := time.Millisecond; ; pause = min(2*pause, 16*time.Millisecond) {
@@ -100,7 +100,8 @@ func look(path string) (*db, error) {
 // explain names the file in front of an error, adds the mend where there is one, and marks as fatal what waiting cannot
 // mend. Errors that are not SQLite's pass through.
 func explain(path string, err error) error {
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || tidemill.IsFatal(err) {
+	if err == nil || errors.Is(err, context.Canceled) ||
+		errors.Is(err, context.DeadlineExceeded) || tidemill.IsFatal(err) {
 		return err
 	}
 	switch codeOf(err) {
@@ -111,7 +112,8 @@ func explain(path string, err error) error {
 	case sqlite3.SQLITE_CORRUPT:
 		return tidemill.Fatalf("sqlite: %s is damaged; see what \"PRAGMA integrity_check\" says: %w", path, err)
 	case sqlite3.SQLITE_READONLY:
-		return tidemill.Fatalf("sqlite: %s cannot be written; give this user write access to the file and its folder: %w", path, err)
+		return tidemill.Fatalf("sqlite: %s cannot be written; give this user write access to the file and its folder: %w",
+			path, err)
 	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH:
 		return tidemill.Fatalf("sqlite: %s cannot be opened; look at the rights of the file and its folder: %w", path, err)
 	case sqlite3.SQLITE_FULL:

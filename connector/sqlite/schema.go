@@ -15,7 +15,8 @@ type layout struct {
 	Rowid   string   `json:"rowid,omitempty"` // the alias that was added as the last column, where there is no primary key
 	NoRowid bool     `json:"without_rowid,omitempty"`
 	Before  string   `json:"before"` // full or key
-	// Unique are the unique indexes beside the key: REPLACE deletes the rows that stand in its way there, and says nothing.
+	// Unique are the unique indexes beside the key: REPLACE deletes the rows that stand in its
+	// way there, and says nothing.
 	Unique [][]indexed `json:"unique,omitempty"`
 }
 
@@ -95,7 +96,8 @@ func kindOf(native string) tidemill.Kind {
 func (l *layout) table() *tidemill.Table {
 	cols := make([]tidemill.Column, len(l.Columns))
 	for i, c := range l.Columns {
-		cols[i] = tidemill.Column{Name: c.Name, Kind: kindOf(c.Native), Native: c.Native, Nullable: !c.NotNull, Default: c.Default}
+		cols[i] = tidemill.Column{Name: c.Name, Kind: kindOf(c.Native), Native: c.Native,
+			Nullable: !c.NotNull, Default: c.Default}
 	}
 	t := tidemill.NewTable("", l.Name, cols, l.Key)
 	t.KeyOnly = l.Before == "key"
@@ -104,7 +106,8 @@ func (l *layout) table() *tidemill.Table {
 
 // same reports whether the log rows of both layouts hold the same values in the same places under the same names.
 func (l *layout) same(m *layout) bool {
-	if l.Name != m.Name || l.Before != m.Before || l.Rowid != m.Rowid || len(l.Columns) != len(m.Columns) || len(l.Key) != len(m.Key) {
+	if l.Name != m.Name || l.Before != m.Before || l.Rowid != m.Rowid || len(l.Columns) != len(m.Columns) ||
+		len(l.Key) != len(m.Key) {
 		return false
 	}
 	for i := range l.Columns {
@@ -123,63 +126,71 @@ func (l *layout) same(m *layout) bool {
 
 // userTables are the names of the ordinary tables that are not SQLite's and not ours, in order of name.
 func (d *db) userTables() (names []string, err error) {
-	err = d.query(`SELECT name FROM pragma_table_list WHERE schema='main' AND type='table' ORDER BY name`, func(s *stmt) error {
-		n := s.text(0)
-		if l := strings.ToLower(n); !strings.HasPrefix(l, "sqlite_") && !strings.HasPrefix(l, "tidemill_") {
-			names = append(names, n)
-		}
-		return nil
-	})
+	err = d.query(`SELECT name FROM pragma_table_list WHERE schema='main' AND type='table' ORDER BY name`,
+		func(s *stmt) error {
+			n := s.text(0)
+			if l := strings.ToLower(n); !strings.HasPrefix(l, "sqlite_") && !strings.HasPrefix(l, "tidemill_") {
+				names = append(names, n)
+			}
+			return nil
+		})
 	return names, err
+}
+
+// notATable says why nothing of this name and kind can be captured; kind is empty where there is no such thing.
+func (d *db) notATable(name, kind string) error {
+	if kind == "" {
+		names, err := d.userTables()
+		if err != nil {
+			return err
+		}
+		have := "the file has no tables"
+		if len(names) > 0 {
+			have = "tables are: " + strings.Join(names, ", ")
+		}
+		return tidemill.Fatalf("sqlite: %s has no table %q; %s", d.path, name, have)
+	}
+	if kind == "virtual" || kind == "shadow" {
+		kind += " table"
+	}
+	return tidemill.Fatalf("sqlite: %s: %q is a %s, whose changes no trigger sees: name ordinary tables",
+		d.path, name, kind)
 }
 
 // layout reads the shape of the table called name, as the database spells it.
 func (d *db) layout(name string) (*layout, error) {
 	l := &layout{Before: "full"}
 	kind := ""
-	err := d.query(`SELECT name, type, wr FROM pragma_table_list WHERE schema='main' AND name=? COLLATE NOCASE`, func(s *stmt) error {
-		l.Name, kind, l.NoRowid = s.text(0), s.text(1), s.int(2) != 0
-		return nil
-	}, name)
+	err := d.query(`SELECT name, type, wr FROM pragma_table_list WHERE schema='main' AND name=? COLLATE NOCASE`,
+		func(s *stmt) error {
+			l.Name, kind, l.NoRowid = s.text(0), s.text(1), s.int(2) != 0
+			return nil
+		}, name)
 	if err != nil {
 		return nil, err
 	}
-	switch kind {
-	case "table":
-	case "":
-		names, err := d.userTables()
-		if err != nil {
-			return nil, err
-		}
-		have := "the file has no tables"
-		if len(names) > 0 {
-			have = "tables are: " + strings.Join(names, ", ")
-		}
-		return nil, tidemill.Fatalf("sqlite: %s has no table %q; %s", d.path, name, have)
-	default:
-		if kind == "virtual" || kind == "shadow" {
-			kind += " table"
-		}
-		return nil, tidemill.Fatalf("sqlite: %s: %q is a %s, whose changes no trigger sees: name ordinary tables", d.path, name, kind)
+	if kind != "table" {
+		return nil, d.notATable(name, kind)
 	}
 	keyAt := map[int64]int{}
 	names := map[string]bool{}
-	err = d.query(`SELECT name, type, "notnull", dflt_value, pk, hidden FROM pragma_table_xinfo(?) ORDER BY cid`, func(s *stmt) error {
-		if s.int(5) == 1 {
+	err = d.query(`SELECT name, type, "notnull", dflt_value, pk, hidden FROM pragma_table_xinfo(?) ORDER BY cid`,
+		func(s *stmt) error {
+			if s.int(5) == 1 {
+				return nil
+			}
+			c := column{Name: s.text(0), Native: s.text(1), NotNull: s.int(2) != 0 || s.int(4) > 0}
+			if s.kind(3) != sqliteNull {
+				t := s.text(3)
+				c.Default = &t
+			}
+			if pk := s.int(4); pk > 0 {
+				keyAt[pk] = len(l.Columns)
+			}
+			names[strings.ToLower(c.Name)] = true
+			l.Columns = append(l.Columns, c)
 			return nil
-		}
-		c := column{Name: s.text(0), Native: s.text(1), NotNull: s.int(2) != 0 || s.int(4) > 0}
-		if s.kind(3) != sqliteNull {
-			t := s.text(3)
-			c.Default = &t
-		}
-		if pk := s.int(4); pk > 0 {
-			keyAt[pk] = len(l.Columns)
-		}
-		names[strings.ToLower(c.Name)] = true
-		l.Columns = append(l.Columns, c)
-		return nil
-	}, l.Name)
+		}, l.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +208,8 @@ func (d *db) layout(name string) (*layout, error) {
 		}
 	}
 	if len(l.Columns) > maxColumns {
-		return nil, tidemill.Fatalf("sqlite: %s: table %q has %d columns; at most %d can be captured", d.path, l.Name, len(l.Columns), maxColumns)
+		return nil, tidemill.Fatalf("sqlite: %s: table %q has %d columns; at most %d can be captured",
+			d.path, l.Name, len(l.Columns), maxColumns)
 	}
 	l.Unique, err = d.unique(l)
 	return l, err

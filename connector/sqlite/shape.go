@@ -18,7 +18,8 @@ type shape struct {
 
 // newShape makes the shape that follows before, which is nil for the first of a table.
 func newShape(id int64, l *layout, before *shape) *shape {
-	s := &shape{layout: l, id: id, table: l.table(), restore: make([]bool, len(l.Columns)), added: make([]bool, len(l.Columns))}
+	s := &shape{layout: l, id: id, table: l.table(), restore: make([]bool, len(l.Columns)),
+		added: make([]bool, len(l.Columns))}
 	if before != nil && before.table.Sum == s.table.Sum && before.table.KeyOnly == s.table.KeyOnly {
 		s.table = before.table
 	}
@@ -33,7 +34,8 @@ func newShape(id int64, l *layout, before *shape) *shape {
 func (d *db) shapes(m *meta, known map[int64]*shape) (map[int64]*shape, error) {
 	all := map[int64]*shape{}
 	latest := map[string]*shape{}
-	err := d.query(fmt.Sprintf("SELECT shape, body FROM main.%s WHERE shape>0 ORDER BY shape", quoting.Name(shapesTable(m.log))), func(s *stmt) error {
+	err := d.query(fmt.Sprintf("SELECT shape, body FROM main.%s WHERE shape>0 ORDER BY shape",
+		quoting.Name(shapesTable(m.log))), func(s *stmt) error {
 		id := s.int(0)
 		if k := known[id]; k != nil {
 			all[id], latest[k.Name] = k, k
@@ -41,7 +43,8 @@ func (d *db) shapes(m *meta, known map[int64]*shape) (map[int64]*shape, error) {
 		}
 		l := new(layout)
 		if err := json.Unmarshal(s.raw(1), l); err != nil || !l.valid() {
-			return tidemill.Fatalf("sqlite: %s: shape %d in %s is damaged; run with --fresh to start over", d.path, id, shapesTable(m.log))
+			return tidemill.Fatalf("sqlite: %s: shape %d in %s is damaged; run with --fresh to start over",
+				d.path, id, shapesTable(m.log))
 		}
 		all[id] = newShape(id, l, latest[l.Name])
 		latest[l.Name] = all[id]

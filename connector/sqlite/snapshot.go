@@ -47,7 +47,8 @@ func (st *stream) beginRead() error {
 	v, err := d.one("PRAGMA main.schema_version")
 	if err == nil {
 		st.schema = v
-		err = d.query(fmt.Sprintf("SELECT seq, at FROM main.%s ORDER BY seq DESC LIMIT 1", quoting.Name(st.meta.log)), func(s *stmt) error {
+		err = d.query(fmt.Sprintf("SELECT seq, at FROM main.%s ORDER BY seq DESC LIMIT 1",
+			quoting.Name(st.meta.log)), func(s *stmt) error {
 			st.seq, st.at = s.int(0), unixMilli(s.float(1))
 			return nil
 		})
@@ -58,8 +59,8 @@ func (st *stream) beginRead() error {
 	return err
 }
 
-// snapshot reads every captured table inside the read transaction that begin opened, which also says which log row is the
-// last that the rows include. ok is false when the consumer has had enough.
+// snapshot reads every captured table inside the read transaction that begin opened, which also says which log row is
+// the last that the rows include. ok is false when the consumer has had enough.
 func (st *stream) snapshot(ctx context.Context, yield func(tidemill.Batch, error) bool) (ok bool, err error) {
 	from := st.d
 	mode, err := st.d.text("PRAGMA main.journal_mode")
@@ -70,11 +71,13 @@ func (st *stream) snapshot(ctx context.Context, yield func(tidemill.Batch, error
 		// With a rollback journal no writer can commit while somebody reads, and the flow reads as fast as it learns.
 		dir, err := os.MkdirTemp("", "tidemill-snapshot-")
 		if err != nil {
-			return false, fmt.Errorf("sqlite: %s: a copy to read the snapshot from (or set PRAGMA journal_mode=WAL): %w", st.path, err)
+			return false, fmt.Errorf("sqlite: %s: a copy to read the snapshot from (or set PRAGMA journal_mode=WAL): %w",
+				st.path, err)
 		}
 		defer os.RemoveAll(dir)
 		if from, err = st.d.copyTo(ctx, filepath.Join(dir, "copy.db")); err != nil {
-			return false, fmt.Errorf("sqlite: %s: copying to %s to read the snapshot from (or set PRAGMA journal_mode=WAL): %w", st.path, dir, err)
+			return false, fmt.Errorf("sqlite: %s: copying to %s to read the snapshot from (or set PRAGMA journal_mode=WAL): %w",
+				st.path, dir, err)
 		}
 		defer from.close()
 		from.watch(ctx)
@@ -88,7 +91,8 @@ func (st *stream) snapshot(ctx context.Context, yield func(tidemill.Batch, error
 			}
 		}()
 	}
-	r := reader{tx: &tidemill.Tx{Order: uint64(st.seq), Commit: time.UnixMilli(st.at).UTC()}, b: newBuilder(), yield: yield}
+	r := reader{tx: &tidemill.Tx{Order: uint64(st.seq), Commit: time.UnixMilli(st.at).UTC()},
+		b: newBuilder(), yield: yield}
 	for _, name := range st.c.tables {
 		sh := st.latest(name)
 		if sh == nil {
@@ -146,7 +150,8 @@ func (r *reader) table(ctx context.Context, from *db, sh *shape) (ok bool, err e
 			r.b.next()
 		}
 		r.n++
-		c := tidemill.Change{Op: tidemill.Read, Flags: flags, Table: sh.table, Tx: r.tx, N: r.n, At: r.tx.Order, After: r.b.values.take(len(sh.Columns))}
+		c := tidemill.Change{Op: tidemill.Read, Flags: flags, Table: sh.table, Tx: r.tx, N: r.n, At: r.tx.Order,
+			After: r.b.values.take(len(sh.Columns))}
 		for i := range c.After {
 			c.After[i] = s.value(i, &r.b.slab)
 		}

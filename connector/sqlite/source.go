@@ -56,7 +56,8 @@ var (
 
 // Describe names the file, the tables, the log and what of Before is logged.
 func (c *Capture) Describe() string {
-	return fmt.Sprintf("sqlite path=%s tables=[%s] log=%s before=%s", strconv.Quote(c.path), strings.Join(c.tables, " "), c.log, c.before)
+	return fmt.Sprintf("sqlite path=%s tables=[%s] log=%s before=%s",
+		strconv.Quote(c.path), strings.Join(c.tables, " "), c.log, c.before)
 }
 
 // Locate prints the change's number in the log.
@@ -199,13 +200,15 @@ func (c *Capture) begin(ctx context.Context, d *db, after tidemill.Position) (ve
 			return err
 		}
 		if have && after == "" {
-			return tidemill.Fatalf("sqlite: %s has the change log %s of an earlier run already, and the flow has no checkpoint: run with --fresh to start over, "+
+			return tidemill.Fatalf("sqlite: %s has the change log %s of an earlier run already, and the flow has no "+
+				"checkpoint: run with --fresh to start over, "+
 				"or remove it: tidemill source drop: %w", c.path, c.log, tidemill.ErrGap)
 		}
 		if have {
 			m, err := d.meta(c.log)
 			if err == nil && m != nil && m.Flow != "" && c.flow != "" && m.Flow != c.flow {
-				return tidemill.Fatalf("sqlite: %s: the change log %s belongs to the flow %q; give this flow another one: log: NAME", c.path, c.log, m.Flow)
+				return tidemill.Fatalf("sqlite: %s: the change log %s belongs to the flow %q; give this "+
+					"flow another one: log: NAME", c.path, c.log, m.Flow)
 			}
 			if _, err := d.remove(c.log); err != nil {
 				return err

@@ -63,7 +63,8 @@ func (st *stream) open() (err error) {
 		return err
 	}
 	if st.meta == nil {
-		return fmt.Errorf("sqlite: %s: there is no change log %s: another file, or somebody dropped it; run with --fresh: %w", st.path, st.c.log, tidemill.ErrGap)
+		return fmt.Errorf("sqlite: %s: there is no change log %s: another file, or somebody dropped it; run with --fresh: %w",
+			st.path, st.c.log, tidemill.ErrGap)
 	}
 	if st.shapes, err = d.shapes(st.meta, nil); err != nil {
 		return err
@@ -73,7 +74,8 @@ func (st *stream) open() (err error) {
 		for i := range st.meta.Width {
 			fmt.Fprintf(&cols, ", c%d", i)
 		}
-		st.rows, err = d.prepare(fmt.Sprintf("SELECT seq, code, at%s FROM main.%s WHERE seq>? ORDER BY seq", cols.String(), quoting.Name(st.meta.log)))
+		st.rows, err = d.prepare(fmt.Sprintf("SELECT seq, code, at%s FROM main.%s WHERE seq>? ORDER BY seq",
+			cols.String(), quoting.Name(st.meta.log)))
 		if err != nil {
 			return err
 		}
@@ -111,7 +113,8 @@ func (st *stream) resume(at place) error {
 // verify looks whether the log still goes through the place.
 func (st *stream) verify(at place) error {
 	gap := func(format string, a ...any) error {
-		return fmt.Errorf("sqlite: %s: %s; run with --fresh to start over: %w", st.path, fmt.Sprintf(format, a...), tidemill.ErrGap)
+		return fmt.Errorf("sqlite: %s: %s; run with --fresh to start over: %w",
+			st.path, fmt.Sprintf(format, a...), tidemill.ErrGap)
 	}
 	m, err := st.d.meta(st.c.log)
 	if err != nil {
@@ -121,7 +124,8 @@ func (st *stream) verify(at place) error {
 		return gap("there is no change log %s: another file, or somebody dropped it", st.c.log)
 	}
 	if m.ID != at.log {
-		return gap("the change log %s is another one (%s) than the checkpoint's (%s): the file was replaced or the log made anew", st.c.log, m.ID, at.log)
+		return gap("the change log %s is another one (%s) than the checkpoint's (%s): the file was replaced or the log "+
+			"made anew", st.c.log, m.ID, at.log)
 	}
 	log := quoting.Name(st.c.log)
 	low, err := st.d.one("SELECT seq FROM main." + log + " ORDER BY seq LIMIT 1")
@@ -133,7 +137,8 @@ func (st *stream) verify(at place) error {
 		return err
 	}
 	if at.seq > high {
-		return gap("the change log %s ends at %d, before the checkpoint's %d: the file is an older copy, a power cut took commits that were not synced, "+
+		return gap("the change log %s ends at %d, before the checkpoint's %d: the file is an older copy, a power cut took "+
+			"commits that were not synced, "+
 			"or somebody deleted from the log", st.c.log, high, at.seq)
 	}
 	if at.seq < low {
@@ -153,7 +158,8 @@ func (st *stream) verify(at place) error {
 		return gap("row %d of the change log %s is gone: somebody deleted it", at.seq, st.c.log)
 	}
 	if ms != at.at {
-		return gap("row %d of the change log %s is another one than the checkpoint's: the file is a copy that went another way", at.seq, st.c.log)
+		return gap("row %d of the change log %s is another one than the checkpoint's: the file is a copy that went "+
+			"another way", at.seq, st.c.log)
 	}
 	return nil
 }
@@ -215,8 +221,8 @@ func (st *stream) run(ctx context.Context, yield func(tidemill.Batch, error) boo
 	}
 }
 
-// read reads one batch of the log. The read transaction ends before the batch is yielded: nothing of ours keeps a writer
-// or a checkpoint waiting while the flow learns.
+// read reads one batch of the log. The read transaction ends before the batch is yielded: nothing of ours keeps a
+// writer or a checkpoint waiting while the flow learns.
 func (st *stream) read() (*builder, error) {
 	if st.b == nil {
 		st.b = newBuilder()
@@ -248,7 +254,8 @@ func (st *stream) read() (*builder, error) {
 func (st *stream) lost(err error) error {
 	if codeOf(err) == sqliteError {
 		if m, e := st.d.meta(st.meta.log); e == nil && m == nil {
-			return fmt.Errorf("sqlite: %s: somebody dropped the change log %s; run with --fresh: %w", st.path, st.meta.log, tidemill.ErrGap)
+			return fmt.Errorf("sqlite: %s: somebody dropped the change log %s; run with --fresh: %w",
+				st.path, st.meta.log, tidemill.ErrGap)
 		}
 	}
 	return err

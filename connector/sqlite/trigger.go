@@ -30,7 +30,8 @@ func (l *layout) triggers(m *meta, shape int64) []trigger {
 	add := func(name, event, body string) {
 		name = triggerName(m.log, l.Name, name)
 		// Without "main.": SQLite keeps the text, and it is compared later.
-		ts = append(ts, trigger{name, fmt.Sprintf("CREATE TRIGGER %s %s ON %s BEGIN %sEND", quoting.Name(name), event, quoting.Name(l.Name), body)})
+		ts = append(ts, trigger{name, fmt.Sprintf("CREATE TRIGGER %s %s ON %s BEGIN %sEND",
+			quoting.Name(name), event, quoting.Name(l.Name), body)})
 	}
 	code := shape << opBits
 	after := l.exprs("new.", nil)
@@ -45,7 +46,8 @@ func (l *layout) triggers(m *meta, shape int64) []trigger {
 		add("before insert", "BEFORE INSERT", l.stand(m, shape, ""))
 		add("before update", "BEFORE UPDATE OF "+cols, l.stand(m, shape, " AND NOT ("+l.sameKey("", "old.", nil)+")"))
 		insert = l.gone(m, shape) + insert
-		remove += fmt.Sprintf("DELETE FROM %s WHERE shape=%d AND %s; ", quoting.Name(goneTable(m.log)), shape, l.sameKey("", "old.", goneKeys))
+		remove += fmt.Sprintf("DELETE FROM %s WHERE shape=%d AND %s; ",
+			quoting.Name(goneTable(m.log)), shape, l.sameKey("", "old.", goneKeys))
 		add("after update", "AFTER UPDATE OF "+cols, l.gone(m, shape))
 	}
 	add("insert", "AFTER INSERT", insert)
@@ -67,9 +69,9 @@ func (l *layout) exprs(prefix string, only []int) (s []string) {
 	return s
 }
 
-// before is what an update logs of the row as it was. A value of a wide column that did not change is logged as NULL, so
-// that a picture is not written twice because its label came. A NULL that changed is then logged as the new value, which
-// cannot be taken for an old one: an old value equal to the new one did not change. restore reads it.
+// before is what an update logs of the row as it was. A value of a wide column that did not change is logged as NULL,
+// so that a picture is not written twice because its label came. A NULL that changed is then logged as the new value,
+// which cannot be taken for an old one: an old value equal to the new one did not change. restore reads it.
 func (l *layout) before() []string {
 	if l.Before == "key" {
 		return l.exprs("old.", l.Key)
@@ -79,7 +81,8 @@ func (l *layout) before() []string {
 		if l.Columns[i].wide() {
 			o, n := s[i], "new."+quoting.Name(l.Columns[i].Name)
 			// IS takes 1 for 1.0, and the column's collation may take 'a' for 'A'.
-			s[i] = fmt.Sprintf("CASE WHEN %s IS NOT %s COLLATE BINARY OR typeof(%s)<>typeof(%s) THEN coalesce(%s,%s) END", o, n, o, n, o, n)
+			s[i] = fmt.Sprintf("CASE WHEN %s IS NOT %s COLLATE BINARY OR typeof(%s)<>typeof(%s) THEN coalesce(%s,%s) END",
+				o, n, o, n, o, n)
 		}
 	}
 	return s

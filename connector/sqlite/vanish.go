@@ -8,10 +8,11 @@ import (
 // maxKey is how many columns a key may have for its rows to be noticed when REPLACE deletes them.
 const maxKey = 8
 
-// REPLACE deletes every row that stands in the new one's way, and fires no trigger for it unless the writer's connection
-// has set recursive_triggers. A row of the same key is no matter: the insert is an upsert to whoever reads it. A row that
-// another unique index forbids would go unseen. So a trigger before the write notes the keys of the rows that stand in
-// the way, and one after it logs those that are gone; the rows of INSERT OR IGNORE and of an upsert are still there.
+// REPLACE deletes every row that stands in the new one's way, and fires no trigger for it unless the writer's
+// connection has set recursive_triggers. A row of the same key is no matter: the insert is an upsert to whoever reads
+// it. A row that another unique index forbids would go unseen. So a trigger before the write notes the keys of the rows
+// that stand in the way, and one after it logs those that are gone; the rows of INSERT OR IGNORE and
+// of an upsert are still there.
 
 // vanishes reports whether REPLACE can delete rows of the table unseen.
 func (l *layout) vanishes() bool {
@@ -54,7 +55,8 @@ func (l *layout) stand(m *meta, shape int64, but string) string {
 		to = append(to, goneKeys(i))
 	}
 	return fmt.Sprintf("DELETE FROM %s WHERE shape=%d; INSERT INTO %s(shape, %s) SELECT %d, %s FROM %s WHERE (%s)%s; ",
-		gone, shape, gone, strings.Join(to, ", "), shape, l.list("", l.Key), quoting.Name(l.Name), strings.Join(any, " OR "), but)
+		gone, shape, gone, strings.Join(to, ", "), shape, l.list("", l.Key), quoting.Name(l.Name),
+		strings.Join(any, " OR "), but)
 }
 
 // gone logs the noted rows that are not there any more.
@@ -64,14 +66,15 @@ func (l *layout) gone(m *meta, shape int64) string {
 		values[i] = goneKeys(i)
 	}
 	table := quoting.Name(goneTable(m.log))
-	return m.inserts(shape<<opBits+opGone, values, fmt.Sprintf(" FROM %s WHERE shape=%d AND NOT EXISTS (SELECT 1 FROM %s AS t WHERE %s)",
+	return m.inserts(shape<<opBits+opGone, values, fmt.Sprintf(" FROM %s WHERE shape=%d AND NOT EXISTS (SELECT 1 FROM "+
+		"%s AS t WHERE %s)",
 		table, shape, quoting.Name(l.Name), l.sameKey("t.", "", goneKeys)))
 }
 
 func goneKeys(i int) string { return fmt.Sprintf("k%d", i) }
 
-// sameKey compares the key's columns, with the prefix left, to themselves with the prefix right; where named is not nil it
-// names the columns of the side without a prefix.
+// sameKey compares the key's columns, with the prefix left, to themselves with the prefix right; where named is not nil
+// it names the columns of the side without a prefix.
 func (l *layout) sameKey(left, right string, named func(i int) string) string {
 	eq := make([]string, len(l.Key))
 	for i, k := range l.Key {

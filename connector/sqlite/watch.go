@@ -32,8 +32,8 @@ const (
 	coalescePause = time.Millisecond
 )
 
-// After floodChanges in one batch the next look is floodPause after the last: in a flood, batches that are large cost less,
-// and looks that find nothing cost writers time too.
+// After floodChanges in one batch the next look is floodPause after the last: in a flood, batches that are large cost
+// less, and looks that find nothing cost writers time too.
 const (
 	floodChanges = 256
 	floodPause   = 5 * time.Millisecond

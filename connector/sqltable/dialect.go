@@ -175,8 +175,9 @@ func (d *Dialect) Statements(table, marks string, truth bool) Statements {
 		Delete:     say("DELETE FROM %s WHERE task = ? AND id = ?", table),
 		DeleteTask: say("DELETE FROM %s WHERE task = ?", table),
 		Exists:     say("SELECT id FROM %s WHERE task = ? AND id = ?", table),
-		Recall: say("SELECT id, prediction, truth, score, probabilities, %s, %s FROM %s WHERE task = ? AND truth IS NOT NULL "+
-			"ORDER BY answered_at IS NULL, answered_at DESC", readTime("asked_at"), readTime("answered_at"), table),
+		Recall: say("SELECT id, prediction, truth, score, probabilities, %s, %s FROM %s WHERE task = ? "+
+			"AND truth IS NOT NULL ORDER BY answered_at IS NULL, answered_at DESC",
+			readTime("asked_at"), readTime("answered_at"), table),
 		NewMark:  d.upsert(marks, append(marksKey, "term", "seq"), append(d.params(2), "0", "0"), marksKey, nil),
 		LockMark: say("SELECT term, seq FROM %s WHERE flow = ? AND %s = ?", marks, target) + d.Lock,
 		ReadMark: say("SELECT term, seq FROM %s WHERE flow = ? AND %s = ?", marks, target),

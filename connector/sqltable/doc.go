@@ -12,5 +12,6 @@
 // statement names the columns that it writes, so a table that was made by hand may have them in any order, and more
 // of them.
 //
-// Sampler looks at any table for a first flow. Quoting is how names and texts are written into SQL, for whoever makes statements.
+// Sampler looks at any table for a first flow. Quoting is how names and texts are written into SQL,
+// for whoever makes statements.
 package sqltable

@@ -17,8 +17,8 @@ type request struct {
 	headers []tidemill.Attr
 }
 
-// requests are the requests that carry the outputs: with arrays one, else one per message. Their bodies are their own: a
-// connection may read one while the next is made.
+// requests are the requests that carry the outputs: with arrays one, else one per message. Their bodies are their own:
+// a connection may read one while the next is made.
 func (p *Poster) requests(batch []*tidemill.Output) ([]request, error) {
 	var out []request
 	var array request

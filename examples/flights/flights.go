@@ -1,6 +1,6 @@
-// Package flights holds the 336,776 flights that left New York City in 2013, as a database would have seen them: a row is
-// inserted at the scheduled departure, and updated at the landing with the delay. The data is embedded, so that the demo
-// needs no network and no file beside the binary.
+// Package flights holds the 336,776 flights that left New York City in 2013, as a database would have seen them: a row
+// is inserted at the scheduled departure, and updated at the landing with the delay. The data is embedded, so that the
+// demo needs no network and no file beside the binary.
 package flights
 
 import (
@@ -49,11 +49,13 @@ var epoch = time.Date(2013, 1, 1, 0, 0, 0, 0, time.UTC)
 // Time is a minute as a time.
 func Time(minute int) time.Time { return epoch.Add(time.Duration(minute) * time.Minute) }
 
-// taxiing is the minutes from the gate to the air and back that the data leaves out: landing is departure, time in the air and this.
+// taxiing is the minutes from the gate to the air and back that the data leaves out: landing is
+// departure, time in the air and this.
 const taxiing = 30
 
 // columns of the file, in its order.
-var columns = []string{"year", "month", "day", "hour", "minute", "dep_delay", "arr_delay", "air_time", "carrier", "flight", "tailnum", "origin", "dest", "distance"}
+var columns = []string{"year", "month", "day", "hour", "minute", "dep_delay", "arr_delay", "air_time", "carrier",
+	"flight", "tailnum", "origin", "dest", "distance"}
 
 // All is the flights in the order of the file. Its texts share one piece of memory.
 func All() ([]Flight, error) {
@@ -104,7 +106,8 @@ func parse(line string) (f Flight, err error) {
 	for _, n := range []struct {
 		to *int
 		i  int
-	}{{&year, 0}, {&f.Month, 1}, {&f.Day, 2}, {&f.Hour, 3}, {&f.Minute, 4}, {&f.DepDelay, 5}, {&f.ArrDelay, 6}, {&f.Flying, 7}, {&f.Number, 9}, {&f.Distance, 13}} {
+	}{{&year, 0}, {&f.Month, 1}, {&f.Day, 2}, {&f.Hour, 3}, {&f.Minute, 4}, {&f.DepDelay, 5}, {&f.ArrDelay, 6},
+		{&f.Flying, 7}, {&f.Number, 9}, {&f.Distance, 13}} {
 		if n.i >= 5 && n.i <= 7 && !f.Landed {
 			continue
 		}
@@ -131,8 +134,8 @@ type Event struct {
 	Landing bool
 }
 
-// Events are the flights' changes in the order of time; at the same minute landings come first, and rows in the order of
-// the file.
+// Events are the flights' changes in the order of time; at the same minute landings come first, and rows in the order
+// of the file.
 func Events(all []Flight) []Event {
 	out := make([]Event, 0, 2*len(all))
 	for i := range all {

@@ -1,5 +1,6 @@
 // Package mnist holds the MNIST images of handwritten digits: 60,000 to learn from and 10,000 to be tested on, each
-// 28 by 28 grey bytes with its label. They are embedded, so that the demo needs no network and no file beside the binary.
+// 28 by 28 grey bytes with its label. They are embedded, so that the demo needs no network
+// and no file beside the binary.
 package mnist
 
 import (
@@ -63,7 +64,8 @@ func unpack(images, labels []byte) (*Set, error) {
 // maxImages bounds what Read believes of a header.
 const maxImages = 1 << 20
 
-// Read decodes a pair of IDX files (the format of yann.lecun.com/exdb/mnist): images of 28 by 28 bytes, and their labels.
+// Read decodes a pair of IDX files (the format of yann.lecun.com/exdb/mnist): images of 28
+// by 28 bytes, and their labels.
 func Read(images, labels io.Reader) (*Set, error) {
 	n, err := header(images, "images", 0x803, Height, Width)
 	if err != nil {

@@ -12,13 +12,16 @@ import (
 	"strings"
 )
 
-// Bin is the folder with the server programs (initdb, postgres) that tests use; PG_BIN in the environment names another.
+// Bin is the folder with the server programs (initdb, postgres) that tests use; PG_BIN in
+// the environment names another.
 func Bin() (string, error) {
 	if dir, ok := findBin(); ok {
 		return dir, nil
 	}
-	const want = "no PostgreSQL server programs (initdb, postgres) were found in PG_BIN, /usr/lib/postgresql/*/bin, PATH or pg_config --bindir; " +
-		"install them: apt-get install postgresql (Debian), dnf install postgresql-server (Fedora), brew install postgresql (macOS)"
+	const want = "no PostgreSQL server programs (initdb, postgres) were found in PG_BIN, /usr/lib/postgresql/*/bin, " +
+		"PATH or pg_config --bindir; " +
+		"install them: apt-get install postgresql (Debian), dnf install postgresql-server (Fedora), brew install " +
+		"postgresql (macOS)"
 	if os.Geteuid() != 0 {
 		return "", errors.New("postgrestest: " + want)
 	}
@@ -89,5 +92,6 @@ func account() (uid, gid uint32, err error) {
 			return uint32(a), uint32(b), nil
 		}
 	}
-	return 0, 0, errors.New("postgrestest: PostgreSQL refuses to run as root, and there is no user postgres or nobody; add one: useradd -r postgres")
+	return 0, 0, errors.New("postgrestest: PostgreSQL refuses to run as root, and there is no user postgres or nobody; " +
+		"add one: useradd -r postgres")
 }

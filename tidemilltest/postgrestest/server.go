@@ -159,9 +159,9 @@ func (s *Server) create(base string, set settings) error {
 	}
 }
 
-// FreePort is a port of this machine that nobody listens on at the moment, for a program that must be told one. It lies below those that
-// the system gives to connections, so that only another program that is told a port can take it before it is used, or while its server is
-// down.
+// FreePort is a port of this machine that nobody listens on at the moment, for a program that must be told one. It lies
+// below those that the system gives to connections, so that only another program that is told a port can take it before
+// it is used, or while its server is down.
 func FreePort() (int, error) {
 	var err error
 	for range 100 {
@@ -220,7 +220,8 @@ func (s *Server) URL(db string) string { return s.UserURL("postgres", s.password
 
 // UserURL is another role's connection string.
 func (s *Server) UserURL(user, password, db string) string {
-	u := url.URL{Scheme: "postgres", User: url.User(user), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)), Path: "/" + db, RawQuery: "sslmode=disable"}
+	u := url.URL{Scheme: "postgres", User: url.User(user), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)),
+		Path: "/" + db, RawQuery: "sslmode=disable"}
 	if s.tls {
 		u.RawQuery = "sslmode=require"
 	}
@@ -252,7 +253,8 @@ func (s *Server) dropDB(t testing.TB, name string) {
 	}
 	defer conn.Close(ctx)
 	for try := 0; ; try++ {
-		_, err := conn.Exec(ctx, `SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = '`+name+`' AND active_pid IS NOT NULL;
+		_, err := conn.Exec(ctx, `SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = '`+name+
+			`' AND active_pid IS NOT NULL;
 			SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = '`+name+`' AND active_pid IS NULL`).ReadAll()
 		if err == nil {
 			_, err = conn.Exec(ctx, "DROP DATABASE "+name+" WITH (FORCE)").ReadAll()

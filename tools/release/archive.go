@@ -27,7 +27,8 @@ func tarGz(files []file, when time.Time) ([]byte, error) {
 	}
 	w := tar.NewWriter(z)
 	for _, f := range withFolders(files) {
-		h := &tar.Header{Name: f.name, Mode: f.mode, Size: int64(len(f.data)), ModTime: when, Typeflag: tar.TypeReg, Uname: "root", Gname: "root", Format: tar.FormatGNU}
+		h := &tar.Header{Name: f.name, Mode: f.mode, Size: int64(len(f.data)), ModTime: when, Typeflag: tar.TypeReg,
+			Uname: "root", Gname: "root", Format: tar.FormatGNU}
 		if f.name[len(f.name)-1] == '/' {
 			h.Typeflag = tar.TypeDir
 		}

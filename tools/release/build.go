@@ -67,7 +67,8 @@ func checkout(root string) (*source, error) {
 		return nil, err
 	}
 	s.dir = filepath.Join(s.home, "tidemill")
-	for _, args := range [][]string{{"clone", "--quiet", "--shared", "--no-checkout", root, s.dir}, {"-C", s.dir, "checkout", "--quiet", "--detach", s.commit}} {
+	for _, args := range [][]string{{"clone", "--quiet", "--shared", "--no-checkout", root, s.dir},
+		{"-C", s.dir, "checkout", "--quiet", "--detach", s.commit}} {
 		if _, err := command("", nil, "git", args...); err != nil {
 			s.remove()
 			return nil, err
@@ -122,7 +123,8 @@ func (s *source) ask() (*manual, error) {
 	for _, x := range []struct {
 		into *[]byte
 		args []string
-	}{{&m.page, []string{"man"}}, {&m.bash, []string{"completion", "bash"}}, {&m.zsh, []string{"completion", "zsh"}}, {&m.fish, []string{"completion", "fish"}}} {
+	}{{&m.page, []string{"man"}}, {&m.bash, []string{"completion", "bash"}}, {&m.zsh, []string{"completion", "zsh"}},
+		{&m.fish, []string{"completion", "fish"}}} {
 		out, err := exec.Command(path, x.args...).Output()
 		if err != nil || len(out) == 0 {
 			return nil, fmt.Errorf("tidemill %s: %d bytes, %v", strings.Join(x.args, " "), len(out), err)
@@ -135,7 +137,8 @@ func (s *source) ask() (*manual, error) {
 
 // environment is that of a build which depends on nothing that is set here.
 func environment(goos, arch string) []string {
-	return []string{"CGO_ENABLED=0", "GOOS=" + goos, "GOARCH=" + arch, "GOAMD64=v1", "GOARM64=v8.0", "GOFLAGS=", "GOEXPERIMENT=", "GOWORK=off"}
+	return []string{"CGO_ENABLED=0", "GOOS=" + goos, "GOARCH=" + arch, "GOAMD64=v1", "GOARM64=v8.0", "GOFLAGS=",
+		"GOEXPERIMENT=", "GOWORK=off"}
 }
 
 // command runs a program and gives what it printed.

@@ -40,8 +40,10 @@ func (s *source) deb(b *binary, mods []module) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	text := strings.NewReplacer("@VERSION@", version, "@ARCH@", b.arch, "@SIZE@", fmt.Sprint(size)).Replace(string(control))
-	control0 := []file{{name: "./control", mode: 0o644, data: []byte(text)}, {name: "./md5sums", mode: 0o644, data: sums.Bytes()}}
+	text := strings.NewReplacer("@VERSION@", version, "@ARCH@", b.arch, "@SIZE@",
+		fmt.Sprint(size)).Replace(string(control))
+	control0 := []file{{name: "./control", mode: 0o644, data: []byte(text)},
+		{name: "./md5sums", mode: 0o644, data: sums.Bytes()}}
 	for _, name := range []string{"postinst", "postrm", "prerm"} {
 		script, err := os.ReadFile(filepath.Join(s.dir, "deploy/debian", name))
 		if err != nil {
@@ -57,8 +59,9 @@ func (s *source) deb(b *binary, mods []module) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &file{name: "tidemill_" + version + "_" + b.arch + ".deb", data: ar([]file{{"debian-binary", 0o644, []byte("2.0\n")},
-		{"control.tar.gz", 0o644, controlTar}, {"data.tar.gz", 0o644, dataTar}}, s.when)}, nil
+	return &file{name: "tidemill_" + version + "_" + b.arch + ".deb",
+		data: ar([]file{{"debian-binary", 0o644, []byte("2.0\n")}, {"control.tar.gz", 0o644, controlTar},
+			{"data.tar.gz", 0o644, dataTar}}, s.when)}, nil
 }
 
 // debFiles are the files that the package installs.

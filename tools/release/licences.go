@@ -83,7 +83,8 @@ func readLicence(path, version, dir string) (*module, error) {
 	var ids []string
 	for _, e := range entries {
 		name := strings.ToUpper(e.Name())
-		licence := strings.HasPrefix(name, "LICENSE") || strings.HasPrefix(name, "LICENCE") || strings.HasPrefix(name, "COPYING")
+		licence := strings.HasPrefix(name, "LICENSE") || strings.HasPrefix(name, "LICENCE") ||
+			strings.HasPrefix(name, "COPYING")
 		if e.IsDir() || !licence && name != "NOTICE" || strings.HasSuffix(name, "-LOGO") {
 			continue
 		}
@@ -101,7 +102,8 @@ func readLicence(path, version, dir string) (*module, error) {
 		}
 		id := licenceOf(string(data))
 		if !slices.Contains(accepted, id) {
-			return nil, fmt.Errorf("module %s: the licence in %s is not one of %s: decide on it in tools/release/licences.go", path, e.Name(), strings.Join(accepted, ", "))
+			return nil, fmt.Errorf("module %s: the licence in %s is not one of %s: decide on it in tools/release/licences.go",
+				path, e.Name(), strings.Join(accepted, ", "))
 		}
 		if !slices.Contains(ids, id) {
 			ids = append(ids, id)

@@ -100,7 +100,8 @@ func (s *source) pack(b *binary, mods []module) ([]file, error) {
 		return nil, err
 	}
 	name := "tidemill_" + strings.TrimPrefix(b.version, "v") + "_" + b.os + "_" + b.arch
-	inside := []file{{name: name + "/" + b.file(), mode: 0o755, data: b.data}, {name: name + "/LICENSES-THIRD-PARTY.txt", mode: 0o644, data: texts(mods)}}
+	inside := []file{{name: name + "/" + b.file(), mode: 0o755, data: b.data},
+		{name: name + "/LICENSES-THIRD-PARTY.txt", mode: 0o644, data: texts(mods)}}
 	for _, f := range []string{"LICENSE", "NOTICE", "README.md", "CHANGELOG.md"} {
 		data, err := os.ReadFile(filepath.Join(s.dir, f))
 		if err != nil {

@@ -69,21 +69,26 @@ func sbom(b *binary, mods []module, s *source) ([]byte, error) {
 	}
 	sum := fmt.Sprintf("%x", sha256.Sum256(b.data))
 	const self = "https://github.com/tidemill/tidemill"
-	main := spdxPackage{ID: "SPDXRef-tidemill", Name: "tidemill", Version: b.version, File: b.file(), Supplier: "Organization: Tidemill",
-		Download: "git+" + self + "@" + s.commit, Checksums: []spdxChecksum{{"SHA256", sum}}, Concluded: "Apache-2.0", Declared: "Apache-2.0",
-		Copyright: "Copyright the Tidemill authors", Purpose: "APPLICATION", Comment: b.os + "/" + b.arch + ", built without cgo",
+	main := spdxPackage{ID: "SPDXRef-tidemill", Name: "tidemill",
+		Version: b.version, File: b.file(), Supplier: "Organization: Tidemill",
+		Download: "git+" + self + "@" + s.commit, Checksums: []spdxChecksum{{"SHA256", sum}},
+		Concluded: "Apache-2.0", Declared: "Apache-2.0",
+		Copyright: "Copyright the Tidemill authors", Purpose: "APPLICATION",
+		Comment:    b.os + "/" + b.arch + ", built without cgo",
 		References: []spdxRef{purl(b.info.Main.Path, b.version)}}
-	doc := spdxDocument{Version: "SPDX-2.3", DataLicence: "CC0-1.0", ID: "SPDXRef-DOCUMENT", Name: "tidemill " + b.version + " " + b.os + "/" + b.arch,
-		Namespace: self + "/sbom/" + b.version + "/" + sum,
-		Creation:  spdxCreation{s.when.Format("2006-01-02T15:04:05Z"), []string{"Organization: Tidemill", "Tool: tidemill-tools-release"}},
-		Packages:  []spdxPackage{main}, Relationships: []spdxRelationship{{"SPDXRef-DOCUMENT", "DESCRIBES", main.ID}}}
+	doc := spdxDocument{Version: "SPDX-2.3", DataLicence: "CC0-1.0", ID: "SPDXRef-DOCUMENT",
+		Name: "tidemill " + b.version + " " + b.os + "/" + b.arch, Namespace: self + "/sbom/" + b.version + "/" + sum,
+		Creation: spdxCreation{s.when.Format("2006-01-02T15:04:05Z"),
+			[]string{"Organization: Tidemill", "Tool: tidemill-tools-release"}},
+		Packages: []spdxPackage{main}, Relationships: []spdxRelationship{{"SPDXRef-DOCUMENT", "DESCRIBES", main.ID}}}
 	add := func(path, version, sum, download string) error {
 		licence, ok := licences[path]
 		if !ok {
 			return fmt.Errorf("the binary has the module %s, whose licence is not known", path)
 		}
-		p := spdxPackage{ID: "SPDXRef-" + notInID.ReplaceAllString(path+"-"+version, "-"), Name: path, Version: version, Supplier: "NOASSERTION",
-			Download: download, Concluded: licence, Declared: licence, Copyright: "NOASSERTION", Purpose: "LIBRARY", References: []spdxRef{purl(path, version)}}
+		p := spdxPackage{ID: "SPDXRef-" + notInID.ReplaceAllString(path+"-"+version, "-"), Name: path, Version: version,
+			Supplier: "NOASSERTION", Download: download, Concluded: licence, Declared: licence, Copyright: "NOASSERTION",
+			Purpose: "LIBRARY", References: []spdxRef{purl(path, version)}}
 		if sum != "" {
 			p.Comment = "go.sum " + sum
 		}
@@ -91,7 +96,8 @@ func sbom(b *binary, mods []module, s *source) ([]byte, error) {
 		doc.Relationships = append(doc.Relationships, spdxRelationship{main.ID, "STATIC_LINK", p.ID})
 		return nil
 	}
-	if err := add("std", strings.TrimPrefix(b.info.GoVersion, "go"), "", "https://go.dev/dl/"+b.info.GoVersion+".src.tar.gz"); err != nil {
+	if err := add("std", strings.TrimPrefix(b.info.GoVersion, "go"), "",
+		"https://go.dev/dl/"+b.info.GoVersion+".src.tar.gz"); err != nil {
 		return nil, err
 	}
 	for _, d := range b.info.Deps {

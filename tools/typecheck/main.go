@@ -1,6 +1,6 @@
-// Command typecheck type-checks the module for other systems without compiling anything: every package of ours in full, what it imports by
-// its declarations alone. It finds what a build for that system would refuse, in a tenth of the time; what only a compiler or a
-// linker sees, it does not.
+// Command typecheck type-checks the module for other systems without compiling anything: every package of ours in full,
+// what it imports by its declarations alone. It finds what a build for that system would refuse, in a tenth of the
+// time; what only a compiler or a linker sees, it does not.
 //
 //	typecheck [-C folder] [-skip package] system/architecture...
 package main
@@ -52,21 +52,23 @@ type listed struct {
 	Error *struct{ Err string }
 }
 
-// check type-checks the packages of the module in folder, but for skip, for a system like linux/arm64. The error has a line for each
-// fault.
+// check type-checks the packages of the module in folder, but for skip, for a system like linux/arm64. The error has a
+// line for each fault.
 func check(folder, target, skip string) error {
 	goos, arch, ok := strings.Cut(target, "/")
 	if !ok {
 		return fmt.Errorf("the system %q is not written like linux/amd64", target)
 	}
-	list := exec.Command("go", "list", "-e", "-deps", "-json=ImportPath,Dir,GoFiles,Imports,ImportMap,Standard,Module,Error", "./...")
+	list := exec.Command("go", "list", "-e", "-deps",
+		"-json=ImportPath,Dir,GoFiles,Imports,ImportMap,Standard,Module,Error", "./...")
 	list.Dir, list.Stderr = folder, os.Stderr
 	list.Env = append(os.Environ(), "GOOS="+goos, "GOARCH="+arch, "CGO_ENABLED=0")
 	out, err := list.Output()
 	if err != nil {
 		return fmt.Errorf("go list: %w", err)
 	}
-	c := &checker{fset: token.NewFileSet(), done: map[string]*types.Package{"unsafe": types.Unsafe}, sizes: types.SizesFor("gc", arch)}
+	c := &checker{fset: token.NewFileSet(), done: map[string]*types.Package{"unsafe": types.Unsafe},
+		sizes: types.SizesFor("gc", arch)}
 	if c.sizes == nil {
 		return fmt.Errorf("the architecture %s is not known", arch)
 	}
@@ -97,7 +99,8 @@ type checker struct {
 	sizes types.Sizes
 }
 
-// check type-checks one package, whose imports are done; of one that is not ours, declarations only, and its faults are not told.
+// check type-checks one package, whose imports are done; of one that is not ours, declarations only,
+// and its faults are not told.
 func (c *checker) check(p *listed, ours bool) []error {
 	var faults []error
 	var files []*ast.File
@@ -110,8 +113,8 @@ func (c *checker) check(p *listed, ours bool) []error {
 			files = append(files, f)
 		}
 	}
-	conf := types.Config{Importer: &importer{c.done, p.ImportMap}, Sizes: c.sizes, IgnoreFuncBodies: !ours, FakeImportC: true,
-		Error: func(err error) { faults = append(faults, err) }}
+	conf := types.Config{Importer: &importer{c.done, p.ImportMap}, Sizes: c.sizes,
+		IgnoreFuncBodies: !ours, FakeImportC: true, Error: func(err error) { faults = append(faults, err) }}
 	if p.Module != nil && p.Module.GoVersion != "" {
 		conf.GoVersion = "go" + p.Module.GoVersion
 	}
