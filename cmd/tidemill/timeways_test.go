@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -144,10 +145,12 @@ func timesBeside(t *testing.T, texts []tidemilltest.TimeText) map[int]string {
 
 // askedAt keeps when each question was asked.
 type askedAt struct {
-	tidemill.Sink
 	out map[int]string
 }
 
+func (s *askedAt) Mark(context.Context, string) (tidemill.Mark, error) {
+	return tidemill.Mark{}, errors.ErrUnsupported
+}
 func (s *askedAt) Resume(context.Context, tidemill.Resumption) error { return nil }
 func (s *askedAt) Flush(context.Context) (tidemill.Mark, error)      { return tidemill.Mark{}, nil }
 func (s *askedAt) Close() error                                      { return nil }
