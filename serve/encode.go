@@ -167,11 +167,19 @@ func appendJSON(dst []byte, v reflect.Value) []byte {
 
 func appendStruct(dst []byte, v reflect.Value) []byte {
 	dst = append(dst, '{')
-	n := len(dst)
+	return append(appendFields(dst, len(dst), v), '}')
+}
+
+// appendFields appends the fields of an object that began at n; those of an embedded struct stand among them.
+func appendFields(dst []byte, n int, v reflect.Value) []byte {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
 		name, option, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if !f.IsExported() || name == "-" {
+			continue
+		}
+		if f.Anonymous && name == "" && f.Type.Kind() == reflect.Struct {
+			dst = appendFields(dst, n, v.Field(i))
 			continue
 		}
 		if x := v.Field(i); option == "omitempty" && empty(x) || option == "omitzero" && x.IsZero() {
@@ -186,7 +194,7 @@ func appendStruct(dst []byte, v reflect.Value) []byte {
 		dst = append(appendString(dst, name), ':')
 		dst = appendJSON(dst, v.Field(i))
 	}
-	return append(dst, '}')
+	return dst
 }
 
 // empty is what omitempty leaves out.
