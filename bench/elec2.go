@@ -144,15 +144,17 @@ func elec2Row(ctx context.Context, b *bench) error {
 		return run(ctx)
 	}
 	_, err := b.interleave(ctx, 5, ours,
-		side{name: "river", runs: 3, run: func(ctx context.Context) (figures,
-			error) {
-			return b.python(ctx, "elec2_river.py")
-		}},
-		side{name: "moa", run: func(ctx context.Context) (figures, error) {
-			return command(ctx, nil, "java", "-cp", filepath.Join(b.cache, "moa", "*"),
-				filepath.Join(b.repo, "bench", "peers", "Moa.java"), filepath.Join(b.repo, "examples", "streams", "elec2.zip"))
-		}},
-		side{name: "vowpal wabbit", run: func(ctx context.Context) (figures, error) { return b.python(ctx, "elec2_vw.py") }})
+		side{name: "river", runs: 3,
+			run: func(ctx context.Context) (figures, error) {
+				return b.python(ctx, "elec2_river.py")
+			}},
+		side{name: "moa",
+			run: func(ctx context.Context) (figures, error) {
+				return command(ctx, nil, "java", "-cp", filepath.Join(b.cache, "moa", "*"),
+					filepath.Join(b.repo, "bench", "peers", "Moa.java"), filepath.Join(b.repo, "examples", "streams", "elec2.zip"))
+			}},
+		side{name: "vowpal wabbit",
+			run: func(ctx context.Context) (figures, error) { return b.python(ctx, "elec2_vw.py") }})
 	if err != nil {
 		return fmt.Errorf("elec2: %w", err)
 	}

@@ -72,13 +72,13 @@ func kmeansChild(context.Context, args) (figures, error) {
 
 func kmeansRow(ctx context.Context, b *bench) error {
 	_, err := b.interleave(ctx, 5, b.child("tidemill", "kmeans"),
-		side{name: "scikit-learn", run: func(ctx context.Context) (figures,
-			error) {
-			return b.python(ctx, "kmeans.py", "sklearn")
-		}},
-		side{name: "river", runs: 3, run: func(ctx context.Context) (figures,
-			error) {
-			return b.python(ctx, "kmeans.py", "river")
-		}})
+		side{name: "scikit-learn",
+			run: func(ctx context.Context) (figures, error) {
+				return b.python(ctx, "kmeans.py", "sklearn")
+			}},
+		side{name: "river", runs: 3,
+			run: func(ctx context.Context) (figures, error) {
+				return b.python(ctx, "kmeans.py", "river")
+			}})
 	return err
 }
