@@ -323,7 +323,7 @@ func TestKillSQLite(t *testing.T) {
 }
 
 func TestKillPostgres(t *testing.T) {
-	url := postgrestest.Start(t).URL("postgres")
+	url := postgrestest.Start(t).CreateDB(t)
 	db, err := sql.Open("pgx", url)
 	if err != nil {
 		t.Fatal(err)
