@@ -69,15 +69,6 @@ func (f *File) YAML() string {
 // Line is the line of a path ("tasks[0].features"), or of the nearest path above it; 1 for one that is nowhere.
 func (f *File) Line(path string) int { return f.report.find(path).line }
 
-// Lines maps every path of the file to its line.
-func (f *File) Lines() map[string]int {
-	lines := make(map[string]int, len(f.report.places))
-	for path, p := range f.report.places {
-		lines[path] = p.line
-	}
-	return lines
-}
-
 // At is an error at the place of a path.
 func (f *File) At(path, reason string) *Error {
 	r := *f.report

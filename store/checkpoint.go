@@ -42,7 +42,7 @@ func isDamage(err error) bool {
 }
 
 func appendString(b []byte, s string) []byte {
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(s)))
+	b = statebytes.AppendUint32(b, uint32(len(s)))
 	return append(b, s...)
 }
 
